@@ -1,0 +1,101 @@
+"""What can be done to a connection: the alphabet that every answer is spelled in.
+
+Rules of this file:
+
+1. An act is a frozen value. It says what to do; `net.perform` alone does it.
+2. The set is closed: whoever matches on it ends in `assert_never`.
+3. The transport's verbs (`Hangup`) are acts like any other, so a fault that resets
+   a connection needs no special case anywhere.
+
+It must not import anything of this package.
+"""
+
+from collections.abc import AsyncIterator
+from enum import Enum
+
+import msgspec
+
+
+class How(Enum):
+    """How a connection is ended."""
+
+    FIN = "fin"
+    """The sending side is shut down: the peer reads an end of file."""
+    RST = "rst"
+    """The connection is reset: the peer's next read or write fails (RFC 9293, 3.10.7)."""
+
+
+class Framing(Enum):
+    """How the end of a body is told (RFC 9112, section 6)."""
+
+    AUTO = "auto"
+    """As Ollama does: `Content-Length` for a whole body of at most 2,048 bytes, else chunked."""
+    CHUNKED = "chunked"
+    """Chunked at once, before the first byte of the body exists."""
+    NONE = "none"
+    """No header says how long the body is: for an answer that has none (to HEAD)."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Status line and headers.
+
+    The performer adds `Date`, the framing header and `Connection`. With `Framing.AUTO` and
+    no `length` the head is held back until the first flushed byte or the end.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    framing: Framing = Framing.AUTO
+    length: int | None = None
+    """A declared `Content-Length`, in bytes; what is really sent may be less."""
+    blank_line: bool = True
+    """False leaves out the empty line that ends the head, so that it never completes."""
+
+
+class Body(msgspec.Struct, frozen=True):
+    """Bytes of the body. One flushed `Body` is one chunk on a chunked answer."""
+
+    data: bytes
+    flush: bool = True
+
+
+class End(msgspec.Struct, frozen=True):
+    """The answer is complete: what was held back goes out, with its terminator."""
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """One unit of progress (a token, or a whole answer without tokens). Writes nothing.
+
+    It makes token faults universal: an answer that is sent in one piece still ticks
+    once for each token, so "after five tokens" happens at the right moment.
+    """
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Do nothing for a while."""
+
+    seconds: float
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Do nothing until the client leaves."""
+
+
+class Hangup(msgspec.Struct, frozen=True):
+    """End the connection here, whatever was promised."""
+
+    how: How
+
+
+Act = Head | Body | End | Tick | Wait | Hold | Hangup
+Reply = AsyncIterator[Act]
+
+
+class Door(Enum):
+    """The state of a server's listening socket, mildest first."""
+
+    OPEN = "open"
+    FROZEN = "frozen"
+    """The process is stopped: connections are made by the kernel, nothing is read or written."""
+    SHUT = "shut"
+    """Nobody listens: the kernel refuses."""

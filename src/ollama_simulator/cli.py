@@ -1,0 +1,216 @@
+"""The two commands: `ollama_simulator` and `load_balancer_test`.
+
+Rules of this file:
+
+1. Options are read and checked here; what they mean is done elsewhere.
+2. Exit status: 0 for success, 1 for failed scenarios, 2 for wrong options or an environment
+   in which the program can't run. Errors go to standard error and name the culprit.
+3. Ctrl-C and SIGTERM end a program in order, without a traceback.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from ollama_simulator.conformance.balancers.process import (
+    PORT,
+    BrokenEnvironment,
+    Embedded,
+    Program,
+)
+from ollama_simulator.fleet import HOST, Fleet
+from ollama_simulator.net import kernel
+
+CONTROL_PORT = 11500
+SERVER_PORTS = (11501, 11502, 11503)
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C where it means that a job was not finished."""
+
+
+def simulator_main() -> None:
+    """Run `ollama_simulator`."""
+    _program(_simulator)
+
+
+def suite_main() -> None:
+    """Run `load_balancer_test`."""
+    _program(_suite)
+
+
+def _program(command: Callable[..., None]) -> None:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    app()
+
+
+# --- ollama_simulator ---------------------------------------------------------------------
+
+
+def _simulator(
+    control_port: Annotated[
+        int, typer.Option(metavar="PORT", help="Port of the control API; 0 takes a free one.")
+    ] = CONTROL_PORT,
+    server_ports: Annotated[
+        str,
+        typer.Option(
+            metavar="PORTS",
+            help="Ports of the simulated servers, separated by commas; each 0 takes a free one.",
+        ),
+    ] = ",".join(map(str, SERVER_PORTS)),
+) -> None:
+    """Start simulated Ollama servers and the control API that makes them misbehave.
+
+    They listen on 127.0.0.1 until Ctrl-C or SIGTERM.
+    """
+    ports = _ports(control_port, server_ports)
+    with _environment():
+        _run(_serve(control_port, ports))
+
+
+def _ports(control_port: int, words: str) -> list[int]:
+    ports = []
+    for word in words.split(","):
+        if not word.strip().isdigit() or int(word) > 65535:
+            _wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
+        ports.append(int(word))
+    if not 0 <= control_port <= 65535:
+        _wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
+    for port in ports:
+        if port and ports.count(port) > 1:
+            _wrong(f"--server-ports: {port} stands twice")
+        if port and port == control_port:
+            _wrong(f"--server-ports: {port} is the control port, too")
+    return ports
+
+
+async def _serve(control_port: int, ports: list[int]) -> None:
+    stop = _stop_event()
+    async with Fleet(ports) as fleet, asyncio.TaskGroup() as group:
+        control = kernel.listen(HOST, control_port)
+        print("Ollama Simulator starting...")
+        print(f"  Control API: http://{HOST}:{control.getsockname()[1]}")
+        for port in fleet.ports:
+            print(f"  Ollama server: http://{HOST}:{port}")
+        print(flush=True)
+        # The slowest import of the package; the servers answer meanwhile.
+        from ollama_simulator.control.serve import serving
+
+        async with serving(fleet, control, group.create_task):
+            await stop.wait()
+            print("\nShutting down simulator...", flush=True)
+
+
+# --- load_balancer_test -------------------------------------------------------------------
+
+
+def _suite(
+    balancer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="A program with the command line --timeout=SECONDS --server=URL=NAME ... that "
+            f"listens on {PORT}. Without it the embedded reference balancer is tested.",
+        ),
+    ] = None,
+    flaw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Give the reference balancer a flaw, to see what the suite says of it.",
+        ),
+    ] = None,
+) -> None:
+    """Start a balancer in front of simulated servers, play scenarios, and judge it.
+
+    Exit status: 0 all passed, 1 some failed, 2 the environment is broken.
+    """
+    from ollama_simulator.conformance.balancers.flaws import FLAWS
+    from ollama_simulator.conformance.report import BANNER
+
+    if flaw is not None and flaw not in FLAWS:
+        _wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(sorted(FLAWS))}")
+    if flaw is not None and balancer is not None:
+        _wrong("--flaw is for the reference balancer; it can't be used with --balancer")
+    print(f"{BANNER}\n", flush=True)
+    with _environment():
+        failed = _run(_judge(balancer, flaw))
+    raise typer.Exit(1 if failed else 0)
+
+
+async def _judge(path: str | None, flaw: str | None) -> int:
+    from ollama_simulator.clock import WallClock
+    from ollama_simulator.conformance import player, report, scenario
+
+    clock = WallClock()
+    started = clock.now()
+    results = []
+    ports: tuple[int, ...] = (0,) * player.SERVERS
+    async with contextlib.AsyncExitStack() as stack:
+        if path is not None:
+            ports = SERVER_PORTS
+            _check_free(PORT, CONTROL_PORT, *ports)
+        balancer = Program(path) if path is not None else Embedded(flaw)
+        async for result in player.play_all(scenario.known(), balancer, ports):
+            results.append(result)
+            print(report.line(result), flush=True)
+    print(f"\n{report.summary(results, clock.now() - started)}", flush=True)
+    return sum(not result.passed for result in results)
+
+
+def _check_free(*ports: int) -> None:
+    """Raises `PortTaken` for the first port that is not free on every address."""
+    for port in ports:
+        kernel.listen("0.0.0.0", port).close()  # noqa: S104 - only to see that it is free
+
+
+# --- both ---------------------------------------------------------------------------------
+
+
+def _run(main: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        import uvloop
+
+        factory: Any = uvloop.new_event_loop
+    except ImportError:  # Windows
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM, where the event loop can be told of them."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@contextlib.contextmanager
+def _environment() -> Any:
+    """Turns what a broken environment raises into a sentence and exit status 2."""
+    try:
+        yield
+    except* (BrokenEnvironment, OSError) as group:
+        _wrong(str(_first(group)))
+    except* KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _wrong(words: str) -> NoReturn:
+    print(f"error: {words}", file=sys.stderr, flush=True)
+    raise typer.Exit(2)

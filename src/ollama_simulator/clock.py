@@ -1,0 +1,207 @@
+"""The only source of time, and the only place that sleeps.
+
+Rules of this file:
+
+1. `now()` is monotonic seconds; it is compared, never shown. `wall_ns()` is shown, never compared.
+2. Deadlines are absolute. A wait that began late ends on time.
+3. Every wait can be ended early by an `Interrupt`: the client left.
+
+It must not import anything of this package.
+"""
+
+import asyncio
+import math
+import selectors
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+LONGEST_S = 86_400.0
+"""Longest single timer; a longer wait takes several, as event loops bound theirs."""
+
+
+class Interrupt:
+    """A one-shot signal that ends the waits of one job early."""
+
+    def __init__(self) -> None:
+        self.fired = False
+        self._wake: list[Callable[[], None]] = []
+
+    def fire(self) -> None:
+        """Set the signal and wake whoever waits. Firing twice is harmless."""
+        if self.fired:
+            return
+        self.fired = True
+        for wake in self._wake:
+            wake()
+        self._wake.clear()
+
+    def wakes(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the signal is set; at once if it is set already."""
+        if self.fired:
+            callback()
+        else:
+            self._wake.append(callback)
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Undo `wakes`."""
+        if callback in self._wake:
+            self._wake.remove(callback)
+
+    async def wait(self) -> None:
+        """Return when the signal is set."""
+        await wait_for(asyncio.get_running_loop().create_future(), self)
+
+
+async def wait_for(future: "asyncio.Future[bool]", interrupt: Interrupt) -> bool:
+    """Wait until `future` has a result, or give it the result False when `interrupt` fires.
+
+    Returns the future's result, so whoever sets it to True knows that it was heard.
+    """
+
+    def wake() -> None:
+        finish(future, False)
+
+    interrupt.wakes(wake)
+    try:
+        return await future
+    finally:
+        interrupt.forget(wake)
+
+
+def finish(future: "asyncio.Future[bool]", result: bool) -> bool:
+    """Give a future its result. Returns False if it had one, or was cancelled."""
+    if future.done():
+        return False
+    future.set_result(result)
+    return True
+
+
+class Clock(ABC):
+    """Tells the time and waits for it."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """Monotonic time in seconds."""
+
+    @abstractmethod
+    def wall_ns(self) -> int:
+        """Time of day in nanoseconds since 1970."""
+
+    async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:
+        """Wait for a moment of `now()`. Returns False if the interrupt came first."""
+        if interrupt is not None and interrupt.fired:
+            return False
+        while (delay := when - self.now()) > 0:
+            if not await self._sleep(min(delay, LONGEST_S), interrupt):
+                return False
+        return True
+
+    async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
+        # One timer and one future a wait: no task, so a token costs no task switch of its own.
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        timer = loop.call_later(delay, finish, future, True)
+        try:
+            return await (future if interrupt is None else wait_for(future, interrupt))
+        finally:
+            timer.cancel()
+
+
+class WallClock(Clock):
+    """Real time. `now()` is the machine's monotonic clock, so processes can compare it."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
+        # uvloop's timers count whole milliseconds: rounded up, none fires early and has to
+        # be set again.
+        return await super()._sleep(math.ceil(delay * 1000) / 1000, interrupt)
+
+
+class VirtualClock(Clock):
+    """Time that jumps to the next deadline whenever the event loop would otherwise wait.
+
+    `VirtualClock().run(main(clock))` runs a coroutine on an event loop of its own. An hour
+    of waiting takes no time and the same program repeats exactly.
+    """
+
+    EPOCH_NS = 1_767_225_600_000_000_000
+    """What `wall_ns()` says at time 0: 2026-01-01T00:00:00Z."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        return self._now
+
+    def wall_ns(self) -> int:
+        return self.EPOCH_NS + round(self._now * 1e9)
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run `main` to its end. Raises `Deadlock` if everything waits for nothing."""
+        with asyncio.Runner(loop_factory=lambda: _VirtualLoop(self)) as runner:
+            return runner.run(main)
+
+    def advance(self, seconds: float) -> None:
+        """Move on. Called by the event loop; a program under this clock has no need to."""
+        self._now += seconds
+
+
+class Deadlock(RuntimeError):
+    """Every task waits and no timer is set: the program would hang for ever."""
+
+
+class _VirtualSelector(selectors.BaseSelector):
+    """A real selector that never sleeps: it moves the clock instead."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._real = selectors.DefaultSelector()
+        self._clock = clock
+
+    def register(
+        self, fileobj: Any, events: int, data: Any = None
+    ) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(
+        self, fileobj: Any, events: int, data: Any = None
+    ) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._real.select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is None:
+            # The loop's own wake-up pipe is always registered; it alone wakes nobody.
+            if len(self.get_map()) <= 1:
+                raise Deadlock("every task waits and no timer is set")
+            return self._real.select(None)
+        self._clock.advance(timeout)
+        return ready
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self, clock: VirtualClock) -> None:
+        self._virtual = clock
+        super().__init__(_VirtualSelector(clock))
+
+    def time(self) -> float:
+        return self._virtual.now()

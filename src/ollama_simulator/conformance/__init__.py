@@ -1,0 +1,1 @@
+"""Judging balancers: by what our client saw, and by what each server saw."""

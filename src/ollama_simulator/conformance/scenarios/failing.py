@@ -1,0 +1,202 @@
+"""Servers that fail: what the client reads, and where the next request goes."""
+
+from ollama_simulator.conformance.run import Run
+from ollama_simulator.conformance.scenario import scenario
+from ollama_simulator.faults.cut import AbruptClose, FailMidStream
+from ollama_simulator.faults.door import ConnectionRefused, Frozen
+from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
+from ollama_simulator.faults.pace import Normal
+
+LATE_S = 2.5
+"""How much later than its timeout a balancer may give up."""
+
+
+@scenario(
+    3,
+    "Server unreachable - marked as unreliable",
+    claim="A server that does not answer within the timeout, or can't be reached, costs its "
+    "client a 502 and is passed over from then on.",
+    killed_by={"no-timeout", "never-marks", "retries-elsewhere", "hangs-up-on-failure"},
+)
+async def unreachable(run: Run) -> None:
+    """The first server hangs, the second refuses, the third is sound."""
+    await run.behave(Hang(), run.s1)
+    await run.behave(ConnectionRefused(), run.s2)
+    hanging = run.begin(stream=False)
+    await run.reached(hanging)
+    refused = await run.chat(stream=False)
+    run.failed(refused, "the refused request")
+    run.served_by(refused, what="the refused request")
+    await run.behave(Normal(), run.s2)
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s3, what="the request after the refused one")
+    run.whole(after)
+    await run.together(hanging)
+    answer = hanging.answer
+    run.served_by(answer, run.s1, what="the request that hangs")
+    run.failed(answer, "the request that hangs")
+    run.note(
+        "when it was given up",
+        run.timeout - 0.1 <= answer.seconds <= run.timeout + LATE_S,
+        f"after {run.timeout:g} to {run.timeout + LATE_S:g} s",
+        f"after {answer.seconds:.2f} s",
+    )
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s3, what="the request after the one that hung")
+    run.whole(after)
+
+
+@scenario(
+    4,
+    "Server fails mid-stream",
+    claim="When a server dies in the middle of an answer, its client can tell, nobody else is "
+    "asked in secret, and the server is passed over from then on.",
+    killed_by={"hides-truncation", "never-marks"},
+)
+async def mid_stream(run: Run) -> None:
+    """Three tokens, then a reset; afterwards the server is sound again."""
+    await run.behave(FailMidStream(tokens_before_fail=3, tokens_per_sec=20), run.s1)
+    answer = await run.chat()
+    run.served_by(answer, run.s1, what="the request that breaks")
+    run.check("how the server ended it", run.how_it_ended(answer), ["rst"])
+    run.cut(answer)
+    await run.behave(Normal(), run.s1)
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s2, what="the next request")
+    run.whole(after)
+
+
+@scenario(
+    8,
+    "No available servers response",
+    claim="When no server can be reached, every client soon gets a 502, however often it asks; "
+    "when they are back, so are the answers.",
+    killed_by={"no-second-chance", "hangs-up-on-failure"},
+)
+async def none_reachable(run: Run) -> None:
+    """All refuse, then all are sound."""
+    await run.behave(ConnectionRefused())
+    for count in range(1, 9):
+        answer = await run.chat(stream=False)
+        run.failed(answer, f"request {count}")
+        run.served_by(answer, what=f"request {count}")
+        run.note(
+            f"the time of request {count}",
+            answer.seconds < 1 + LATE_S,
+            f"below {1 + LATE_S:g} s",
+            f"{answer.seconds:.2f} s",
+        )
+    await run.behave(Normal())
+    after = await run.chat(stream=False)
+    run.note(
+        "how many were asked when they were back",
+        len(run.attempts(after)) == 1,
+        1,
+        len(run.attempts(after)),
+    )
+    run.whole(after)
+
+
+@scenario(
+    13,
+    "TCP radio silence (SIGSTOP - VM pause simulation)",
+    claim="A server that falls silent, in the middle of an answer or before it, is given up "
+    "after the timeout; one that is merely slow is not.",
+    killed_by={"no-timeout", "total-timeout", "hides-truncation", "never-marks"},
+    timeout=2.0,
+)
+async def radio_silence(run: Run) -> None:
+    """The first server freezes in its answer, the second before it, the third is slow."""
+    await run.behave(Normal(tokens_per_sec=10, num_tokens=100), run.s1)
+    await run.behave(Normal(tokens_per_sec=1.25, num_tokens=5), run.s3)
+    await run.behave(Frozen(), run.s2)
+    frozen = run.begin(tokens=100)
+    await run.started(frozen, 2)
+    await run.behave(Frozen(), run.s1)
+    silent = run.begin()
+    # A frozen server tells nobody that it was asked.
+    await run.sleep(0.3)
+    slow = run.begin(tokens=5)
+    await run.together(frozen, silent, slow)
+    run.failed(silent.answer, "the request to a frozen server")
+    run.note(
+        "when it was given up",
+        run.timeout - 0.1 <= silent.answer.seconds <= run.timeout + LATE_S,
+        f"after {run.timeout:g} to {run.timeout + LATE_S:g} s",
+        f"after {silent.answer.seconds:.2f} s",
+    )
+    run.cut(frozen.answer, "the answer that fell silent")
+    last = frozen.answer.pieces[-1].t if frozen.answer.pieces else frozen.answer.asked_at
+    waited = frozen.answer.ended_at - last
+    run.note(
+        "the silence before it was cut",
+        run.timeout - 0.5 <= waited <= run.timeout + LATE_S,
+        f"{run.timeout:g} to {run.timeout + LATE_S:g} s",
+        f"{waited:.2f} s",
+    )
+    run.whole(slow.answer, "the slow answer")
+    run.served_by(slow.answer, run.s3, what="the slow request")
+    await run.behave(Normal())
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s3, what="the next request")
+    run.whole(after)
+
+
+@scenario(
+    14,
+    "TCP RST close (abrupt termination)",
+    claim="A reset, in the middle of an answer or before its head, is a failure: the answer is "
+    "cut or a 502, and the server is passed over from then on.",
+    killed_by={"hides-truncation", "never-marks", "retries-elsewhere"},
+)
+async def reset(run: Run) -> None:
+    """The first server resets a stream, the second a whole answer before its head."""
+    await run.behave(FailMidStream(tokens_before_fail=2, tokens_per_sec=20), run.s1, run.s2)
+    streamed = await run.chat()
+    run.served_by(streamed, run.s1, what="the stream that is reset")
+    run.cut(streamed)
+    whole = await run.chat(stream=False)
+    run.served_by(whole, run.s2, what="the answer that is reset")
+    run.failed(whole, "the answer that is reset")
+    run.check(
+        "how the servers ended them",
+        [*run.how_it_ended(streamed), *run.how_it_ended(whole)],
+        ["rst", "rst"],
+    )
+    await run.behave(Normal(), run.s1, run.s2)
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s3, what="the next request")
+    run.whole(after)
+
+
+@scenario(
+    15,
+    "TCP graceful shutdown (FIN)",
+    claim="An end of file in the middle of a body is not its end, whether the body is chunked "
+    "or has a length: the answer is cut, and the server is passed over from then on.",
+    killed_by={"hides-truncation", "never-marks"},
+)
+async def shutdown(run: Run) -> None:
+    """FIN in a chunked body, FIN after a head alone, FIN in a body with a length."""
+    await run.behave(AbruptClose(bytes_before_close=400), run.s1)
+    chunked = await run.chat()
+    run.served_by(chunked, run.s1, what="the stream that is closed")
+    run.cut(chunked, "the chunked answer")
+    await run.behave(Normal(), run.s1)
+    await run.behave(TimeoutAfterHeaders(timeout_ms=300), run.s2)
+    empty = await run.chat()
+    run.served_by(empty, run.s2, what="the stream without a body")
+    run.note("the end of it", not empty.complete, "cut or reset", empty.text[:80])
+    await run.behave(AbruptClose(bytes_before_close=20), run.s3)
+    measured = await run.ask("GET", "/api/tags?check=NONCE")
+    run.served_by(measured, run.s3, what="the request that is cut short of its length")
+    run.note("the end of that one", not measured.complete, "cut or reset", measured.text[:80])
+    run.check(
+        "how the servers ended them",
+        [*run.how_it_ended(chunked), *run.how_it_ended(empty), *run.how_it_ended(measured)],
+        ["fin", "fin", "fin"],
+    )
+    await run.behave(Normal())
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s1, what="the next request, of three unreliable servers")
+    run.whole(after)

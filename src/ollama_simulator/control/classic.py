@@ -1,0 +1,223 @@
+"""The seed's control routes, on the fleet's methods.
+
+Rules of this file:
+
+1. A route reads, calls one method of the fleet, and answers. What is wrong with a request
+   is found before anything is changed.
+2. The content type of a request does not matter: `curl -d` sends none that is true.
+3. `Set behaviour` replaces what the server did before, at once, for requests to come.
+
+Source: the seed's document, section "Control API", and its unwritten details.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.datastructures import State
+from msgspec import Meta
+
+from ollama_simulator import names
+from ollama_simulator.control.body import BadBody, decode
+from ollama_simulator.faults import fault
+from ollama_simulator.fleet import Fleet
+from ollama_simulator.model import Model
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class AllPorts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"all": true}`: every server."""
+
+    all: bool
+
+
+class ForPort(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wish for one server or for all."""
+
+    port: Port | AllPorts
+
+
+class SetModels(ForPort, frozen=True, forbid_unknown_fields=True):
+    """Replace the installed models."""
+
+    models: list[Model]
+
+
+class SetLoadedModel(ForPort, frozen=True, forbid_unknown_fields=True):
+    """Set the loaded model."""
+
+    model: str | None
+
+
+class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Return to the start."""
+
+    clear_counters: bool = False
+
+
+class ServerStatus(msgspec.Struct, frozen=True):
+    """One server in `/status`."""
+
+    port: int
+    behavior: str
+    accepting_connections: bool
+    installed_models: list[str]
+    loaded_model: str | None
+    request_count: int
+    active_request_count: int
+
+
+HINTS = {"$.port": 'the port of a server, or {"all": true}'}
+DONE = {"status": "ok"}
+
+
+def _fleet(state: State) -> Fleet:
+    fleet: Fleet = state.fleet
+    return fleet
+
+
+def _chosen(wish: ForPort) -> int | None:
+    if isinstance(wish.port, AllPorts):
+        if not wish.port.all:
+            raise BadBody(f"$.port.all is false; $.port must be {HINTS['$.port']}")
+        return None
+    return wish.port
+
+
+@get("/status")
+async def status(state: State) -> dict[str, list[ServerStatus]]:
+    """Every server's state, ordered by port."""
+    fleet = _fleet(state)
+    return {
+        "servers": [
+            ServerStatus(
+                port=port,
+                behavior=type(server.behavior).__name__,
+                accepting_connections=server.accepting,
+                installed_models=server.store.names,
+                loaded_model=server.loaded_model,
+                request_count=fleet.journal.requests[server.name],
+                active_request_count=server.active,
+            )
+            for port, server in sorted(fleet.servers.items())
+        ]
+    }
+
+
+@post("/behavior", status_code=200)
+async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+    """Set how a server, or every server, behaves from now on."""
+    behaviors = fault.known()
+    hints = HINTS | {
+        "$.behavior": "an object whose `type` names a behaviour",
+        "$.behavior.type": f"one of {', '.join(behaviors)}",
+    }
+    wish: Any = decode(await request.body(), _set_behavior(), hints=hints)
+    await _fleet(state).behave(_chosen(wish), wish.behavior)
+    return DONE
+
+
+@post("/models", status_code=200)
+async def set_models(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+    """Replace the installed models of a server, or of every server."""
+    wish = decode(await request.body(), SetModels, hints=HINTS)
+    seen: dict[str, int] = {}
+    for index, model in enumerate(wish.models):
+        if not names.valid(model.name):
+            raise BadBody(
+                f"{model.name!r} is no model name - at `$.models[{index}].name`; "
+                "it must look like [host/][namespace/]model[:tag]"
+            )
+        other = seen.setdefault(names.canonical(model.name).lower(), index)
+        if other != index:
+            raise BadBody(
+                f"{model.name!r} stands twice - at `$.models[{other}].name` and "
+                f"`$.models[{index}].name`"
+            )
+    _fleet(state).install(_chosen(wish), wish.models)
+    return DONE
+
+
+@post("/loaded-model", status_code=200)
+async def set_loaded_model(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+    """Set which model is "hot" (loaded in VRAM); null for none."""
+    wish = decode(await request.body(), SetLoadedModel, hints=HINTS)
+    if wish.model is not None and not names.valid(wish.model):
+        raise BadBody(f"{wish.model!r} is no model name - at `$.model`")
+    _fleet(state).load(_chosen(wish), wish.model)
+    return DONE
+
+
+@post("/reset", status_code=200)
+async def reset(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+    """Return every server to its state at the start; the counters only when asked."""
+    wish = decode(await request.body(), Reset, hints={}, empty=Reset())
+    await _fleet(state).reset(clear_counters=wish.clear_counters)
+    return DONE
+
+
+@get("/request-count/{port:str}")
+async def request_count(state: State, port: str) -> dict[str, int]:
+    """How many requests a server got, whatever their path or outcome."""
+    fleet = _fleet(state)
+    server = fleet.server(_number(port))
+    return {"port": int(port), "request_count": fleet.journal.requests[server.name]}
+
+
+@get("/kv-cache/{port:str}")
+async def kv_cache(state: State, port: str) -> dict[str, int | list[str]]:
+    """The tokens in a server's KV cache."""
+    tokens = _fleet(state).server(_number(port)).cached_tokens
+    return {"port": int(port), "token_count": len(tokens), "tokens": tokens}
+
+
+@post("/kv-cache/clear", status_code=200)
+async def clear_kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+    """Empty the KV cache of a server, or of every server."""
+    wish = decode(await request.body(), ForPort, hints=HINTS)
+    _fleet(state).clear_cache(_chosen(wish))
+    return DONE
+
+
+@post("/cancel/{port:str}", status_code=200)
+async def cancel(state: State, port: str) -> dict[str, int]:
+    """End a server's running requests at once, by resetting their connections."""
+    return {"cancelled": _fleet(state).server(_number(port)).cancel()}
+
+
+@get("/health")
+async def health() -> dict[str, str]:
+    """Whether the simulator runs."""
+    return DONE
+
+
+def _number(port: str) -> int:
+    if not port.isascii() or not port.isdigit() or len(port) > 5:
+        raise BadBody(f"{port!r} is no port - in the path; it must be a number")
+    return int(port)
+
+
+def _set_behavior() -> Any:
+    """The body of `/behavior`: made when first asked, since it holds every known fault."""
+    return msgspec.defstruct(
+        "SetBehavior",
+        [("behavior", fault.any_fault())],
+        bases=(ForPort,),
+        frozen=True,
+        forbid_unknown_fields=True,
+    )
+
+
+ROUTES = [
+    status,
+    set_behavior,
+    set_models,
+    set_loaded_model,
+    reset,
+    request_count,
+    kv_cache,
+    clear_kv_cache,
+    cancel,
+    health,
+]

@@ -1,0 +1,81 @@
+"""Serves the control API in the fleet's own process and event loop.
+
+Rules of this file:
+
+1. It is imported only when the API is served, after the servers listen: it is the slowest
+   import of the package.
+2. It takes no signal: the program that serves decides when to end.
+"""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import uvicorn
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from ollama_simulator.control import classic
+from ollama_simulator.control.body import BadBody
+from ollama_simulator.fleet import Fleet, UnknownServer
+from ollama_simulator.net.kernel import PortTaken
+
+
+def application(fleet: Fleet) -> Litestar:
+    """The control API of a fleet, as an ASGI application."""
+    handlers: ExceptionHandlersMap = {
+        BadBody: _says(400),
+        UnknownServer: _says(404),
+        PortTaken: _says(409),
+        HTTPException: _http,
+    }
+    return Litestar(
+        classic.ROUTES,
+        state=State({"fleet": fleet}),
+        exception_handlers=handlers,
+        openapi_config=None,
+    )
+
+
+def _says(status: int) -> Any:
+    def handler(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+        return Response({"error": str(error)}, status_code=status)
+
+    return handler
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:
+    place = f"{request.method} {request.url.path}"
+    return Response(
+        {"error": f"{place}: {error.detail}"}, status_code=error.status_code, headers=error.headers
+    )
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(fleet: Fleet, sock: socket.socket, spawn: Any) -> AsyncIterator[None]:
+    """Serve the control API on a listening socket until the block ends."""
+    config = uvicorn.Config(
+        application(fleet),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    task = spawn(server.serve(sockets=[sock]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task

@@ -1,0 +1,1 @@
+"""One simulated machine: jobs in, events out. It has never heard of HTTP."""

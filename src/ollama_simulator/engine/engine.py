@@ -1,0 +1,204 @@
+"""One simulated machine: jobs in, events out, at the right times.
+
+Rules of this file:
+
+1. It tells time by its clock only, and its deadlines are absolute: token k is due k / rate
+   after the prompt was evaluated, however late token k-1 was.
+2. One inference at a time, first come first served, without a byte for who waits.
+3. Whatever way a job ends, its slot is free afterwards, and the cache holds what was really
+   evaluated and generated (seed facts, "KV cache and tokens").
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import msgspec
+
+from ollama_simulator import records
+from ollama_simulator.clock import Clock, Interrupt
+from ollama_simulator.engine.memory import Memory
+from ollama_simulator.engine.queue import Interrupted, Slot
+from ollama_simulator.engine.store import Store
+from ollama_simulator.engine.text import pieces, prompt_tokens, tokenize
+from ollama_simulator.engine.vectors import embed
+from ollama_simulator.model import (
+    Abandoned,
+    Answer,
+    Done,
+    Embed,
+    Embeddings,
+    Event,
+    Infer,
+    Installed,
+    Job,
+    ListLoaded,
+    ListModels,
+    Nothing,
+    Origin,
+    Show,
+    Token,
+    Usage,
+)
+from ollama_simulator.names import canonical
+
+STALL_S = 0.25
+"""A job that is later than this was held up by its reader: it goes on from now, at its pace,
+instead of catching up in a burst. Less is our own lateness, and is caught up."""
+
+
+_CANCELED = "error reading llama-server response: context canceled"
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast a server works: the seed's rates unless a behaviour says otherwise."""
+
+    decode_tps: float = 65.0
+    """Tokens generated in a second."""
+    prefill_tps: float = 2900.0
+    """Uncached tokens of a prompt evaluated in a second."""
+    tokens: int = 20
+    """Length of an answer that the request does not limit."""
+    load_s: float = 0.0
+    """Seconds to load a model that is not in memory."""
+
+
+DEFAULT_PACE = Pace()
+
+
+class See(Protocol):
+    """Takes what happened to one job."""
+
+    def __call__(self, kind: type[records.Record], /, **fields: Any) -> None:
+        """Record it, with the time, the server and the exchange filled in."""
+
+
+class Engine:
+    """The machine behind one server."""
+
+    def __init__(self, store: Store, memory: Memory, clock: Clock, seed: int) -> None:
+        self.store = store
+        self.memory = memory
+        self._clock = clock
+        self._seed = seed
+        self._slot = Slot()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job holds the slot."""
+        return self._slot.busy
+
+    async def run(
+        self, job: Job, pace: Pace, gone: Interrupt, see: See
+    ) -> AsyncGenerator[Event, None]:
+        """Do a job. Raises `ModelMissing`, or `Abandoned` when `gone` fires."""
+        match job:
+            case Infer():
+                async for event in self._infer(job, pace, gone, see):
+                    yield event
+            case Embed():
+                yield Answer(await self._embed(job, pace, gone, see))
+            case Show():
+                yield Answer(self.store.find(job.model))
+            case ListModels():
+                yield Answer(self.store.newest_first())
+            case ListLoaded():
+                yield Answer(self.memory.listed(busy=self._slot.busy))
+            case Nothing():
+                yield Answer(None)
+
+    async def _infer(
+        self, job: Infer, pace: Pace, gone: Interrupt, see: See
+    ) -> AsyncGenerator[Event, None]:
+        started = self._clock.now()
+        installed = self.store.find(job.model)
+        if not job.messages and job.keep_alive == 0:
+            self.memory.unload_when_idle(busy=self._slot.busy)
+            yield Done("unload", None)
+            return
+        async with self._turn(job, installed, pace, gone, see) as load_s:
+            if not job.messages:
+                yield Done("load", None)
+                return
+            prompt = prompt_tokens(job.messages)
+            cached = self.memory.match(prompt) if job.uses_cache else 0
+            prompt_s = (len(prompt) - cached) / pace.prefill_tps
+            due = self._clock.now() + prompt_s
+            text: list[str] = []
+            evaluated = False
+            try:
+                if not await self._clock.sleep_until(due, gone):
+                    raise Abandoned(500, _CANCELED, Origin.RUNNER)
+                evaluated = True
+                see(records.Evaluated, prompt=len(prompt), cached=cached, seconds=prompt_s)
+                first = due
+                count = pace.tokens if job.limit is None else job.limit
+                for piece in pieces(self._seed, canonical(installed.model.name), prompt, count):
+                    now = self._clock.now()
+                    if now - due > STALL_S:
+                        first += now - due
+                    due = first + (len(text) + 1) / pace.decode_tps
+                    if not await self._clock.sleep_until(due, gone):
+                        raise Abandoned(500, _CANCELED, Origin.RUNNER)
+                    text.append(piece)
+                    yield Token(piece)
+            finally:
+                if job.uses_cache and evaluated:
+                    self.memory.cache[:] = [*prompt, "<|assistant|>", *text]
+                elif job.uses_cache:
+                    rest = math.ceil(max(0.0, due - self._clock.now()) * pace.prefill_tps)
+                    self.memory.cache[:] = prompt[: max(cached, len(prompt) - rest)]
+            yield Done(
+                "stop" if job.limit is None else "length",
+                Usage(
+                    total_s=self._clock.now() - started,
+                    load_s=load_s,
+                    prompt_tokens=len(prompt),
+                    prompt_s=prompt_s,
+                    tokens=len(text),
+                    generation_s=due - first,
+                ),
+            )
+
+    async def _embed(self, job: Embed, pace: Pace, gone: Interrupt, see: See) -> Embeddings:
+        started = self._clock.now()
+        installed = self.store.find(job.model)
+        async with self._turn(job, installed, pace, gone, see) as load_s:
+            count = sum(len(tokenize(text)) for text in job.inputs)
+            prompt_s = count / pace.prefill_tps
+            if not await self._clock.sleep_until(self._clock.now() + prompt_s, gone):
+                raise Abandoned(500, "context canceled", Origin.RUNNER)
+            vectors = tuple(embed(text, job.dimensions) for text in job.inputs)
+            usage = Usage(self._clock.now() - started, load_s, count, prompt_s, 0, 0.0)
+            return Embeddings(vectors, usage)
+
+    @asynccontextmanager
+    async def _turn(
+        self, job: Infer | Embed, installed: Installed, pace: Pace, gone: Interrupt, see: See
+    ) -> AsyncIterator[float]:
+        """Hold the slot with the job's model in memory; gives the seconds until both was so.
+
+        What a client reads that left meanwhile is section 6.7 of the native specification.
+        """
+        asked = self._clock.now()
+        if ahead := self._slot.ahead:
+            see(records.Queued, ahead=ahead)
+        try:
+            async with self._slot.held(gone):
+                admitted = self._clock.now()
+                see(records.Admitted, model=installed.model.name, waited=admitted - asked)
+                if not self.memory.holds(installed.model, busy=False):
+                    self.memory.make_room()
+                    if not await self._clock.sleep_until(admitted + pace.load_s, gone):
+                        raise Abandoned(499, "request canceled", Origin.HANDLER)
+                    see(records.ModelLoaded, model=installed.model.name, seconds=pace.load_s)
+                self.memory.load(installed.model)
+                try:
+                    yield self._clock.now() - admitted
+                finally:
+                    self.memory.used(job.keep_alive)
+        except Interrupted:
+            raise Abandoned(500, "context canceled", Origin.RUNNER) from None

@@ -1,0 +1,62 @@
+"""The one slot of a server, and the queue before it.
+
+Rules of this file:
+
+1. First come, first served; nobody overtakes.
+2. Who leaves the queue leaves no trace: the slot is never given to a client that is gone.
+
+It must not import anything but layer 0.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ollama_simulator.clock import Interrupt, finish, wait_for
+
+
+class Interrupted(Exception):
+    """The client left while its job waited."""
+
+
+class Slot:
+    """Held by one job at a time."""
+
+    def __init__(self) -> None:
+        self.busy = False
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs a newcomer finds before it."""
+        return self.busy + sum(not future.done() for future in self._waiting)
+
+    @asynccontextmanager
+    async def held(self, gone: Interrupt) -> AsyncIterator[None]:
+        """Wait for the slot and hold it. Raises `Interrupted` if `gone` fires first."""
+        if self.busy:
+            turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                granted = await wait_for(turn, gone)
+            except asyncio.CancelledError:
+                # The turn may have come in the very instant of the cancellation.
+                if turn.done() and not turn.cancelled() and turn.result():
+                    self._pass_on()
+                raise
+            if not granted:
+                raise Interrupted
+        else:
+            self.busy = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            # `busy` stays true: the slot goes from hand to hand, so nobody can slip in between.
+            if finish(self._waiting.popleft(), True):
+                return
+        self.busy = False

@@ -1,0 +1,94 @@
+"""Tokens in, text out.
+
+Rules of this file:
+
+1. A token is what the seed's tokenizer makes: a run of other characters, one ASCII
+   punctuation mark, or one blank; other white space only separates.
+2. Generated text is a pure function of (seed, model, prompt, number of tokens), made from
+   SHA-256 alone, so that a client in any language can recompute it.
+3. One generated piece is exactly one token of rule 1.
+
+It must not import anything but layer 0.
+"""
+
+import hashlib
+import string
+from collections.abc import Iterable, Iterator
+
+from ollama_simulator.model import Message
+
+_PUNCTUATION = frozenset(string.punctuation)
+
+WORDS = (
+    "about after again air all along also always among answer any area ask away back balance "
+    "been before below better between book both bring build call can carry change clear close "
+    "come could country course day different done down draw each early earth east end enough "
+    "even every example eye face far farm feel few field figure fill find fire first five food "
+    "form found four free friend from full gave general give go gold good great green ground "
+    "group grow half hand hard have head hear help here high hold home hour house how idea "
+    "inch island just keep kind king know land language large last late lead learn leave left "
+    "let letter life light like line list listen little live long look low made main make many "
+    "map mark may mean measure might mile mind minute money moon more morning most mountain "
+    "move much music must name near need never new next night north note nothing notice now "
+    "number object ocean often old once one only open order other our over own page paper part "
+    "pass pattern perhaps person picture piece place plain plan plant play point power problem "
+    "produce pull question quick rain ran reach read ready real record red rest right river "
+    "road rock room round rule run said same saw school sea second see seem sentence serve set "
+    "several shape ship short should show side simple since sing six sleep slow small snow"
+).split()[:256]
+"""The vocabulary: one word for each value of a byte, wrapping round where it is shorter."""
+
+
+def tokenize(text: str) -> list[str]:
+    """Split a text into the seed's tokens."""
+    tokens: list[str] = []
+    word: list[str] = []
+    for character in text:
+        special = character in _PUNCTUATION
+        if not special and not character.isspace():
+            word.append(character)
+            continue
+        if word:
+            tokens.append("".join(word))
+            word.clear()
+        if special or character == " ":
+            tokens.append(character)
+    if word:
+        tokens.append("".join(word))
+    return tokens
+
+
+def prompt_tokens(messages: Iterable[Message]) -> list[str]:
+    """The tokens of a conversation: each message begins with a marker of its role."""
+    tokens: list[str] = []
+    for message in messages:
+        tokens.append(f"<|{message.role}|>")
+        tokens.extend(tokenize(message.content))
+    return tokens
+
+
+def pieces(seed: int, model: str, prompt: list[str], count: int) -> Iterator[str]:
+    """The `count` tokens of the answer to a prompt.
+
+    `model` is the canonical name. Token i is drawn from byte i of the SHA-256 stream over
+    `seed`, `model` and the prompt's tokens, joined by NUL. Words and blanks take turns; a
+    full stop stands where a blank would be the last.
+    """
+    key = "\0".join([str(seed), model, *prompt]).encode("utf-8", "replace")
+    state = hashlib.sha256(key)
+    block = b""
+    wants_word = True
+    for i in range(count):
+        if i % 32 == 0:
+            numbered = state.copy()
+            numbered.update(b"\0%d" % (i // 32))
+            block = numbered.digest()
+        draw = block[i % 32]
+        if wants_word:
+            yield WORDS[draw % len(WORDS)]
+            wants_word = False
+        elif i == count - 1:
+            yield "."
+        else:
+            yield " "
+            wants_word = True

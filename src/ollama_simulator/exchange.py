@@ -1,0 +1,196 @@
+"""One request, what is known of it, and the innermost way to answer it.
+
+Rules of this file:
+
+1. An exchange owns everything that must be closed. Stages (generators wrapped round each
+   other) register here, and are closed outermost first, however the reply ended.
+2. An error before the first byte is a status and a document; after it, whatever the dialect
+   says in a stream that has begun (native specification, section 7).
+3. It knows no fault. Faults wrap `answer` and use what is public here.
+
+It must not import faults, the journal or anything above.
+"""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar
+
+from ollama_simulator import records
+from ollama_simulator.acts import Act, Body, End, Framing, Head, Reply, Tick
+from ollama_simulator.clock import Clock
+from ollama_simulator.engine.engine import DEFAULT_PACE, Engine, See
+from ollama_simulator.model import Abandoned, Event, ModelMissing, Origin, Refusal, Token
+from ollama_simulator.net import request as net
+from ollama_simulator.wire import codec as wire
+from ollama_simulator.wire.codec import Codec, Wire
+from ollama_simulator.wire.routes import Fixed, dialect, resolve
+
+S = TypeVar("S", bound=AsyncIterator[Any])
+Handler = Callable[["Exchange"], Reply]
+
+NONCE = re.compile(rb"nonce-[0-9a-f]{8,64}")
+"""The word by which a client marks a prompt, so that its attempts can be counted."""
+
+
+class Exchange:
+    """One request on one server."""
+
+    def __init__(
+        self, request: net.Request, engine: Engine, wire: Wire, clock: Clock, see: See
+    ) -> None:
+        self.request = request
+        self.clock = clock
+        self.see = see
+        self.pace = DEFAULT_PACE
+        """How fast the engine works for this request. Pace faults set it."""
+        self.route = resolve(request.method, request.target)
+        self._engine = engine
+        self._wire = wire
+        self._codec: Codec | None = None
+        self._body: bytes | None = None
+        self._stages: list[AsyncIterator[Any]] = []
+        self.abandoned = False
+        """Whether the engine stopped because the client left."""
+
+    async def body(self) -> bytes:
+        """The request's body, read once. Raises `Refusal` if it can't be read to its end."""
+        if self._body is None:
+            try:
+                self._body = await self.request.body.read()
+            except net.BadBody as error:
+                raise Refusal(400, str(error), Origin.DECODE) from None
+            found = NONCE.search(self._body)
+            self.see(
+                records.Received,
+                size=len(self._body),
+                digest=hashlib.sha256(self._body).hexdigest(),
+                nonce=found.group().decode() if found else None,
+            )
+        return self._body
+
+    async def drain(self) -> None:
+        """Read the request's body, whatever is wrong with it."""
+        with contextlib.suppress(Refusal):
+            await self.body()
+
+    async def codec(self) -> Codec:
+        """The request, understood. Reads the body when first asked. Raises `Refusal`."""
+        if self._codec is None:
+            assert not isinstance(self.route, Fixed), "only a route has a codec"
+            body = await self.body()
+            request = wire.Request(
+                self.request.method, self.route.path, self.route.params, body
+            )
+            self._codec = self.route.codec(request, self._wire)
+        return self._codec
+
+    async def success_head(self) -> Head:
+        """The head of this request's success answer, without doing what was asked."""
+        try:
+            codec = None if isinstance(self.route, Fixed) else await self.codec()
+        except Refusal:
+            codec = None
+        if codec is None:
+            media = "application/json; charset=utf-8"
+            return Head(200, (("Content-Type", media),))
+        return _head_of(codec)
+
+    def fail(self, status: int, message: str) -> Iterator[Act]:
+        """Refuse, in the words of the dialect that was asked. Only before the first byte."""
+        return self.refuse(Refusal(status, message))
+
+    def refuse(self, refusal: Refusal) -> Iterator[Act]:
+        """Refuse, in the words of the dialect that was asked. Only before the first byte."""
+        speaker = dialect(self.request.target)
+        if not isinstance(self.route, Fixed):
+            speaker = self.route.codec
+        document = speaker.error(refusal, self._wire)
+        extra = self._codec.headers if self._codec is not None else ()
+        media = (("Content-Type", document.media),) if document.media is not None else ()
+        # The first event of a stream is flushed, so an error in its place is chunked (1.7).
+        flush = (
+            refusal.origin is Origin.RUNNER and self._codec is not None and self._codec.stream
+        )
+        yield Tick()
+        yield Head(refusal.status, tuple(sorted((*extra, *media))))
+        yield Body(document.body, flush=flush)
+        yield End()
+
+    def missing(self, model: str) -> str:
+        """How the endpoint that was asked says that a model is not installed."""
+        speaker = dialect(self.request.target)
+        if not isinstance(self.route, Fixed):
+            speaker = self.route.codec
+        return speaker.missing(model)
+
+    def stage(self, stage: S) -> S:
+        """Register a stage, outermost first; it is closed when the exchange finishes."""
+        self._stages.append(stage)
+        return stage
+
+    async def close(self) -> None:
+        """Close every stage, outermost first. What the engine holds is free afterwards."""
+        for stage in self._stages:
+            if isinstance(stage, AsyncGenerator):
+                await stage.aclose()
+        self._stages.clear()
+
+    def events(self, codec: Codec) -> AsyncIterator[Event]:
+        """Let the engine do what was asked."""
+        return self.stage(
+            self._engine.run(codec.job, self.pace, self.request.gone, self.see)
+        )
+
+
+async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
+    """The honest answer: what the codec makes of what the engine says."""
+    route = exchange.route
+    if isinstance(route, Fixed):
+        yield Tick()
+        yield Head(route.status, route.headers)
+        yield Body(route.body, flush=False)
+        yield End()
+        return
+    started = False
+    try:
+        codec = await exchange.codec()
+        events = exchange.events(codec)
+        if codec.stream:
+            async for event in events:
+                if isinstance(event, Token):
+                    yield Tick()
+                for chunk in codec.encode(event):
+                    if not started:
+                        started = True
+                        yield _head_of(codec)
+                    yield Body(chunk)
+        else:
+            collected = []
+            async for event in events:
+                if isinstance(event, Token):
+                    yield Tick()
+                collected.append(event)
+            if not any(isinstance(event, Token) for event in collected):
+                yield Tick()
+            yield _head_of(codec)
+            yield Body(codec.collect(collected), flush=False)
+        yield End()
+    except ModelMissing as missing:
+        for act in exchange.fail(404, exchange.missing(missing.model)):
+            yield act
+    except Refusal as refusal:
+        exchange.abandoned = isinstance(refusal, Abandoned)
+        if not started:
+            for act in exchange.refuse(refusal):
+                yield act
+            return
+        for chunk in codec.broken(refusal):
+            yield Body(chunk)
+        yield End()
+
+
+def _head_of(codec: Codec) -> Head:
+    headers = (*codec.headers, ("Content-Type", codec.media))
+    return Head(200, tuple(sorted(headers)), Framing.AUTO)

@@ -1,0 +1,91 @@
+"""What a fault is, where faults are found, and how one is wrapped round an answer.
+
+Rules of this file:
+
+1. A fault is a value: its fields are its JSON, its docstring its description.
+2. It bends the acts of an answer or sets the server's door. It never knows an endpoint.
+3. Every module of this folder is loaded; a fault registers by being defined. Two of one name
+   are an error that names both files.
+
+It must not import the journal or anything above.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncGenerator
+from typing import Any, ClassVar, TypeVar, Union
+
+import msgspec
+
+from ollama_simulator import records
+from ollama_simulator.acts import Act, Door, Reply
+from ollama_simulator.engine.engine import DEFAULT_PACE
+from ollama_simulator.exchange import Exchange, Handler, answer
+
+
+class Fault(
+    msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True
+):
+    """Something that a server does instead of answering well."""
+
+    door: ClassVar[Door] = Door.OPEN
+    """Where the server's door stands while it behaves like this."""
+
+    def around(self, exchange: Exchange, handler: Handler) -> Reply:
+        """The bent answer. It may change the exchange, not call the handler, or rewrite acts."""
+        return handler(exchange)
+
+
+_FAULTS: dict[str, type[Fault]] = {}
+
+
+F = TypeVar("F", bound=type[Fault])
+
+
+def register(fault: F) -> F:
+    """Make a fault known by its class name."""
+    known = _FAULTS.get(fault.__name__)
+    if known is not None:
+        raise ValueError(
+            f"two faults are called {fault.__name__}: in {known.__module__} and {fault.__module__}"
+        )
+    _FAULTS[fault.__name__] = fault
+    return fault
+
+
+def known() -> dict[str, type[Fault]]:
+    """Every fault by name, after loading every module of this folder."""
+    package = importlib.import_module(__package__ or "")
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    return dict(sorted(_FAULTS.items()))
+
+
+def any_fault() -> Any:
+    """The union of all faults, for decoders and schemas."""
+    return Union[tuple(known().values())]  # noqa: UP007 - built at run time
+
+
+async def bend(exchange: Exchange, fault: Fault) -> AsyncGenerator[Act, None]:
+    """Answer an exchange through a fault, and record it if the fault changed anything.
+
+    What went into the fault is compared with what came out, act by act, so that "it was
+    configured" and "it did something" stay different facts.
+    """
+    inner: list[Act] = []
+
+    async def watched() -> AsyncGenerator[Act, None]:
+        async for act in exchange.stage(answer(exchange)):
+            inner.append(act)
+            yield act
+
+    def handler(_: Exchange) -> Reply:
+        return exchange.stage(watched())
+
+    struck = False
+    async for act in exchange.stage(fault.around(exchange, handler)):
+        passed = bool(inner) and inner.pop(0) is act
+        if not struck and not (passed and exchange.pace is DEFAULT_PACE):
+            struck = True
+            exchange.see(records.Struck, fault=type(fault).__name__)
+        yield act

@@ -1,0 +1,130 @@
+"""Many simulated servers: one clock, one seed, one journal.
+
+Rules of this file:
+
+1. A fleet is used as `async with`: its ports are taken on entry and given back on exit.
+2. Every task of every server lives in the fleet's task group and ends with it.
+3. Servers are named s1, s2, … in the order of their ports.
+
+It must not import the control API or anything above.
+"""
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from ollama_simulator.clock import Clock, WallClock
+from ollama_simulator.faults.fault import Fault
+from ollama_simulator.journal import Journal
+from ollama_simulator.model import Model
+from ollama_simulator.net import kernel
+from ollama_simulator.net.listener import Listener
+from ollama_simulator.server import SimServer
+
+HOST = "127.0.0.1"
+
+
+class UnknownServer(LookupError):
+    """There is no server on this port. The text names those there are."""
+
+
+class Fleet:
+    """Simulated servers in this process."""
+
+    def __init__(
+        self, ports: Sequence[int] = (0,), *, seed: int = 0, clock: Clock | None = None
+    ) -> None:
+        """One server for each port; 0 takes a free one."""
+        self.journal = Journal()
+        self.clock: Clock = clock or WallClock()
+        self.servers: dict[int, SimServer] = {}
+        """The servers by their ports, in the order given."""
+        self._ports = tuple(ports)
+        self.seed = seed
+        self._group: asyncio.TaskGroup
+
+    async def __aenter__(self) -> Self:
+        """Take the ports and listen. Raises `PortTaken`; then none is taken."""
+        numbers = itertools.count(1)
+        with ExitStack() as undo:
+            sockets: list[socket.socket] = []
+            for port in self._ports:
+                sockets.append(kernel.listen(HOST, port))
+                undo.callback(sockets[-1].close)
+            undo.pop_all()
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        for index, sock in enumerate(sockets, 1):
+            server = SimServer(
+                f"s{index}",
+                clock=self.clock,
+                seed=self.seed,
+                journal=self.journal,
+                number=lambda: next(numbers),
+            )
+            server.listener = Listener(server, self.clock, sock, self._spawn)
+            server.listener.start()
+            self.servers[server.listener.port] = server
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Reset every connection and give the ports back."""
+        for server in self.servers.values():
+            await server.listener.close()
+        await self._group.__aexit__(None, None, None)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        return self._group.create_task(coroutine)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The real ports, in the order given."""
+        return tuple(self.servers)
+
+    def server(self, port: int) -> SimServer:
+        """The server on a port. Raises `UnknownServer`."""
+        try:
+            return self.servers[port]
+        except KeyError:
+            there = ", ".join(map(str, self.servers))
+            raise UnknownServer(f"no server on port {port}; there are {there}") from None
+
+    def select(self, port: int | None) -> Iterable[SimServer]:
+        """The server on a port, or all of them for None. Raises `UnknownServer`."""
+        return self.servers.values() if port is None else (self.server(port),)
+
+    async def behave(self, port: int | None, behavior: Fault) -> None:
+        """Set a behaviour on one server, or on all."""
+        for server in self.select(port):
+            await server.behave(behavior)
+
+    def install(self, port: int | None, models: Sequence[Model]) -> None:
+        """Replace the installed models of one server, or of all."""
+        for server in self.select(port):
+            server.store.replace(models)
+
+    def load(self, port: int | None, model: str | None) -> None:
+        """Set the loaded model of one server, or of all; None for none."""
+        for server in self.select(port):
+            server.load(model)
+
+    def clear_cache(self, port: int | None) -> None:
+        """Empty the KV cache of one server, or of all."""
+        for server in self.select(port):
+            server.memory.cache.clear()
+
+    async def reset(self, *, clear_counters: bool = False) -> None:
+        """Return every server to the state of the start; counters only when asked."""
+        for server in self.servers.values():
+            await server.reset()
+        if clear_counters:
+            self.journal.clear_counters()

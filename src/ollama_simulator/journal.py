@@ -1,0 +1,82 @@
+"""Everything that happened, in order: the one source of truth.
+
+Rules of this file:
+
+1. It only grows, until `reset`. Records are added at the moment they describe.
+2. Counters are folds of the records. No two numbers can disagree.
+
+It must not import the server or anything above.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ollama_simulator.records import Asked, Received, Record
+
+R = TypeVar("R", bound=Record)
+
+
+class Journal:
+    """The records of a fleet."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.requests: Counter[str] = Counter()
+        """Requests of each server since the counters were cleared."""
+        self._waiting: list[tuple[Callable[[Record], bool], asyncio.Future[Record]]] = []
+
+    def add(self, record: Record) -> None:
+        """Append a record."""
+        self.records.append(record)
+        if isinstance(record, Asked):
+            self.requests[record.server] += 1
+        for wanted, future in self._waiting:
+            if not future.done() and wanted(record):
+                future.set_result(record)
+
+    def clear_counters(self) -> None:
+        """Start the counters anew. The records stay."""
+        self.requests.clear()
+
+    def where(self, kind: type[R], *, since: int = 0, **fields: Any) -> list[R]:
+        """The records of a kind whose fields have these values, from index `since` on."""
+        return [
+            record
+            for record in self.records[since:]
+            if isinstance(record, kind)
+            and all(getattr(record, name) == value for name, value in fields.items())
+        ]
+
+    def attempts(self, nonce: str) -> list[Asked]:
+        """The requests that carried a nonce, on whatever server."""
+        exchanges = {record.exchange for record in self.where(Received, nonce=nonce)}
+        return [record for record in self.where(Asked) if record.exchange in exchanges]
+
+    async def wait_for(
+        self, kind: type[R], timeout: float, *, since: int = 0, **fields: Any
+    ) -> R | None:
+        """The first such record from index `since` on, waiting for it if need be.
+
+        Returns None if it doesn't come within `timeout` seconds.
+        """
+        if found := self.where(kind, since=since, **fields):
+            return found[0]
+
+        def wanted(record: Record) -> bool:
+            return isinstance(record, kind) and all(
+                getattr(record, name) == value for name, value in fields.items()
+            )
+
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        entry = (wanted, future)
+        self._waiting.append(entry)
+        try:
+            async with asyncio.timeout(timeout):
+                found_later: R = await future
+                return found_later
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting.remove(entry)

@@ -1,0 +1,1 @@
+"""The only code that touches sockets. It has never heard of Ollama."""

@@ -1,0 +1,376 @@
+"""One client connection: bytes to requests, replies to bytes, and how it ends.
+
+Rules of this file:
+
+1. One task serves a connection, and only that task writes to it.
+2. A client that shuts its side down fires `Request.gone`; its answer is still performed.
+   Only a lost connection cancels the task.
+3. Closing a socket that has unread bytes sends RST. So FIN is: shut down the sending side,
+   read on and forget, close when the peer has closed, with a limit.
+4. RST discards what is unsent. So RST is: wait until the kernel has delivered all, with a
+   limit, then close with a linger time of 0.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import httptools
+
+from ollama_simulator.acts import How, Reply
+from ollama_simulator.clock import Clock
+from ollama_simulator.net import kernel
+from ollama_simulator.net.perform import Performer
+from ollama_simulator.net.request import BadBody, Body, Request
+
+LARGEST_HEAD = 1024 * 1024
+"""Bytes of a request's head above which it is refused (native specification, 1.1)."""
+LARGEST_REMNANT = 256 * 1024
+"""Bytes of unread body that are read after an answer so that the connection can go on (1.1)."""
+MOST_PIPELINED = 16
+"""Requests waiting on one connection at which it stops reading."""
+PIECE = 16 * 1024
+"""Bytes handed to the transport at a time, so that a freeze stops a large write."""
+LINGER_S = 2.0
+"""Seconds that a closing connection waits for its peer."""
+
+
+class Answering(Protocol):
+    """One request being answered, by whoever answers."""
+
+    def reply(self, performer: Performer) -> Reply:
+        """The acts of the answer. `performer` tells at any time what became of them."""
+
+    async def finish(self, outcome: str) -> None:
+        """Called once, however it ended: `complete`, `fin`, `rst`, `left`, `cancelled`, `error`."""
+
+    def failed(self, error: BaseException) -> None:
+        """Called when `reply` raised: a bug of ours."""
+
+
+class Owner(Protocol):
+    """What a connection needs of its listener."""
+
+    clock: Clock
+
+    def answer(self, request: Request) -> Answering:
+        """Begin to answer a request."""
+
+    def connected(self, connection: "Connection", peer: str) -> None:
+        """A connection began."""
+
+    def disconnected(self, connection: "Connection", by: str, how: How) -> None:
+        """A connection is over."""
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection. Made by the listener, which also runs `serve()`."""
+
+    def __init__(self, owner: Owner, number: int, spawn: Callable[["Connection"], None]) -> None:
+        self.number = number
+        self._owner = owner
+        self._spawn = spawn
+        self._transport: asyncio.Transport
+        self._task: asyncio.Task[Any] | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: list[tuple[str, str]] = []
+        self._head_size = 0
+        self._parsed: Request | None = None
+        self._requests: deque[Request | None] = deque()
+        self._arrived: asyncio.Future[None] | None = None
+        self._current: Request | None = None
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost_how = How.FIN
+        self._ended_by = "client"
+        self._eof = False
+        self._refused: bytes | None = None
+        self._deaf = False
+        self._aborted = False
+        self._retiring = False
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._reading = True
+
+    # --- called by the event loop -----------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are transports by shape, not by class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)
+        peer = transport.get_extra_info("peername")
+        self._owner.connected(self, f"{peer[0]}:{peer[1]}" if peer else "?")
+        self._spawn(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf or self._ended_by == "us":
+            return
+        if self._parsed is None:
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD:
+                self._refuse(431, "Request Header Fields Too Large")
+                return
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # Ollama answers a request to upgrade as if it had not asked (1.1).
+                data = data[upgrade.args[0] :]
+                self._parser = httptools.HttpRequestParser(self)
+                continue
+            except httptools.HttpParserError:
+                if self._parsed is not None:
+                    self._parsed.body.fail("invalid byte in chunk length")
+                    self._deaf = True
+                else:
+                    self._refuse(400, "Bad Request")
+            data = b""
+        self._mind_reading()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if self._parsed is not None:
+            self._parsed.body.fail("unexpected EOF")
+        for request in (self._current, *self._requests):
+            if request is not None:
+                request.leave(How.FIN)
+        self._put(None)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._lost_how = How.RST
+        if not self._lost.done():
+            self._lost.set_result(None)
+        if self._parsed is not None:
+            self._parsed.body.fail("unexpected EOF")
+        self._put(None)
+        self._writable.set()
+        if self._current is not None:
+            if self._ended_by == "client":
+                self._current.leave(self._lost_how)
+            if self._task is not None:
+                self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    # --- called by the parser ---------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        version = self._parser.get_http_version()
+        headers = self._headers
+        expects = any(
+            name.lower() == "expect" and value.lower() == "100-continue" for name, value in headers
+        )
+        request = Request(
+            self._parser.get_method().decode("latin-1"),
+            self._target.decode("latin-1"),
+            version,
+            headers,
+            Body(self._say_continue if expects else _nothing, self._mind_reading),
+            keep_alive=self._parser.should_keep_alive(),
+            connection=self.number,
+            abort=self.abort,
+        )
+        self._parsed = request
+        self._head_size = 0
+        self._put(request)
+
+    def on_body(self, data: bytes) -> None:
+        if self._parsed is not None:
+            self._parsed.body.feed(data)
+
+    def on_message_complete(self) -> None:
+        if self._parsed is not None:
+            self._parsed.body.end()
+            self._parsed = None
+
+    # --- called by the listener -------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Answer requests until the connection ends. Run as one task, by the listener."""
+        self._task = asyncio.current_task()
+        try:
+            while (request := await self._next()) is not None:
+                how = await self._answer(request)
+                if how is not None or self._retiring:
+                    await self._hang_up(how or How.FIN)
+                    return
+            if self._refused is not None:
+                await self.write(self._refused)
+            if not self._lost.done():
+                await self._hang_up(How.FIN)
+        finally:
+            by, how = self._ended_by, self._lost_how
+            if not self._lost.done():
+                self._transport.abort()
+            self._owner.disconnected(self, by, how)
+
+    def freeze(self) -> None:
+        """Stop reading and writing, as a stopped process does."""
+        self._thawed.clear()
+        self._mind_reading()
+
+    def thaw(self) -> None:
+        """Go on where `freeze` stopped."""
+        self._thawed.set()
+        self._mind_reading()
+
+    def retire(self) -> None:
+        """End when the answer in progress is complete; at once if there is none."""
+        self._retiring = True
+        self._thawed.set()
+        if self._current is None:
+            self._requests.clear()
+            self._put(None)
+
+    def abort(self) -> None:
+        """Reset at once, whatever is being performed."""
+        if not self._lost.done():
+            self._ended_by, self._lost_how, self._aborted = "us", How.RST, True
+            self._reset()
+
+    # --- the rest is private ----------------------------------------------------------------
+
+    async def _next(self) -> Request | None:
+        while not self._requests:
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+        request = self._requests.popleft()
+        self._mind_reading()
+        return request
+
+    def _put(self, request: Request | None) -> None:
+        self._requests.append(request)
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    async def _answer(self, request: Request) -> How | None:
+        """Answer one request. Returns how to end the connection, or None to go on."""
+        self._current = request
+        answering = self._owner.answer(request)
+        performer = Performer(request, self, self._owner.clock)
+        outcome = "error"
+        try:
+            ended = await performer.run(answering.reply(performer), request.gone)
+            if ended.how is None:
+                outcome = "complete"
+            else:
+                outcome = "left" if request.left else ended.how.value
+        except BadBody:
+            outcome = "left"
+            return How.FIN
+        except asyncio.CancelledError:
+            outcome = "cancelled" if self._aborted else "left"
+            raise
+        except Exception as error:
+            answering.failed(error)
+            return How.RST
+        finally:
+            self._current = None
+            await answering.finish(outcome)
+        if ended.how is not None:
+            return ended.how
+        if not ended.keep_alive or not await request.body.discard(LARGEST_REMNANT):
+            return How.FIN
+        return None
+
+    async def write(self, data: bytes) -> None:
+        """Hand bytes to the kernel; returns when it has taken them all."""
+        for start in range(0, len(data), PIECE):
+            await self._thawed.wait()
+            if self._lost.done():
+                return
+            self._transport.write(data[start : start + PIECE])
+            if not self._writable.is_set():
+                await self._writable.wait()
+
+    async def _hang_up(self, how: How) -> None:
+        await self._thawed.wait()
+        if self._lost.done():
+            return
+        self._ended_by, self._lost_how = "us", how
+        if how is How.RST:
+            await self._delivered()
+            self._reset()
+            return
+        # The peer may have reset the connection, and the event loop not know it yet.
+        with contextlib.suppress(OSError):
+            self._transport.write_eof()
+        self._mind_reading()
+        if not self._eof:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_S):
+                    await self._peer_closed()
+        self._transport.close()
+
+    async def _peer_closed(self) -> None:
+        while not self._eof and not self._lost.done():
+            await self._next()
+
+    async def _delivered(self) -> None:
+        """Wait until the peer's kernel has acknowledged every byte, with a limit."""
+        clock = self._owner.clock
+        limit = clock.now() + LINGER_S
+        while clock.now() < limit and not self._lost.done() and self._unsent():
+            await clock.sleep_until(clock.now() + 0.001)
+
+    def _unsent(self) -> int:
+        """Bytes that are not delivered yet, as far as the system tells."""
+        sock = self._transport.get_extra_info("socket")
+        return self._transport.get_write_buffer_size() or kernel.unsent(sock)
+
+    def _reset(self) -> None:
+        kernel.reset_on_close(self._transport.get_extra_info("socket"))
+        self._transport.abort()
+
+    def _refuse(self, status: int, words: str) -> None:
+        """Answer what can't be parsed, as Go's library does, and end (1.1)."""
+        self._refused = (
+            f"HTTP/1.1 {status} {words}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Connection: close\r\n\r\n{status} {words}"
+        ).encode()
+        self._deaf = True
+        self._put(None)
+
+    def _say_continue(self) -> None:
+        if not self._lost.done() and self._thawed.is_set():
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _mind_reading(self) -> None:
+        """Read exactly when somebody can take what comes."""
+        if self._lost.done() or self._transport.is_closing():
+            return
+        full = self._parsed is not None and self._parsed.body.full
+        if self._ended_by == "us":
+            full = False
+        want = self._thawed.is_set() and not full and len(self._requests) < MOST_PIPELINED
+        if want and not self._reading:
+            self._transport.resume_reading()
+        elif not want and self._reading:
+            self._transport.pause_reading()
+        self._reading = want
+
+
+def _nothing() -> None:
+    """What is done before the body of a request that expects no interim answer."""

@@ -1,0 +1,99 @@
+"""Where operating systems differ: sockets that refuse, sockets that reset, and who holds a port.
+
+Rules of this file:
+
+1. Every `sys.platform` of the project stands here.
+2. A function says what it does where the platform can't do it.
+
+It must not import anything of this package.
+"""
+
+import errno
+import os
+import socket
+import struct
+import sys
+
+BACKLOG = 1024
+"""Connections that the kernel completes before anybody accepts them."""
+
+
+_TAKEN = {errno.EADDRINUSE, 10013, 10048}
+"""The second and third are Windows' WSAEACCES (held exclusively) and WSAEADDRINUSE."""
+
+
+class PortTaken(OSError):
+    """A port can't be had. The text names it and, where the system tells, its holder."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that owns a port without listening: the kernel refuses whoever connects.
+
+    Port 0 takes a free one. Raises `PortTaken`, or `OSError` if the host is not this machine's.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There SO_REUSEADDR would let two programs share a port; this forbids it.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        if error.errno in _TAKEN:
+            raise PortTaken(error.errno, f"port {port} is taken{_holder(port)}") from None
+        raise
+    except OverflowError:
+        sock.close()
+        raise OSError(f"there is no port {port}") from None
+    return sock
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises as `bind` does."""
+    sock = bind(host, port)
+    try:
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        if error.errno in _TAKEN:
+            raise PortTaken(error.errno, f"port {port} is taken{_holder(port)}") from None
+        raise
+    return sock
+
+
+def _holder(port: int) -> str:
+    """` by NAME (pid N)`, or nothing where the system does not tell."""
+    import psutil
+
+    try:
+        for entry in psutil.net_connections(kind="tcp"):
+            if entry.laddr and entry.laddr.port == port and entry.status == psutil.CONN_LISTEN:
+                if entry.pid is None:
+                    break
+                return f" by {psutil.Process(entry.pid).name()} (pid {entry.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return ""
+
+
+def unsent(sock: socket.socket) -> int:
+    """Bytes that the peer's kernel has not acknowledged; 0 where the system does not tell."""
+    if sys.platform == "linux":
+        import fcntl
+        import termios
+
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        return int(struct.unpack("i", answer)[0])
+    if sys.platform == "darwin":
+        so_nwrite = 0x1024
+        return sock.getsockopt(socket.SOL_SOCKET, so_nwrite)
+    return 0
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Make `close()` send RST instead of FIN, by a linger time of 0 (RFC 9293, 3.6)."""
+    linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

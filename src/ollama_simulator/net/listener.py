@@ -1,0 +1,154 @@
+"""A listening socket with a door, and the connections that came through it.
+
+Rules of this file:
+
+1. The door is real: SHUT means that the kernel refuses, FROZEN that nothing is read or written.
+2. A port is never given away: a shut door keeps it, bound and not listening.
+3. A connection's task dies before its descriptor is closed.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import asyncio
+import functools
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from ollama_simulator.acts import Door, How
+from ollama_simulator.clock import Clock
+from ollama_simulator.net import kernel
+from ollama_simulator.net.connection import Answering, Connection
+from ollama_simulator.net.request import Request
+
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+"""Starts a task in somebody's task group."""
+
+RETRY_S = 0.05
+"""Pause after an accept that failed because descriptors ran out."""
+
+
+class Service(Protocol):
+    """Who stands behind a listener."""
+
+    def answer(self, request: Request) -> Answering:
+        """Begin to answer a request."""
+
+    def connected(self, number: int, peer: str) -> None:
+        """A client connected."""
+
+    def disconnected(self, number: int, by: str, how: How) -> None:
+        """A connection ended; `by` is `us` or `client`."""
+
+    def failed(self, error: BaseException) -> None:
+        """A connection broke by a bug of ours; the others go on."""
+
+
+class Listener:
+    """Listens on one port for one service."""
+
+    def __init__(self, service: Service, clock: Clock, sock: socket.socket, spawn: Spawn) -> None:
+        """Take over a listening socket. `spawn` starts tasks that the caller's group owns."""
+        self.clock = clock
+        self.door = Door.OPEN
+        self.host, self.port = sock.getsockname()[:2]
+        self._service = service
+        self._spawn = spawn
+        self._sock = sock
+        self._accepting: asyncio.Task[None] | None = None
+        self._connections: set[Connection] = set()
+        self._count = 0
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._accepting = self._spawn(self._accept(self._sock))
+
+    async def move(self, door: Door) -> None:
+        """Set the door; returns when it stands there.
+
+        OPEN: everything goes on. SHUT: connections are refused by the kernel, idle ones get
+        FIN, busy ones end after their answer. FROZEN: nothing is accepted, read or written.
+        Raises `PortTaken` if another program took the port in the instant of shutting.
+        """
+        if door is self.door:
+            return
+        before, self.door = self.door, door
+        if before is Door.OPEN:
+            await self._stop_accepting()
+        if before is Door.SHUT:
+            self._sock.listen(kernel.BACKLOG)
+        if before is Door.FROZEN:
+            for connection in self._connections:
+                connection.thaw()
+        if door is Door.SHUT:
+            self._sock.close()
+            self._sock = kernel.bind(self.host, self.port)
+            for connection in self._connections:
+                connection.retire()
+        if door is Door.FROZEN:
+            for connection in self._connections:
+                connection.freeze()
+        if door is Door.OPEN:
+            self.start()
+
+    async def close(self) -> None:
+        """Give the port back and reset every connection."""
+        await self._stop_accepting()
+        self._sock.close()
+        for connection in tuple(self._connections):
+            connection.thaw()
+            connection.abort()
+
+    async def _stop_accepting(self) -> None:
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
+            self._accepting = None
+
+    async def _accept(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(sock)
+            except OSError:
+                await self.clock.sleep_until(self.clock.now() + RETRY_S)
+                continue
+            self._count += 1
+            number = self._count
+            try:
+                await loop.connect_accepted_socket(
+                    functools.partial(Connection, self, number, self._begin), client
+                )
+            except BaseException:
+                client.close()
+                raise
+
+    def _begin(self, connection: Connection) -> None:
+        self._spawn(self._serve(connection))
+
+    async def _serve(self, connection: Connection) -> None:
+        try:
+            await connection.serve()
+        except Exception as error:
+            self._service.failed(error)
+
+    # --- called by connections --------------------------------------------------------------
+
+    def answer(self, request: Request) -> Answering:
+        """Pass a request on to the service."""
+        return self._service.answer(request)
+
+    def connected(self, connection: Connection, peer: str) -> None:
+        """Remember a connection."""
+        self._connections.add(connection)
+        self._service.connected(connection.number, peer)
+        # It may have been accepted in the instant before the door moved.
+        if self.door is Door.FROZEN:
+            connection.freeze()
+        elif self.door is Door.SHUT:
+            connection.retire()
+
+    def disconnected(self, connection: Connection, by: str, how: How) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        self._service.disconnected(connection.number, by, how)

@@ -1,0 +1,142 @@
+"""What can have happened: the entries of the journal.
+
+Rules of this file:
+
+1. A record is a past participle and a frozen value; its tag is its class name.
+2. `t` is the fleet's clock in seconds; `server` is the server's name; `exchange` is the
+   request's number in the fleet, or None where there is no request.
+3. Records are facts about servers. What a client saw is the client's to tell.
+
+It must not import anything of this package but `acts`.
+"""
+
+import msgspec
+
+from ollama_simulator.acts import Door, How
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Something that happened on a server."""
+
+    t: float
+    server: str
+    exchange: int | None = None
+
+
+class Opened(Record, frozen=True, kw_only=True, tag=True):
+    """A client connected."""
+
+    connection: int
+    peer: str
+
+
+class Asked(Record, frozen=True, kw_only=True, tag=True):
+    """The head of a request was read."""
+
+    connection: int
+    method: str
+    target: str
+    """Path and query, as sent."""
+    ordinal: int
+    """The how-manieth request of this server, from 1."""
+
+
+class Received(Record, frozen=True, kw_only=True, tag=True):
+    """The body of a request was read whole."""
+
+    size: int
+    digest: str
+    """SHA-256 of the body, in hexadecimal."""
+    nonce: str | None
+    """The first `nonce-…` word in the body, by which a client tells its requests apart."""
+
+
+class Struck(Record, frozen=True, kw_only=True, tag=True):
+    """A fault changed the answer. A fault that changed nothing leaves no such record."""
+
+    fault: str
+
+
+class Queued(Record, frozen=True, kw_only=True, tag=True):
+    """A job waits for the slot."""
+
+    ahead: int
+    """How many jobs are before it, the running one included."""
+
+
+class Admitted(Record, frozen=True, kw_only=True, tag=True):
+    """A job got the slot."""
+
+    model: str
+    waited: float
+
+
+class ModelLoaded(Record, frozen=True, kw_only=True, tag=True):
+    """A model was brought into memory."""
+
+    model: str
+    seconds: float
+
+
+class ModelUnloaded(Record, frozen=True, kw_only=True, tag=True):
+    """A model left memory."""
+
+    model: str
+    why: str
+    """`expired`, `asked` or `replaced`."""
+
+
+class Evaluated(Record, frozen=True, kw_only=True, tag=True):
+    """The prompt is evaluated; the first token can be made."""
+
+    prompt: int
+    cached: int
+    seconds: float
+
+
+class Left(Record, frozen=True, kw_only=True, tag=True):
+    """The client left before its answer was complete."""
+
+    how: How
+    """FIN: it shut its side down. RST: the connection is gone."""
+    tokens: int
+    """Tokens made until then."""
+
+
+class Finished(Record, frozen=True, kw_only=True, tag=True):
+    """The answer ended, one way or another. Exactly one for each `Asked`."""
+
+    outcome: str
+    """`complete`, `fin` or `rst` (we ended it), `left` (the client did), `cancelled`, `error`."""
+    status: int | None
+    """None when no status line was sent."""
+    tokens: int
+    body_bytes: int
+    """Bytes of the body handed to the kernel, framing not counted."""
+
+
+class Closed(Record, frozen=True, kw_only=True, tag=True):
+    """A connection ended."""
+
+    connection: int
+    by: str
+    """`us` or `client`."""
+    how: How
+
+
+class DoorMoved(Record, frozen=True, kw_only=True, tag=True):
+    """The listener changed its state."""
+
+    door: Door
+
+
+class Behaved(Record, frozen=True, kw_only=True, tag=True):
+    """The server was given another behaviour."""
+
+    behavior: str
+
+
+class Failed(Record, frozen=True, kw_only=True, tag=True):
+    """The simulator itself went wrong: a bug, never a simulated fault."""
+
+    error: str

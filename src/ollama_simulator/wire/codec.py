@@ -1,0 +1,93 @@
+"""What a codec is: one request, spoken in one dialect.
+
+Rules of this file:
+
+1. A codec turns the bytes of a request into a `Job`, and the `Event`s of its answer into bytes.
+2. It is made for one request and may hold state (ids, block indices, the clock second).
+3. It never waits, never sees a socket, and knows no fault.
+4. What it raises is a `Refusal` and nothing else; anything else is a bug.
+
+It must not import the engine or the network.
+"""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from ollama_simulator.model import Event, Job, Refusal
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request as a codec sees it: routed, with its body read."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    """The named parts of the path (`/v1/models/{model}`)."""
+    body: bytes
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """What a codec may ask of the world around it."""
+
+    wall_ns: Callable[[], int]
+    """Time of day in nanoseconds since 1970, for time stamps."""
+    ids: random.Random
+    """Where the ids come from; seeded, so that a run repeats."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A whole body with its content type (None: no such header)."""
+
+    media: str | None
+    body: bytes
+
+
+class Codec(ABC):
+    """One endpoint in one dialect."""
+
+    job: Job
+    """What the client wants."""
+    stream: bool = False
+    """Whether the answer goes out piece by piece."""
+    media: str
+    """Content type of the success answer, of this mode."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of the success answer."""
+
+    @abstractmethod
+    def __init__(self, request: Request, wire: Wire) -> None:
+        """Read the request. Raises `Refusal` (status 400, as a rule)."""
+
+    def encode(self, event: Event) -> list[bytes]:
+        """Say an event in a stream. Each item is one HTTP chunk; none is a silent event."""
+        raise AssertionError(f"{type(self).__name__} does not stream, yet it got {event}")
+
+    @abstractmethod
+    def collect(self, events: list[Event]) -> bytes:
+        """Say all events at once: the body of the whole answer."""
+
+    def broken(self, refusal: Refusal) -> list[bytes]:
+        """Say an error in a stream that has begun. Its status is gone already."""
+        return []
+
+    @classmethod
+    def missing(cls, model: str) -> str:
+        """How this endpoint says that a model is not installed (native specification, 2.4)."""
+        return f"model '{model}' not found"
+
+    @classmethod
+    @abstractmethod
+    def error(cls, refusal: Refusal, wire: Wire) -> Document:
+        """Say an error as a whole answer. Needs no request: it may be what failed."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One line of the route table."""
+
+    method: str
+    path: str
+    """`{name}` stands for one segment."""
+    codec: type[Codec]

@@ -1,0 +1,115 @@
+"""JSON, time stamps and quoted strings, printed as Go prints them.
+
+Source: native specification 1.8, compatibility specification 2.8 and 17.
+
+Rules of this file:
+
+1. Keys stand in the order of the struct's fields; a field with a default is left out when it
+   has that value (`omit_defaults`), which is Go's "omitempty".
+2. Floats are not left to the encoder, which prints `1.0` and `1e-07`: whoever has some wraps
+   their text in `msgspec.Raw`.
+
+It must not import anything of this package.
+"""
+
+import functools
+import re
+import struct
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+SECOND_NS = 1_000_000_000
+
+_ESCAPES = {
+    b"<": rb"\u003c",
+    b">": rb"\u003e",
+    b"&": rb"\u0026",
+    "\u2028".encode(): rb"\u2028",
+    "\u2029".encode(): rb"\u2029",
+}
+_SPECIAL = re.compile(b"|".join(_ESCAPES))
+_encode = msgspec.json.Encoder().encode
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_SHORT = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    '"': r"\"",
+    "\\": r"\\",
+}
+
+
+def encode(value: object) -> bytes:
+    """A value as compact JSON that is safe inside HTML."""
+    data = _encode(value)
+    # These characters occur inside strings only, so the structure is not touched.
+    return _SPECIAL.sub(lambda found: _ESCAPES[found.group()], data)
+
+
+def nanoseconds(seconds: float) -> int:
+    """A duration as Go writes it."""
+    return round(seconds * SECOND_NS)
+
+
+def rfc3339(ns: int) -> str:
+    """A time in UTC, in nanoseconds since 1970, with the zeros at its end trimmed."""
+    seconds, fraction = divmod(ns, SECOND_NS)
+    if not fraction:
+        return _second(seconds) + "Z"
+    return f"{_second(seconds)}.{fraction:09d}".rstrip("0") + "Z"
+
+
+@functools.lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def float64(x: float) -> str:
+    """A 64-bit float, in the fewest digits that round-trip."""
+    return _laid_out(x, repr(x), 1e-6)
+
+
+def float32(x: float) -> str:
+    """A number rounded to 32 bits, in the fewest digits that round-trip at that width."""
+    x = narrow(x)
+    digits = next(text for p in range(1, 10) if narrow(float(text := f"{x:.{p}g}")) == x)
+    return _laid_out(x, digits, narrow(1e-6))
+
+
+def narrow(x: float) -> float:
+    """The nearest 32-bit float."""
+    (rounded,) = struct.unpack("<f", struct.pack("<f", x))
+    return float(rounded)
+
+
+def _laid_out(x: float, digits: str, least: float) -> str:
+    """Finite `x`, whose digits these are, in Go's layout: plain from `least` up to 1e21."""
+    if x == 0 or least <= abs(x) < 1e21:
+        text = f"{Decimal(digits):f}" if "e" in digits else digits
+        return text.removesuffix(".0")
+    mantissa, _, exponent = f"{Decimal(digits).normalize():e}".partition("e")
+    return f"{mantissa}e{int(exponent):+d}"
+
+
+def quote(text: str) -> str:
+    """A string as Go's `%q` writes it."""
+    return '"' + "".join(map(_quoted, text)) + '"'
+
+
+def _quoted(char: str) -> str:
+    if char in _SHORT:
+        return _SHORT[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code < 0x20 or code == 0x7F:
+        return rf"\x{code:02x}"
+    return rf"\u{code:04x}" if code < 0x10000 else rf"\U{code:08x}"

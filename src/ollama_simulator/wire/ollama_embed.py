@@ -1,0 +1,140 @@
+"""Embeddings in Ollama's own dialect: `/api/embed`, and `/api/embeddings` from before.
+
+Source: native specification 4.9 and 4.10.
+
+It must not import another dialect.
+"""
+
+import msgspec
+
+from ollama_simulator.model import Answer, Embed, Embeddings, Event, Refusal
+from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
+from ollama_simulator.wire.native import (
+    EMPTY,
+    KEEP_ALIVE,
+    Native,
+    checked_name,
+    limit_in,
+    model_required,
+)
+from ollama_simulator.wire.parse import Json
+
+EMBED = Record(
+    "api.EmbedRequest",
+    fields={
+        "model": TEXT,
+        "input": ANYTHING,
+        "keep_alive": KEEP_ALIVE,
+        "truncate": FLAG,
+        "dimensions": INT,
+        "options": MAP,
+    },
+)
+
+EMBEDDINGS = Record(
+    "api.EmbeddingRequest",
+    fields={"model": TEXT, "prompt": TEXT, "keep_alive": KEEP_ALIVE, "options": MAP},
+)
+
+
+class EmbedReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The vectors of a batch."""
+
+    model: str
+    embeddings: tuple[msgspec.Raw, ...]
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+
+
+class EmbeddingReply(msgspec.Struct, frozen=True):
+    """A single vector."""
+
+    embedding: msgspec.Raw
+
+
+class EmbedTexts(Native):
+    """`POST /api/embed` (4.9)."""
+
+    job: Embed
+
+    def __init__(self, request: Request, wire: Wire) -> None:
+        body = decode.body(request.body, EMBED, EMPTY)
+        model = body.get("model", "")
+        inputs = texts(body.get("input", [])) if model else ()
+        checked_name(model, Refusal(404, "model '' not found"))
+        limit_in(body.get("options", {}))
+        self.job = Embed(model, inputs, body.get("dimensions"), body.get("keep_alive"))
+
+    def collect(self, events: list[Event]) -> bytes:
+        """The vectors, in 32-bit floats. A mere load has no durations."""
+        found = embeddings(events)
+        vectors = tuple(vector32(vector) for vector in found.vectors)
+        if not self.job.inputs:
+            return gojson.encode(EmbedReply(self.job.model, vectors))
+        return gojson.encode(
+            EmbedReply(
+                self.job.model,
+                vectors,
+                total_duration=gojson.nanoseconds(found.usage.total_s),
+                load_duration=gojson.nanoseconds(found.usage.load_s),
+                prompt_eval_count=found.usage.prompt_tokens,
+            )
+        )
+
+    @classmethod
+    def missing(cls, model: str) -> str:
+        """With the advice that the embedding endpoints give."""
+        return pull_first(model)
+
+
+class EmbedPrompt(Native):
+    """`POST /api/embeddings` (4.10)."""
+
+    def __init__(self, request: Request, wire: Wire) -> None:
+        body = decode.body(request.body, EMBEDDINGS, EMPTY)
+        model = checked_name(body.get("model", ""), model_required())
+        limit_in(body.get("options", {}))
+        prompt = body.get("prompt", "")
+        self.job = Embed(model, (prompt,) if prompt else (), None, body.get("keep_alive"))
+
+    def collect(self, events: list[Event]) -> bytes:
+        """The vector: the same 32-bit floats, printed with 64 bits. A mere load has none."""
+        vectors = embeddings(events).vectors
+        vector = vectors[0] if vectors else ()
+        numbers = ",".join(gojson.float64(gojson.narrow(x)) for x in vector)
+        return gojson.encode(EmbeddingReply(msgspec.Raw(f"[{numbers}]".encode())))
+
+    @classmethod
+    def missing(cls, model: str) -> str:
+        """With the advice that the embedding endpoints give."""
+        return pull_first(model)
+
+
+def texts(given: Json) -> tuple[str, ...]:
+    """The inputs of a batch; one empty string is none. Raises `Refusal`."""
+    if isinstance(given, str):
+        return (given,) if given else ()
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise Refusal(400, "invalid input type")
+    return tuple(given)
+
+
+def embeddings(events: list[Event]) -> Embeddings:
+    """The vectors in the answer to `Embed`."""
+    (event,) = events
+    assert isinstance(event, Answer)
+    assert isinstance(event.value, Embeddings)
+    return event.value
+
+
+def vector32(vector: tuple[float, ...]) -> msgspec.Raw:
+    """A vector, printed in 32-bit floats."""
+    return msgspec.Raw(f"[{','.join(map(gojson.float32, vector))}]".encode())
+
+
+def pull_first(model: str) -> str:
+    """How the embedding endpoints say that a model is not installed."""
+    return f"model {gojson.quote(model)} not found, try pulling it first"

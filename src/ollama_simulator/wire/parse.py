@@ -1,0 +1,107 @@
+"""The first JSON value of a body, as Go's decoder finds it.
+
+Source: native specification 1.9, compatibility specification 2.2.
+
+Rules of this file:
+
+1. What follows the first value is ignored; the last of two equal keys wins.
+2. What is no text becomes U+FFFD; what is no JSON raises a `Refusal` with Go's words.
+3. Numbers stay as they were written, because Go shows them in its complaints.
+
+It must not import a dialect.
+"""
+
+import codecs
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from ollama_simulator.model import Origin, Refusal
+from ollama_simulator.wire.gosyntax import TOO_DEEP, complaint
+
+Json = Any
+"""None, bool, str, list, dict with str keys, or a number: `msgspec.Raw` with its digits as sent."""
+
+_BLANK = " \t\r\n"
+
+# Two halves of a character, a lone half, or any other escape, so that `\\ud800` is none.
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|\\."
+)
+
+
+def _as_go_does(error: UnicodeError) -> tuple[str, int]:
+    """Each byte that is no text becomes a character, not each run of them."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error("ollama_simulator.go", _as_go_does)
+
+
+def _last_wins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """An object's keys in the order of their last appearance, so that the last one wins."""
+    out: dict[str, Json] = {}
+    for key, value in pairs:
+        out.pop(key, None)
+        out[key] = value
+    return out
+
+
+def _number(digits: str) -> msgspec.Raw:
+    return msgspec.Raw(digits.encode())
+
+
+def _constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(
+    parse_int=_number,
+    parse_float=_number,
+    parse_constant=_constant,
+    object_pairs_hook=_last_wins,
+)
+
+
+def parse(data: bytes, empty: str) -> Json:
+    """The first JSON value of a body. `empty` is what is said of a blank one."""
+    text = data.decode("utf-8", "ollama_simulator.go").lstrip(_BLANK)
+    if not text:
+        raise refused(empty)
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda found: r"\ufffd" if found["lone"] else found.group(), text)
+    try:
+        return _decoder.raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        raise refused(complaint(data) or TOO_DEEP) from None
+
+
+def refused(message: str) -> Refusal:
+    """What is said of a request that can't be read."""
+    return Refusal(400, message, Origin.DECODE)
+
+
+def kind(value: Json) -> str:
+    """Go's word for a kind of JSON."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+    return "number"
+
+
+def number(value: msgspec.Raw) -> float:
+    """A number's value; infinite when it is too large."""
+    return float(bytes(value))
