@@ -95,6 +95,8 @@ class Door(Enum):
     """The state of a server's listening socket, mildest first."""
 
     OPEN = "open"
+    DEAF = "deaf"
+    """The kernel drops whoever knocks: connecting takes until the client gives up."""
     FROZEN = "frozen"
     """The process is stopped: connections are made by the kernel, nothing is read or written."""
     SHUT = "shut"

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar
 
 from ollama_simulator import records
-from ollama_simulator.acts import Act, Body, End, Framing, Head, Reply, Tick
+from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import DEFAULT_PACE, Engine, See
 from ollama_simulator.model import Abandoned, Event, ModelMissing, Origin, Refusal, Token
@@ -80,9 +80,7 @@ class Exchange:
         if self._codec is None:
             assert not isinstance(self.route, Fixed), "only a route has a codec"
             body = await self.body()
-            request = wire.Request(
-                self.request.method, self.route.path, self.route.params, body
-            )
+            request = wire.Request(self.request.method, self.route.path, self.route.params, body)
             self._codec = self.route.codec(request, self._wire)
         return self._codec
 
@@ -110,9 +108,7 @@ class Exchange:
         extra = self._codec.headers if self._codec is not None else ()
         media = (("Content-Type", document.media),) if document.media is not None else ()
         # The first event of a stream is flushed, so an error in its place is chunked (1.7).
-        flush = (
-            refusal.origin is Origin.RUNNER and self._codec is not None and self._codec.stream
-        )
+        flush = refusal.origin is Origin.RUNNER and self._codec is not None and self._codec.stream
         yield Tick()
         yield Head(refusal.status, tuple(sorted((*extra, *media))))
         yield Body(document.body, flush=flush)
@@ -139,9 +135,7 @@ class Exchange:
 
     def events(self, codec: Codec) -> AsyncIterator[Event]:
         """Let the engine do what was asked."""
-        return self.stage(
-            self._engine.run(codec.job, self.pace, self.request.gone, self.see)
-        )
+        return self.stage(self._engine.run(codec.job, self.pace, self.request.gone, self.see))
 
 
 async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
@@ -149,7 +143,7 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
     route = exchange.route
     if isinstance(route, Fixed):
         yield Tick()
-        yield Head(route.status, route.headers)
+        yield Head(route.status, route.headers, route.framing)
         yield Body(route.body, flush=False)
         yield End()
         return
@@ -193,4 +187,4 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
 
 def _head_of(codec: Codec) -> Head:
     headers = (*codec.headers, ("Content-Type", codec.media))
-    return Head(200, tuple(sorted(headers)), Framing.AUTO)
+    return Head(200, tuple(sorted(headers)))

@@ -23,12 +23,17 @@ from ollama_simulator.faults.fault import Fault, bend
 from ollama_simulator.faults.pace import Normal
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
+from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
 from ollama_simulator.wire.codec import Wire
 
 R = TypeVar("R", bound=records.Record)
+
+
+class Unsupported(Exception):
+    """This operating system can't do it. The text says what."""
 
 
 class SimServer:
@@ -74,7 +79,12 @@ class SimServer:
         return len(self._running)
 
     async def behave(self, behavior: Fault) -> None:
-        """Behave like this from now on; returns when the door stands accordingly."""
+        """Behave like this from now on; returns when the door stands accordingly.
+
+        Raises `Unsupported` if the door can't stand so on this system; nothing changes then.
+        """
+        if behavior.door is Door.DEAF and not kernel.CAN_BE_DEAF:
+            raise Unsupported(f"{type(behavior).__name__} works on Linux only")
         self.behavior = behavior
         self.see(records.Behaved, behavior=type(behavior).__name__)
         if self.listener.door is not behavior.door:

@@ -144,14 +144,17 @@ def test_the_edge_between_length_and_chunks(fleet: Fleet) -> None:
         return ask(fleet.port, "GET", "/api/tags"), ask(fleet.port, "HEAD", "/api/tags")
 
     rest = len(tags(1)[0].body) - 1
-    seen = set()
-    for size in range(2045, 2053):
-        answer, head = tags(size - rest)
-        length = len(answer.body)  # a time stamp may make it differ from the size aimed at
+    seen: set[int] = set()
+    for turn in range(200):
+        # The size aimed at is missed when the time stamp ends in a zero, which is left out.
+        answer, head = tags(2048 + turn % 2 - rest)
+        length = len(answer.body)
         seen.add(length)
         assert answer.framing == ("length" if length <= 2048 else "chunked"), length
         assert head.header("Content-Length") == (str(length) if length <= 2048 else None), length
-    assert {2048, 2049} <= seen, seen
+        if {2048, 2049} <= seen:
+            return
+    raise AssertionError(f"the edge was never met: {seen}")
 
 
 @pytest.mark.parametrize("cell", [*PLAIN, *WHOLE], ids=name_of)
@@ -549,7 +552,9 @@ def test_embed_batch(fleet: Fleet) -> None:
     assert embed(fleet, "") == []
 
 
-@pytest.mark.parametrize(("asked", "given"), [(1, 1), (16, 16), (383, 383), (384, 384), (500, 384)])
+@pytest.mark.parametrize(
+    ("asked", "given"), [(16, 16), (100, 100), (383, 383), (384, 384), (500, 384)]
+)
 def test_embed_dimensions(fleet: Fleet, asked: int, given: int) -> None:
     """Fewer dimensions are cut and made of length 1 again; more are ignored."""
     (full,) = embed(fleet, "the sea")
@@ -827,9 +832,13 @@ def test_a_large_request(fleet: Fleet) -> None:
 
 
 def test_host_names(fleet: Fleet) -> None:
-    """Loopback names are served, foreign ones are not."""
+    """Loopback names are served."""
     for host in ("localhost", f"localhost:{fleet.port}", HOST, "a.localhost"):
         answer = ask(fleet.port, "GET", "/api/version", headers={"Host": host})
         assert answer.status == 200, host
+
+
+def test_foreign_host_names(fleet: Fleet) -> None:
+    """A server on loopback does not answer to the name of another."""
     answer = ask(fleet.port, "GET", "/api/version", headers={"Host": "evil.example.com"})
     assert (answer.status, answer.body) == (403, b"")

@@ -188,8 +188,8 @@ def test_taken_by_another_simulator() -> None:
         (["--server-ports", "70000"], ["70000"]),
         (["--server-ports", "-1"], ["-1"]),
         (["--server-ports", ""], ["server-ports|port"]),
-        (["--control-port", "many"], ["many"]),
-        (["--control-port", "70000"], ["70000"]),
+        (["--control-port", "many"], ["control-port"]),
+        (["--control-port", "70000"], ["control-port"]),
         (["--no-such-option"], ["no-such-option"]),
     ],
 )

@@ -3,6 +3,7 @@
 It must not import the command line.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from ollama_simulator.clock import Clock, WallClock
@@ -14,6 +15,8 @@ from ollama_simulator.fleet import Fleet
 from ollama_simulator.records import Failed
 
 SERVERS = 3
+LONGEST_S = 60.0
+"""Seconds after which a scenario is given up; a sound balancer takes a tenth."""
 
 
 async def play(scenario: Scenario, balancer: Balancer, ports: Sequence[int]) -> Result:
@@ -26,7 +29,7 @@ async def play(scenario: Scenario, balancer: Balancer, ports: Sequence[int]) -> 
         async with balancer.running(scenario.timeout, fleet.ports) as port:
             try:
                 async with Run(fleet, port, scenario.timeout, scenario.name) as run:
-                    await scenario.play(run)
+                    await _limited(scenario, run)
             except* NotArranged as group:
                 error = f"inconclusive: {group.exceptions[0]}"
             except* Exception as group:
@@ -35,6 +38,14 @@ async def play(scenario: Scenario, balancer: Balancer, ports: Sequence[int]) -> 
             error = f"the simulator failed: {failure.error}"
     assert run is not None
     return Result(scenario.name, clock.now() - started, tuple(run.checks), error)
+
+
+async def _limited(scenario: Scenario, run: Run) -> None:
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await scenario.play(run)
+    except TimeoutError:
+        run.note("the time of the scenario", False, f"below {LONGEST_S:g} s", "more")
 
 
 async def play_all(

@@ -31,8 +31,10 @@ from ollama_simulator.records import Asked, Finished, Left
 from ollama_simulator.server import SimServer
 
 MODEL = "test-model:latest"
-PATIENCE_S = 30.0
-"""Longest silence that our own client waits for."""
+PATIENCE_S = 12.0
+"""Longest silence that our own client waits for: more than any timeout of a balancer."""
+KNOCK_S = 0.3
+"""Within this a connection on this machine is made, or the door is deaf."""
 SOON_S = 3.0
 """Within this something must be seen that takes a sound balancer no time at all."""
 
@@ -82,14 +84,14 @@ class Run:
         as it says. Raises `NotArranged`."""
         for server in servers or tuple(self.fleet.servers.values()):
             await server.behave(behavior)
-            seen = await self._knock(server)
-            refuses = behavior.door is Door.SHUT
-            if (seen is End.REFUSED) != refuses:
-                raise NotArranged(f"{server.name} should {behavior.door.value}, it is {seen}")
+            seen = await self._knock(server, KNOCK_S if behavior.door is Door.DEAF else SOON_S)
+            expected = {Door.SHUT: End.REFUSED, Door.DEAF: End.UNREACHABLE}.get(behavior.door)
+            if seen is not expected:
+                raise NotArranged(f"a connection to {server.name}: expected {expected}, got {seen}")
 
-    async def _knock(self, server: SimServer) -> End | None:
+    async def _knock(self, server: SimServer, timeout: float) -> End | None:
         try:
-            (await Client.connect("127.0.0.1", server.listener.port, SOON_S)).close()
+            (await Client.connect("127.0.0.1", server.listener.port, timeout)).close()
         except Broken as broken:
             return broken.end
         return None
@@ -228,9 +230,7 @@ class Run:
             return False
         content = answer.content()
         return (
-            self.note(
-                f"the end of {what}", not answer.complete, "cut or reset", _ending(answer)
-            )
+            self.note(f"the end of {what}", not answer.complete, "cut or reset", _ending(answer))
             and self.note(
                 f"the text of {what}",
                 content != "" and answer.expected.startswith(content),
@@ -339,5 +339,3 @@ def _state(answer: Answer) -> str:
     if answer.status is None:
         return f"no status; {_ending(answer)}"
     return f"{answer.status} {answer.text[:80]!r}"
-
-

@@ -22,6 +22,7 @@ from ollama_simulator.control import classic
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.fleet import Fleet, UnknownServer
 from ollama_simulator.net.kernel import PortTaken
+from ollama_simulator.server import Unsupported
 
 
 def application(fleet: Fleet) -> Litestar:
@@ -30,6 +31,7 @@ def application(fleet: Fleet) -> Litestar:
         BadBody: _says(400),
         UnknownServer: _says(404),
         PortTaken: _says(409),
+        Unsupported: _says(501),
         HTTPException: _http,
     }
     return Litestar(
@@ -37,6 +39,7 @@ def application(fleet: Fleet) -> Litestar:
         state=State({"fleet": fleet}),
         exception_handlers=handlers,
         openapi_config=None,
+        logging_config=None,
     )
 
 
@@ -69,6 +72,7 @@ async def serving(fleet: Fleet, sock: socket.socket, spawn: Any) -> AsyncIterato
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=1,
     )

@@ -14,6 +14,14 @@ class ConnectionRefused(Fault, frozen=True):
 
 
 @register
+class ConnectTimeout(Fault, frozen=True):
+    """Let nobody connect, without a word: a client waits until it gives up. Connections that
+    exist go on. Linux only: other systems refuse where Linux drops."""
+
+    door: ClassVar[Door] = Door.DEAF
+
+
+@register
 class Frozen(Fault, frozen=True):
     """Stop like a suspended process (SIGSTOP): the kernel still accepts connections and bytes,
     but nothing is read, written or closed until another behaviour is set."""

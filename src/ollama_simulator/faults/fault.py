@@ -23,9 +23,7 @@ from ollama_simulator.engine.engine import DEFAULT_PACE
 from ollama_simulator.exchange import Exchange, Handler, answer
 
 
-class Fault(
-    msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True
-):
+class Fault(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True):
     """Something that a server does instead of answering well."""
 
     door: ClassVar[Door] = Door.OPEN

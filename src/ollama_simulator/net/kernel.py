@@ -8,6 +8,7 @@ Rules of this file:
 It must not import anything of this package.
 """
 
+import asyncio
 import errno
 import os
 import socket
@@ -18,8 +19,15 @@ BACKLOG = 1024
 """Connections that the kernel completes before anybody accepts them."""
 
 
+_KNOCK_S = 0.05
+"""Seconds after which a connection on this machine is taken for dropped."""
+
 _TAKEN = {errno.EADDRINUSE, 10013, 10048}
 """The second and third are Windows' WSAEACCES (held exclusively) and WSAEADDRINUSE."""
+
+
+CAN_BE_DEAF = sys.platform == "linux"
+"""Whether `deafen` works: only Linux drops connections to a full queue in silence."""
 
 
 class PortTaken(OSError):
@@ -77,6 +85,27 @@ def _holder(port: int) -> str:
     except (psutil.Error, OSError):
         pass
     return ""
+
+
+async def deafen(sock: socket.socket) -> list[socket.socket]:
+    """Make a listening socket drop whoever connects, by filling its queue to the brim.
+
+    Returns what fills it: closing that and `listen(BACKLOG)` heals. Linux only.
+    """
+    sock.listen(0)
+    loop = asyncio.get_running_loop()
+    fillers: list[socket.socket] = []
+    for _ in range(8):
+        filler = socket.socket(sock.family, socket.SOCK_STREAM)
+        filler.setblocking(False)
+        try:
+            async with asyncio.timeout(_KNOCK_S):
+                await loop.sock_connect(filler, sock.getsockname())
+        except (TimeoutError, OSError):
+            filler.close()
+            break
+        fillers.append(filler)
+    return fillers
 
 
 def unsent(sock: socket.socket) -> int:

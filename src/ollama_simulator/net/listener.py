@@ -58,6 +58,7 @@ class Listener:
         self._accepting: asyncio.Task[None] | None = None
         self._connections: set[Connection] = set()
         self._count = 0
+        self._fillers: list[socket.socket] = []
 
     def start(self) -> None:
         """Begin to accept."""
@@ -66,8 +67,9 @@ class Listener:
     async def move(self, door: Door) -> None:
         """Set the door; returns when it stands there.
 
-        OPEN: everything goes on. SHUT: connections are refused by the kernel, idle ones get
-        FIN, busy ones end after their answer. FROZEN: nothing is accepted, read or written.
+        OPEN: everything goes on. DEAF: connecting takes for ever, connections go on (Linux
+        only). FROZEN: nothing is accepted, read or written. SHUT: connections are refused by
+        the kernel, idle ones get FIN, busy ones end after their answer.
         Raises `PortTaken` if another program took the port in the instant of shutting.
         """
         if door is self.door:
@@ -75,7 +77,11 @@ class Listener:
         before, self.door = self.door, door
         if before is Door.OPEN:
             await self._stop_accepting()
-        if before is Door.SHUT:
+        if before is Door.DEAF:
+            for filler in self._fillers:
+                filler.close()
+            self._fillers.clear()
+        if before in (Door.DEAF, Door.SHUT):
             self._sock.listen(kernel.BACKLOG)
         if before is Door.FROZEN:
             for connection in self._connections:
@@ -88,13 +94,16 @@ class Listener:
         if door is Door.FROZEN:
             for connection in self._connections:
                 connection.freeze()
+        if door is Door.DEAF:
+            self._fillers = await kernel.deafen(self._sock)
         if door is Door.OPEN:
             self.start()
 
     async def close(self) -> None:
         """Give the port back and reset every connection."""
         await self._stop_accepting()
-        self._sock.close()
+        for sock in (self._sock, *self._fillers):
+            sock.close()
         for connection in tuple(self._connections):
             connection.thaw()
             connection.abort()

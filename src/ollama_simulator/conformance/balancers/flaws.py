@@ -187,6 +187,19 @@ class NoTimeout(Flawed):
         super().__init__(backends, None)
 
 
+class NoConnectTimeout(Flawed):
+    """A connection may take as long as the operating system tries."""
+
+    connect_s = None
+
+
+class ConnectTimeoutForAll(Flawed):
+    """The second that a connection may take is all that the head of an answer may take."""
+
+    def __init__(self, backends: list[Backend], silence: float | None) -> None:
+        super().__init__(backends, min(silence or 1e9, 1.0))
+
+
 class ImpatientAtZero(Flawed):
     """A timeout of 0 means none at all, not no limit."""
 

@@ -147,6 +147,7 @@ class Relay:
     def __init__(self, balancer: Balancer, request: Request) -> None:
         self.balancer = balancer
         self.request = request
+        self.body = b""
         self._reply: AsyncGenerator[Act, None] | None = None
 
     def reply(self, performer: Performer) -> Reply:
@@ -165,7 +166,7 @@ class Relay:
 
     async def relay(self) -> AsyncGenerator[Act, None]:
         """Choose a server, send it the request, pass its answer on."""
-        body = await self.request.body.read()
+        self.body = self.body or await self.request.body.read()
         backend = self.balancer.choose()
         if backend is None:
             for act in self.balancer.refusal():
@@ -173,7 +174,7 @@ class Relay:
             return
         working = True
         try:
-            async with contextlib.aclosing(self._through(backend, body)) as acts:
+            async with contextlib.aclosing(self._through(backend)) as acts:
                 async for act in acts:
                     if working and isinstance(act, End | Hangup) and self.request.left is None:
                         # Free before the client can know that its answer is over.
@@ -188,7 +189,7 @@ class Relay:
         for act in text(502, f"Error connecting to Ollama server: {broken}"):
             yield act
 
-    async def _through(self, backend: Backend, body: bytes) -> AsyncGenerator[Act, None]:
+    async def _through(self, backend: Backend) -> AsyncGenerator[Act, None]:
         balancer, request = self.balancer, self.request
         head: ResponseHead | None = None
         framed = True
@@ -201,7 +202,7 @@ class Relay:
                     request.method,
                     balancer.target(request),
                     _forwarded(request),
-                    body if body or _announces_body(request) else None,
+                    self.body if self.body or _announces_body(request) else None,
                     silence=balancer.silence,
                 )
                 head = await upstream.head(balancer.silence)

@@ -3,10 +3,13 @@
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.faults.cut import AbruptClose, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused, Frozen
+from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
 from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
 from ollama_simulator.faults.pace import Normal
+from ollama_simulator.net import kernel
 
+CONNECT_S = 1.0
+"""Seconds within which a balancer must connect."""
 LATE_S = 2.5
 """How much later than its timeout a balancer may give up."""
 
@@ -16,10 +19,16 @@ LATE_S = 2.5
     "Server unreachable - marked as unreliable",
     claim="A server that does not answer within the timeout, or can't be reached, costs its "
     "client a 502 and is passed over from then on.",
-    killed_by={"no-timeout", "never-marks", "retries-elsewhere", "hangs-up-on-failure"},
+    killed_by={
+        "no-timeout",
+        "no-connect-timeout",
+        "never-marks",
+        "retries-elsewhere",
+        "hangs-up-on-failure",
+    },
 )
 async def unreachable(run: Run) -> None:
-    """The first server hangs, the second refuses, the third is sound."""
+    """The first server hangs; meanwhile the second refuses, and the third lets nobody in."""
     await run.behave(Hang(), run.s1)
     await run.behave(ConnectionRefused(), run.s2)
     hanging = run.begin(stream=False)
@@ -31,18 +40,31 @@ async def unreachable(run: Run) -> None:
     after = await run.chat(stream=False)
     run.served_by(after, run.s3, what="the request after the refused one")
     run.whole(after)
+    await run.behave(ConnectTimeout() if kernel.CAN_BE_DEAF else ConnectionRefused(), run.s3)
+    dropped = await run.chat(stream=False)
+    run.failed(dropped, "the request that can't connect")
+    run.note(
+        "when it was given up",
+        dropped.seconds <= CONNECT_S + LATE_S,
+        f"within {CONNECT_S + LATE_S:g} s",
+        f"after {dropped.seconds:.2f} s",
+    )
+    await run.behave(Normal(), run.s3)
+    after = await run.chat(stream=False)
+    run.served_by(after, run.s2, what="the request with two unreliable ones free")
+    run.whole(after)
     await run.together(hanging)
     answer = hanging.answer
     run.served_by(answer, run.s1, what="the request that hangs")
     run.failed(answer, "the request that hangs")
     run.note(
-        "when it was given up",
+        "when that was given up",
         run.timeout - 0.1 <= answer.seconds <= run.timeout + LATE_S,
         f"after {run.timeout:g} to {run.timeout + LATE_S:g} s",
         f"after {answer.seconds:.2f} s",
     )
     after = await run.chat(stream=False)
-    run.served_by(after, run.s3, what="the request after the one that hung")
+    run.served_by(after, run.s2, what="the request after the one that hung")
     run.whole(after)
 
 

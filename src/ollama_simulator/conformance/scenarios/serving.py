@@ -90,8 +90,7 @@ async def other_methods(run: Run) -> None:
 @scenario(
     11,
     "KV cache prefix matching",
-    claim="A repeated conversation goes to the server that has it in its cache, and starts "
-    "sooner.",
+    claim="A repeated conversation goes to the server that has it in its cache, and starts sooner.",
     killed_by={"round-robin", "drops-path"},
 )
 async def warm_cache(run: Run) -> None:

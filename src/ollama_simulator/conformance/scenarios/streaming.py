@@ -14,7 +14,13 @@ COUNT = 12
     "Streaming response timing",
     claim="Every token of a stream is passed on before the next one is made, and the stream "
     "ends as the server ended it; a timeout of 0 waits for the first as long as it takes.",
-    killed_by={"buffers", "passes-pairs", "loses-tail", "impatient-at-zero"},
+    killed_by={
+        "buffers",
+        "passes-pairs",
+        "loses-tail",
+        "impatient-at-zero",
+        "connect-timeout-for-all",
+    },
     timeout=0,
 )
 async def timing(run: Run) -> None:
@@ -23,7 +29,7 @@ async def timing(run: Run) -> None:
         Normal(
             tokens_per_sec=1 / GAP_S,
             num_tokens=COUNT,
-            load_delay_ms=500,
+            load_delay_ms=1200,
         )
     )
     answer = await run.chat(tokens=COUNT)
@@ -34,9 +40,7 @@ async def timing(run: Run) -> None:
     evaluated = run.fleet.journal.where(Evaluated, server=run.s1.name)
     if not evaluated:
         return
-    late = [
-        t - (evaluated[0].t + index * GAP_S) for index, (t, _) in enumerate(tokens, 1)
-    ]
+    late = [t - (evaluated[0].t + index * GAP_S) for index, (t, _) in enumerate(tokens, 1)]
     in_time = sum(seconds < GAP_S for seconds in late)
     # A pause of the machine may cost a token or two; a balancer that holds back costs half.
     run.note(
