@@ -166,7 +166,7 @@ async def _judge(path: str | None, flaw: str | None) -> int:
 def _check_free(*ports: int) -> None:
     """Raises `PortTaken` for the first port that is not free on every address."""
     for port in ports:
-        kernel.listen("0.0.0.0", port).close()  # noqa: S104 - only to see that it is free
+        kernel.listen("0.0.0.0", port).close()
 
 
 # --- both ---------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ HELLO: list[Event] = [Token("Hello"), Token("!"), Done("stop", USAGE)]
 MODEL = Model("plain", 67134368, "3a2f", "llama", "8.0B", "Q4_K_M")
 INSTALLED = Installed(MODEL, 1_760_000_000_000_000_000)
 COMMUNITY = Installed(
-    Model("hf.co/bart/Foo-GGUF:Q4_K_M", 1, "d", "llama", "unknown", "F16"), 1_745_000_001_500_000_000
+    Model("hf.co/bart/Foo-GGUF:Q4_K_M", 1, "d", "llama", "unknown", "F16"),
+    1_745_000_001_500_000_000,
 )
 LOADED = Loaded(MODEL, 1_795_443_169_443_536_332, 70_000_000, 4096)
 

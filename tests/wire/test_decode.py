@@ -88,7 +88,12 @@ FIELD = "json: cannot unmarshal {} into Go struct field {} of type {}"
         (b'{"limit":1.5}', "number 1.5", "ThingRequest.limit", "int"),
         (b'{"limit":1.0}', "number 1.0", "ThingRequest.limit", "int"),
         (b'{"limit":1e2}', "number 1e2", "ThingRequest.limit", "int"),
-        (b'{"limit":9223372036854775808}', "number 9223372036854775808", "ThingRequest.limit", "int"),
+        (
+            b'{"limit":9223372036854775808}',
+            "number 9223372036854775808",
+            "ThingRequest.limit",
+            "int",
+        ),
         (b'{"limit":"1"}', "string", "ThingRequest.limit", "int"),
         (b'{"heat":"hot"}', "string", "ThingRequest.heat", "float64"),
         (b'{"heat":1e999}', "number 1e999", "ThingRequest.heat", "float64"),

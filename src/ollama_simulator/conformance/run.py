@@ -10,15 +10,12 @@ It must not import the scenarios or the player.
 """
 
 import asyncio
-
 import hashlib
 import json
-
 from typing import Any
 
 import msgspec
 
-from ollama_simulator import records
 from ollama_simulator.acts import Door
 from ollama_simulator.conformance.answer import Answer, Piece
 from ollama_simulator.engine.text import pieces, prompt_tokens

@@ -20,7 +20,7 @@ KEEP_ALIVE_S = 300.0
 CONTEXT = 4096
 """Tokens of context (native specification, 3.5: the default below 23 GiB of VRAM)."""
 OVERHEAD = 671_088_640
-"""Bytes that a loaded model takes beyond its file: its context and work space. A synthetic figure."""
+"""Bytes that a loaded model takes beyond its file: context and work space. Synthetic."""
 
 
 class Memory:

@@ -131,7 +131,7 @@ class Program(Balancer):
         limit = clock.now() + 5.0
         while True:
             try:
-                kernel.listen("0.0.0.0", PORT).close()  # noqa: S104 - only to see that it is free
+                kernel.listen("0.0.0.0", PORT).close()
                 return
             except kernel.PortTaken as taken:
                 if clock.now() > limit:
