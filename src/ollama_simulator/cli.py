@@ -17,12 +17,15 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers.process import (
     PORT,
+    Balancer,
     BrokenEnvironment,
     Embedded,
     Program,
 )
+from ollama_simulator.conformance.player import first_of
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
 
@@ -144,21 +147,21 @@ def _suite(
 
 
 async def _judge(path: str | None, flaw: str | None) -> int:
-    from ollama_simulator.clock import WallClock
     from ollama_simulator.conformance import player, report, scenario
 
     clock = WallClock()
     started = clock.now()
-    results = []
+    balancer: Balancer = Embedded(flaw)
     ports: tuple[int, ...] = (0,) * player.SERVERS
-    async with contextlib.AsyncExitStack() as stack:
-        if path is not None:
-            ports = SERVER_PORTS
-            _check_free(PORT, CONTROL_PORT, *ports)
-        balancer = Program(path) if path is not None else Embedded(flaw)
-        async for result in player.play_all(scenario.known(), balancer, ports):
-            results.append(result)
-            print(report.line(result), flush=True)
+    control_port = None
+    if path is not None:
+        balancer, ports, control_port = Program(path), SERVER_PORTS, CONTROL_PORT
+        _check_free(PORT, CONTROL_PORT, *SERVER_PORTS)
+    results = []
+    for each in scenario.known():
+        result = await player.play(each, balancer, ports, control_port)
+        results.append(result)
+        print(report.line(result), flush=True)
     print(f"\n{report.summary(results, clock.now() - started)}", flush=True)
     return sum(not result.passed for result in results)
 
@@ -199,16 +202,9 @@ def _environment() -> Any:
     try:
         yield
     except* (BrokenEnvironment, OSError) as group:
-        _wrong(str(_first(group)))
+        _wrong(str(first_of(group)))
     except* KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _wrong(words: str) -> NoReturn:

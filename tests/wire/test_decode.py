@@ -130,13 +130,13 @@ def test_wrong_type_of_all(data: bytes, what: str) -> None:
 
 def test_the_first_of_two_mistakes_counts() -> None:
     """In the order of the body; a syntax error wins over both."""
-    with pytest.raises(Refusal, match="ThingRequest.stream"):
+    with pytest.raises(Refusal, match=r"ThingRequest\.stream"):
         body(b'{"stream":5,"model":5}', SHAPE, "EOF")
-    with pytest.raises(Refusal, match="^unexpected EOF$"):
+    with pytest.raises(Refusal, match=r"^unexpected EOF$"):
         body(b'{"stream":5,"model":5', SHAPE, "EOF")
 
 
 def test_own_words() -> None:
     """A type may complain in its own way."""
-    with pytest.raises(Refusal, match="^even is odd$"):
+    with pytest.raises(Refusal, match=r"^even is odd$"):
         body(b'{"even":"x"}', SHAPE, "EOF")

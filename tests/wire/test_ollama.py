@@ -32,10 +32,11 @@ def test_chat_stream() -> None:
     """A line for each token, a line with the numbers."""
     codec = post("/api/chat", {"model": " Plain ", "messages": HI})
     assert (codec.stream, codec.media, codec.headers) == (True, "application/x-ndjson", ())
+    begin = f'{{"model":" Plain ",{TIME}'
     assert [chunk.decode() for chunk in streamed(codec, HELLO)] == [
-        f'{{"model":" Plain ",{TIME},"message":{{"role":"assistant","content":"Hello"}},"done":false}}\n',
-        f'{{"model":" Plain ",{TIME},"message":{{"role":"assistant","content":"!"}},"done":false}}\n',
-        f'{{"model":" Plain ",{TIME},"message":{{"role":"assistant","content":""}},"done":true,'
+        f'{begin},"message":{{"role":"assistant","content":"Hello"}},"done":false}}\n',
+        f'{begin},"message":{{"role":"assistant","content":"!"}},"done":false}}\n',
+        f'{begin},"message":{{"role":"assistant","content":""}},"done":true,'
         f'"done_reason":"stop",{NUMBERS}}}\n',
     ]
 
@@ -240,7 +241,7 @@ def test_chat_fields(fields: dict[str, Any], kind: str, where: str) -> None:
 def test_objects_that_are_none() -> None:
     """Where Ollama keeps the order of keys, it has other words."""
     words = "Value looks like object, but can't find closing '}' symbol"
-    tool = {"function": {"parameters": {"properties": []}}}
+    tool: Any = {"function": {"parameters": {"properties": []}}}
     assert refusal("/api/chat", {"model": "m", "tools": [tool]})[1] == words
     call = {"function": {"name": "f", "arguments": "{}"}}
     assert refusal("/api/chat", {"model": "m", "messages": [{"tool_calls": [call]}]})[1] == words

@@ -87,7 +87,8 @@ def test_embeddings_of_nothing() -> None:
         ({"model": "plain:"}, "invalid model name", Origin.HANDLER),
         (
             {"prompt": ["a"]},
-            "json: cannot unmarshal array into Go struct field EmbeddingRequest.prompt of type string",
+            "json: cannot unmarshal array into Go struct field EmbeddingRequest.prompt "
+            "of type string",
             Origin.DECODE,
         ),
     ],

@@ -73,7 +73,8 @@ def test_input_type(given: Any) -> None:
         (
             {"dimensions": 1.0},
             400,
-            "json: cannot unmarshal number 1.0 into Go struct field EmbedRequest.dimensions of type int",
+            "json: cannot unmarshal number 1.0 into Go struct field EmbedRequest.dimensions "
+            "of type int",
             Origin.DECODE,
         ),
     ],

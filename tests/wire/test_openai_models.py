@@ -36,6 +36,6 @@ def test_one_model() -> None:
 
 def test_bad_name() -> None:
     """No need to look for it."""
-    with pytest.raises(Refusal, match="^invalid model name$") as caught:
+    with pytest.raises(Refusal, match=r"^invalid model name$") as caught:
         ask("GET", "/v1/models/a%20b")
     assert caught.value.status == 400

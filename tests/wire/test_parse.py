@@ -109,7 +109,7 @@ def test_complaint(data: bytes, message: str) -> None:
 @pytest.mark.parametrize("data", [b"", b" \t\r\n"])
 def test_blank(data: bytes) -> None:
     """Each dialect has its own words for nothing."""
-    with pytest.raises(Refusal, match="^missing request body$"):
+    with pytest.raises(Refusal, match=r"^missing request body$"):
         parse(data, "missing request body")
 
 

@@ -4,6 +4,7 @@ It must not import the command line.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from ollama_simulator.clock import Clock, WallClock
@@ -11,7 +12,8 @@ from ollama_simulator.conformance.balancers.process import Balancer
 from ollama_simulator.conformance.report import Result
 from ollama_simulator.conformance.run import NotArranged, Run
 from ollama_simulator.conformance.scenario import Scenario
-from ollama_simulator.fleet import Fleet
+from ollama_simulator.fleet import HOST, Fleet
+from ollama_simulator.net import kernel
 from ollama_simulator.records import Failed
 
 SERVERS = 3
@@ -19,21 +21,27 @@ LONGEST_S = 60.0
 """Seconds after which a scenario is given up; a sound balancer takes a tenth."""
 
 
-async def play(scenario: Scenario, balancer: Balancer, ports: Sequence[int]) -> Result:
-    """Play one scenario. Raises `BrokenEnvironment` and `PortTaken`."""
+async def play(
+    scenario: Scenario, balancer: Balancer, ports: Sequence[int], control_port: int | None = None
+) -> Result:
+    """Play one scenario, with servers on these ports (0: a free one).
+
+    The control API is served meanwhile if it is given a port, so that a person can look in.
+    Raises `BrokenEnvironment` and `PortTaken`.
+    """
     clock: Clock = WallClock()
     started = clock.now()
     error: str | None = None
     run: Run | None = None
-    async with Fleet(ports) as fleet:
+    async with Fleet(ports) as fleet, _control(fleet, control_port):
         async with balancer.running(scenario.timeout, fleet.ports) as port:
             try:
                 async with Run(fleet, port, scenario.timeout, scenario.name) as run:
                     await _limited(scenario, run)
             except* NotArranged as group:
-                error = f"inconclusive: {group.exceptions[0]}"
+                error = f"inconclusive: {first_of(group)}"
             except* Exception as group:
-                error = f"the suite failed: {_first(group)!r}"
+                error = f"the suite failed: {first_of(group)!r}"
         for failure in fleet.journal.where(Failed):
             error = f"the simulator failed: {failure.error}"
     assert run is not None
@@ -48,16 +56,21 @@ async def _limited(scenario: Scenario, run: Run) -> None:
         run.note("the time of the scenario", False, f"below {LONGEST_S:g} s", "more")
 
 
-async def play_all(
-    scenarios: Sequence[Scenario], balancer: Balancer, ports: Sequence[int]
-) -> AsyncIterator[Result]:
-    """Play scenarios one after the other."""
-    for scenario in scenarios:
-        yield await play(scenario, balancer, ports)
+@contextlib.asynccontextmanager
+async def _control(fleet: Fleet, port: int | None) -> AsyncIterator[None]:
+    if port is None:
+        yield
+        return
+    # Imported only when it is served: it is the slowest import of the package.
+    from ollama_simulator.control.serve import serving
+
+    sock = kernel.listen(HOST, port)
+    async with asyncio.TaskGroup() as group, serving(fleet, sock, group.create_task):
+        yield
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
+def first_of(error: BaseException) -> BaseException:
+    """The first error in a group of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.acts import Door
-from ollama_simulator.conformance.answer import Answer, Piece
+from ollama_simulator.conformance.answer import Answer
+from ollama_simulator.conformance.session import PATIENCE_S, Session
 from ollama_simulator.engine.text import pieces, prompt_tokens
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal
@@ -28,8 +29,6 @@ from ollama_simulator.records import Asked, Finished, Left
 from ollama_simulator.server import SimServer
 
 MODEL = "test-model:latest"
-PATIENCE_S = 12.0
-"""Longest silence that our own client waits for: more than any timeout of a balancer."""
 KNOCK_S = 0.3
 """Within this a connection on this machine is made, or the door is deaf."""
 SOON_S = 3.0
@@ -108,7 +107,7 @@ class Run:
         stream: bool = True,
         tokens: int | None = None,
         same_as: Answer | None = None,
-    ) -> "Session":
+    ) -> Session:
         """Ask for a chat and don't wait. `tokens` is the length that is expected by behaviour;
         `same_as` repeats an earlier prompt, nonce included."""
         nonce = same_as.nonce if same_as else self._nonce()
@@ -139,7 +138,7 @@ class Run:
         session.answer.alone = slice(begin, len(self.fleet.journal.records))
         return session.answer
 
-    async def together(self, *sessions: "Session") -> list[Answer]:
+    async def together(self, *sessions: Session) -> list[Answer]:
         """Wait for the ends of several requests."""
         await asyncio.wait([session.task for session in sessions])
         return [session.answer for session in sessions]
@@ -156,9 +155,9 @@ class Run:
         nonce: str,
         expected: str,
         port: int | None = None,
-    ) -> "Session":
+    ) -> Session:
         answer = Answer(nonce=nonce, expected=expected, asked_at=self.fleet.clock.now())
-        session = Session(self, answer)
+        session = Session(answer, self.fleet.clock)
         session.task = self._group.create_task(
             session.drive(port or self.port, method, target, body)
         )
@@ -174,15 +173,15 @@ class Run:
             return [record for record in journal.records[answer.alone] if isinstance(record, Asked)]
         return journal.attempts(answer.nonce)
 
-    async def started(self, session: "Session", tokens: int = 1) -> None:
+    async def started(self, session: Session, tokens: int = 1) -> None:
         """Wait until our client has this many tokens of an answer, or the answer is over."""
         await self._until(lambda: len(session.answer.tokens()) >= tokens, session)
 
-    async def reached(self, session: "Session") -> None:
+    async def reached(self, session: Session) -> None:
         """Wait until a server was asked for this request, or the answer is over."""
         await self._until(lambda: bool(self.attempts(session.answer)), session)
 
-    async def _until(self, condition: Any, session: "Session") -> None:
+    async def _until(self, condition: Any, session: Session) -> None:
         clock = self.fleet.clock
         limit = clock.now() + PATIENCE_S
         while not condition() and not session.task.done() and clock.now() < limit:
@@ -287,43 +286,6 @@ class Run:
             elif isinstance(record, Finished):
                 running[record.server] -= 1
         return self.note("requests at once on one server", most <= 1, "at most 1", most)
-
-
-class Session:
-    """One request on its way."""
-
-    task: "asyncio.Task[None]"
-
-    def __init__(self, run: Run, answer: Answer) -> None:
-        self.answer = answer
-        self._run = run
-        self._client: Client | None = None
-
-    async def drive(self, port: int, method: str, target: str, body: bytes | None) -> None:
-        """Send the request and take what comes, until it ends."""
-        answer, clock = self.answer, self._run.fleet.clock
-        headers = [("Host", f"127.0.0.1:{port}"), ("Connection", "close")]
-        if body is not None:
-            headers.append(("Content-Type", "application/json"))
-        try:
-            async with await Client.connect("127.0.0.1", port, PATIENCE_S) as client:
-                self._client = client
-                await client.ask(method, target, headers, body, silence=PATIENCE_S)
-                head = await client.head(PATIENCE_S)
-                answer.status, answer.headers = head.status, head.headers
-                async for data in client.body(PATIENCE_S):
-                    answer.pieces.append(Piece(clock.now(), data))
-                answer.end = End.COMPLETE
-        except Broken as broken:
-            answer.end, answer.detail = broken.end, str(broken)
-        finally:
-            answer.ended_at = clock.now()
-
-    async def leave(self) -> None:
-        """Close the connection, whatever is still to come."""
-        if self._client is not None:
-            self._client.close()
-        await asyncio.wait([self.task])
 
 
 def _ending(answer: Answer) -> str:

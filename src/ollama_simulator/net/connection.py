@@ -19,16 +19,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-import httptools
-
-from ollama_simulator.acts import How, Reply
+from ollama_simulator.acts import How
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
+from ollama_simulator.net.parser import BadRequest, Parser
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Body, Request
+from ollama_simulator.net.service import Answering
 
-LARGEST_HEAD = 1024 * 1024
-"""Bytes of a request's head above which it is refused (native specification, 1.1)."""
 LARGEST_REMNANT = 256 * 1024
 """Bytes of unread body that are read after an answer so that the connection can go on (1.1)."""
 MOST_PIPELINED = 16
@@ -37,19 +35,6 @@ PIECE = 16 * 1024
 """Bytes handed to the transport at a time, so that a freeze stops a large write."""
 LINGER_S = 2.0
 """Seconds that a closing connection waits for its peer."""
-
-
-class Answering(Protocol):
-    """One request being answered, by whoever answers."""
-
-    def reply(self, performer: Performer) -> Reply:
-        """The acts of the answer. `performer` tells at any time what became of them."""
-
-    async def finish(self, outcome: str) -> None:
-        """Called once, however it ended: `complete`, `fin`, `rst`, `left`, `cancelled`, `error`."""
-
-    def failed(self, error: BaseException) -> None:
-        """Called when `reply` raised: a bug of ours."""
 
 
 class Owner(Protocol):
@@ -76,11 +61,7 @@ class Connection(asyncio.Protocol):
         self._spawn = spawn
         self._transport: asyncio.Transport
         self._task: asyncio.Task[Any] | None = None
-        self._parser = httptools.HttpRequestParser(self)
-        self._target = b""
-        self._headers: list[tuple[str, str]] = []
-        self._head_size = 0
-        self._parsed: Request | None = None
+        self._parser = Parser(self._put, self._request)
         self._requests: deque[Request | None] = deque()
         self._arrived: asyncio.Future[None] | None = None
         self._current: Request | None = None
@@ -88,8 +69,7 @@ class Connection(asyncio.Protocol):
         self._lost_how = How.FIN
         self._ended_by = "client"
         self._eof = False
-        self._refused: bytes | None = None
-        self._deaf = False
+        self._refusal: bytes | None = None
         self._aborted = False
         self._retiring = False
         self._thawed = asyncio.Event()
@@ -109,34 +89,23 @@ class Connection(asyncio.Protocol):
         self._spawn(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf or self._ended_by == "us":
+        if self._ended_by == "us":
             return
-        if self._parsed is None:
-            self._head_size += len(data)
-            if self._head_size > LARGEST_HEAD:
-                self._refuse(431, "Request Header Fields Too Large")
-                return
-        while data:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                # Ollama answers a request to upgrade as if it had not asked (1.1).
-                data = data[upgrade.args[0] :]
-                self._parser = httptools.HttpRequestParser(self)
-                continue
-            except httptools.HttpParserError:
-                if self._parsed is not None:
-                    self._parsed.body.fail("invalid byte in chunk length")
-                    self._deaf = True
-                else:
-                    self._refuse(400, "Bad Request")
-            data = b""
+        try:
+            self._parser.feed(data)
+        except BadRequest as bad:
+            # As Go's library answers what can't be parsed (native specification, 1.1).
+            words = f"{bad.status} {bad}"
+            self._refusal = (
+                f"HTTP/1.1 {words}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                f"Connection: close\r\n\r\n{words}"
+            ).encode()
+            self._put(None)
         self._mind_reading()
 
     def eof_received(self) -> bool:
         self._eof = True
-        if self._parsed is not None:
-            self._parsed.body.fail("unexpected EOF")
+        self._parser.end()
         for request in (self._current, *self._requests):
             if request is not None:
                 request.leave(How.FIN)
@@ -148,8 +117,7 @@ class Connection(asyncio.Protocol):
             self._lost_how = How.RST
         if not self._lost.done():
             self._lost.set_result(None)
-        if self._parsed is not None:
-            self._parsed.body.fail("unexpected EOF")
+        self._parser.end()
         self._put(None)
         self._writable.set()
         if self._current is not None:
@@ -164,47 +132,6 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    # --- called by the parser ---------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        self._target = b""
-        self._headers = []
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    def on_headers_complete(self) -> None:
-        version = self._parser.get_http_version()
-        headers = self._headers
-        expects = any(
-            name.lower() == "expect" and value.lower() == "100-continue" for name, value in headers
-        )
-        request = Request(
-            self._parser.get_method().decode("latin-1"),
-            self._target.decode("latin-1"),
-            version,
-            headers,
-            Body(self._say_continue if expects else _nothing, self._mind_reading),
-            keep_alive=self._parser.should_keep_alive(),
-            connection=self.number,
-            abort=self.abort,
-        )
-        self._parsed = request
-        self._head_size = 0
-        self._put(request)
-
-    def on_body(self, data: bytes) -> None:
-        if self._parsed is not None:
-            self._parsed.body.feed(data)
-
-    def on_message_complete(self) -> None:
-        if self._parsed is not None:
-            self._parsed.body.end()
-            self._parsed = None
-
     # --- called by the listener -------------------------------------------------------------
 
     async def serve(self) -> None:
@@ -216,8 +143,8 @@ class Connection(asyncio.Protocol):
                 if how is not None or self._retiring:
                     await self._hang_up(how or How.FIN)
                     return
-            if self._refused is not None:
-                await self.write(self._refused)
+            if self._refusal is not None:
+                await self.write(self._refusal)
             if not self._lost.done():
                 await self._hang_up(How.FIN)
         finally:
@@ -344,14 +271,25 @@ class Connection(asyncio.Protocol):
         kernel.reset_on_close(self._transport.get_extra_info("socket"))
         self._transport.abort()
 
-    def _refuse(self, status: int, words: str) -> None:
-        """Answer what can't be parsed, as Go's library does, and end (1.1)."""
-        self._refused = (
-            f"HTTP/1.1 {status} {words}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"Connection: close\r\n\r\n{status} {words}"
-        ).encode()
-        self._deaf = True
-        self._put(None)
+    def _request(
+        self,
+        method: str,
+        target: str,
+        version: str,
+        headers: list[tuple[str, str]],
+        keep_alive: bool,
+        expects: bool,
+    ) -> Request:
+        return Request(
+            method,
+            target,
+            version,
+            headers,
+            Body(self._say_continue if expects else _nothing, self._mind_reading),
+            keep_alive=keep_alive,
+            connection=self.number,
+            abort=self.abort,
+        )
 
     def _say_continue(self) -> None:
         if not self._lost.done() and self._thawed.is_set():
@@ -361,9 +299,8 @@ class Connection(asyncio.Protocol):
         """Read exactly when somebody can take what comes."""
         if self._lost.done() or self._transport.is_closing():
             return
-        full = self._parsed is not None and self._parsed.body.full
-        if self._ended_by == "us":
-            full = False
+        body = self._parser.receiving
+        full = body is not None and body.full and self._ended_by != "us"
         want = self._thawed.is_set() and not full and len(self._requests) < MOST_PIPELINED
         if want and not self._reading:
             self._transport.resume_reading()

@@ -13,35 +13,20 @@ import asyncio
 import functools
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 from ollama_simulator.acts import Door, How
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
-from ollama_simulator.net.connection import Answering, Connection
+from ollama_simulator.net.connection import Connection
 from ollama_simulator.net.request import Request
+from ollama_simulator.net.service import Answering, Service
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Starts a task in somebody's task group."""
 
 RETRY_S = 0.05
 """Pause after an accept that failed because descriptors ran out."""
-
-
-class Service(Protocol):
-    """Who stands behind a listener."""
-
-    def answer(self, request: Request) -> Answering:
-        """Begin to answer a request."""
-
-    def connected(self, number: int, peer: str) -> None:
-        """A client connected."""
-
-    def disconnected(self, number: int, by: str, how: How) -> None:
-        """A connection ended; `by` is `us` or `client`."""
-
-    def failed(self, error: BaseException) -> None:
-        """A connection broke by a bug of ours; the others go on."""
 
 
 class Listener:

@@ -29,9 +29,7 @@ _BLOCKS = Array(
 
 
 def _content(value: Json, place: Place) -> list[dict[str, Any]]:
-    """Blocks; a string is one of them, and null is none."""
-    if value is None:
-        return []
+    """Blocks; a string is one of them."""
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
     # Ollama reads the blocks on their own, so their way starts at the message.
@@ -47,10 +45,10 @@ _PARAM = Record(
 
 
 def _param(value: Json, place: Place) -> dict[str, Any]:
-    param = _PARAM.read(value, place)
+    param = {} if value is None else _PARAM.read(value, place)
     if "content" not in param:
         raise refused("unexpected end of JSON input")
-    return param
+    return {**param, "content": param["content"] or []}
 
 
 MESSAGES = Record(

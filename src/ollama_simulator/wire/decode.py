@@ -144,6 +144,10 @@ class Own(Type, frozen=True, kw_only=True):
         """Whatever the reader makes of it."""
         return self.reader(value, place)
 
+    def zero(self) -> Any:
+        """Whatever the reader makes of null."""
+        return self.reader(None, Place())
+
 
 class Record(Type, frozen=True, kw_only=True):
     """An object with known keys; read as a dict of those that are present."""

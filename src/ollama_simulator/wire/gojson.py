@@ -13,6 +13,7 @@ It must not import anything of this package.
 """
 
 import functools
+import math
 import re
 import struct
 from datetime import UTC, datetime, timedelta
@@ -86,7 +87,10 @@ def float32(x: float) -> str:
 
 def narrow(x: float) -> float:
     """The nearest 32-bit float."""
-    (rounded,) = struct.unpack("<f", struct.pack("<f", x))
+    try:
+        (rounded,) = struct.unpack("<f", struct.pack("<f", x))
+    except OverflowError:
+        return math.copysign(math.inf, x)
     return float(rounded)
 
 

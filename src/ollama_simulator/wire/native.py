@@ -103,8 +103,7 @@ def limit_in(options: Mapping[str, Json]) -> int | None:
     if not all(isinstance(item, str) for item in options.get("stop") or ()):
         raise Refusal(500, 'option "stop" must be of an array of strings')
     given = options.get("num_predict")
-    limit = 0 if given is None else int(min(number(given), 2.0**62))
-    return positive(limit)
+    return None if given is None else positive(int(min(max(number(given), 0.0), 2.0**62)))
 
 
 def positive(limit: int) -> int | None:

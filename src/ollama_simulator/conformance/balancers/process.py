@@ -74,8 +74,9 @@ class Balancer(ABC):
                 await _stop(process)
                 await self.stopped()
 
+    @abstractmethod
     async def stopped(self) -> None:
-        """Called when its process is gone."""
+        """Called when its process is gone; returns when another one can be started."""
 
 
 class Embedded(Balancer):
@@ -98,6 +99,9 @@ class Embedded(Balancer):
             if found:
                 return int(found.group(1))
             await _pause(process, output)
+
+    async def stopped(self) -> None:
+        """The next one takes another port."""
 
 
 class Program(Balancer):

@@ -17,12 +17,8 @@ The contract:
 5. Any method, any path and query; bytes are passed on as they come.
 
 Each clause is a method of its own, so that `flaws` can break it alone.
-
-The command line is read by argparse and not by typer: a balancer is started for each
-scenario, and must start at once.
 """
 
-import argparse
 import asyncio
 import contextlib
 import signal
@@ -30,10 +26,10 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from enum import Enum
-from urllib.parse import urlsplit
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Reply
 from ollama_simulator.clock import WallClock
+from ollama_simulator.conformance.balancers import command_line
 from ollama_simulator.net import kernel
 from ollama_simulator.net.client import Broken, Client, ResponseHead
 from ollama_simulator.net.listener import Listener
@@ -257,15 +253,16 @@ def _passed_on(head: ResponseHead, method: str) -> Head:
 
 def main(argv: list[str] | None = None, make: type[Balancer] = Balancer) -> int:
     """Run a balancer until SIGINT or SIGTERM. Returns the exit status."""
-    options = _options(argv)
+    options = command_line.read(argv)
     host, port = options.listen
     try:
         sock = kernel.listen(host, port)
     except OSError as error:
         print(f"--listen {host}:{port}: {error}", file=sys.stderr)
         return 2
+    backends = [Backend(*server) for server in options.servers]
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(make(options.server, options.timeout or None), sock))
+        asyncio.run(_serve(make(backends, options.timeout or None), sock))
     return 0
 
 
@@ -281,43 +278,6 @@ async def _serve(balancer: Balancer, sock: socket.socket) -> None:
         print(f"listening on http://{listener.host}:{listener.port}", flush=True)
         await stop.wait()
         await listener.close()
-
-
-def _backend(words: str) -> Backend:
-    url, _, name = words.partition("=")
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(url)
-        if name and parts.scheme == "http" and parts.hostname and parts.port:
-            return Backend(parts.hostname, parts.port, name)
-    raise argparse.ArgumentTypeError(f"{words!r} is not of the form http://HOST:PORT=NAME")
-
-
-def _seconds(words: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= (value := float(words)) < 1e6:
-            return value
-    raise argparse.ArgumentTypeError(f"{words!r} is not a number of seconds")
-
-
-def _address(words: str) -> tuple[str, int]:
-    host, _, port = words.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{words!r} is not of the form HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="reference", description="The reference balancer in front of Ollama servers."
-    )
-    add = parser.add_argument
-    form = "a server, as http://HOST:PORT=NAME; once for each, in order of preference"
-    add("--server", action="append", required=True, type=_backend, metavar="URL=NAME", help=form)
-    silence = "longest silence of a server; 0 for any (default: 30)"
-    add("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help=silence)
-    where = "where to listen; port 0 takes a free one (default: 127.0.0.1:11434)"
-    add("--listen", type=_address, default=("127.0.0.1", 11434), metavar="HOST:PORT", help=where)
-    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+"""Bytes to requests: llhttp's events, put together.
+
+Rules of this file:
+
+1. A request exists as soon as its head is read; its body goes on arriving.
+2. After bytes that are not HTTP nothing more is read from a connection.
+
+It must not import anything but its own package.
+"""
+
+from collections.abc import Callable
+
+import httptools
+
+from ollama_simulator.net.request import Body, Request
+
+LARGEST_HEAD = 1024 * 1024
+"""Bytes of a request's head above which it is refused (native specification, 1.1)."""
+
+
+class BadRequest(Exception):
+    """Bytes that are no request. Carries the status and the words of Go's library (1.1)."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Parser:
+    """Reads the requests of one connection."""
+
+    def __init__(
+        self,
+        arrived: Callable[[Request], None],
+        make: Callable[[str, str, str, list[tuple[str, str]], bool, bool], Request],
+    ) -> None:
+        """`arrived` is told of each request, which `make` made of method, target, version,
+        headers, whether the client wants to go on, and whether it expects an interim answer."""
+        self.receiving: Body | None = None
+        """The body that is arriving."""
+        self._arrived = arrived
+        self._make = make
+        self._llhttp = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: list[tuple[str, str]] = []
+        self._head_size = 0
+        self._deaf = False
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes. Raises `BadRequest` if they are none of a request's head."""
+        if self._deaf:
+            return
+        if self.receiving is None:
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD:
+                self._deaf = True
+                raise BadRequest(431, "Request Header Fields Too Large")
+        while data:
+            try:
+                self._llhttp.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                # Ollama answers a request to upgrade as if it had not asked (1.1).
+                data = data[upgrade.args[0] :]
+                self._llhttp = httptools.HttpRequestParser(self)
+            except httptools.HttpParserError:
+                self._deaf = True
+                if self.receiving is None:
+                    raise BadRequest(400, "Bad Request") from None
+                self.receiving.fail("invalid byte in chunk length")
+                return
+
+    def end(self) -> None:
+        """Say that no more bytes will come."""
+        if self.receiving is not None:
+            self.receiving.fail("unexpected EOF")
+
+    # --- called by llhttp -----------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        request = self._make(
+            self._llhttp.get_method().decode("latin-1"),
+            self._target.decode("latin-1"),
+            self._llhttp.get_http_version(),
+            self._headers,
+            self._llhttp.should_keep_alive(),
+            ("expect", "100-continue") in {(n.lower(), v.lower()) for n, v in self._headers},
+        )
+        self.receiving = request.body
+        self._head_size = 0
+        self._arrived(request)
+
+    def on_body(self, data: bytes) -> None:
+        if self.receiving is not None:
+            self.receiving.feed(data)
+
+    def on_message_complete(self) -> None:
+        if self.receiving is not None:
+            self.receiving.end()
+            self.receiving = None

@@ -1,0 +1,125 @@
+"""Starting and stopping balancers."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+import pytest
+
+from ollama_simulator.conformance.balancers import process
+from ollama_simulator.conformance.balancers.process import (
+    Balancer,
+    BrokenEnvironment,
+    Embedded,
+    Program,
+    seed_options,
+)
+from ollama_simulator.net.client import Client
+
+
+class Script(Balancer):
+    """A Python one-liner in a balancer's place."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.pid = 0
+
+    def command(self, timeout: float, servers: Sequence[int]) -> list[str]:
+        """The one-liner."""
+        return [sys.executable, "-c", self.source]
+
+    async def ready(self, running: asyncio.subprocess.Process, output: IO[bytes]) -> int:
+        """Wait for a line."""
+        self.pid = running.pid
+        while b"\n" not in process._read(output):
+            await process._pause(running, output)
+        return 1
+
+    async def stopped(self) -> None:
+        """Nothing to wait for."""
+
+
+def test_the_seed_command_line() -> None:
+    """The options as the seed's program takes them."""
+    assert seed_options(5.0, (11501, 11502)) == [
+        "--timeout=5",
+        "--server=http://127.0.0.1:11501=Server11501",
+        "--server=http://127.0.0.1:11502=Server11502",
+    ]
+
+
+def test_embedded_starts_and_is_gone_afterwards() -> None:
+    """It accepts while it runs, and leaves no process."""
+
+    async def main() -> None:
+        before = {child.pid for child in psutil.Process().children()}
+        async with Embedded().running(5.0, (1,)) as port:
+            (await Client.connect("127.0.0.1", port, 1.0)).close()
+            assert len({child.pid for child in psutil.Process().children()} - before) == 1
+        assert {child.pid for child in psutil.Process().children()} == before
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to ignore on Windows")
+def test_a_balancer_that_ignores_sigterm_is_killed() -> None:
+    """The grace is short, and nobody can refuse the kill."""
+    script = Script(
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('up', flush=True); time.sleep(60)"
+    )
+
+    async def main() -> None:
+        async with script.running(5.0, ()):
+            assert psutil.pid_exists(script.pid)
+        assert not psutil.pid_exists(script.pid)
+
+    asyncio.run(main())
+
+
+def test_a_balancer_that_ends_at_once() -> None:
+    """Its status and last words are told."""
+
+    async def main() -> None:
+        async with Script("import sys; sys.stderr.write('no such option'); sys.exit(3)").running(
+            5.0, ()
+        ):
+            pass
+
+    with pytest.raises(BrokenEnvironment, match=r"status 3; it said:\n    no such option"):
+        asyncio.run(main())
+
+
+def test_a_balancer_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait has a limit, and the process is gone afterwards."""
+    monkeypatch.setattr(process, "READY_S", 0.5)
+    script = Script("import time; time.sleep(60)")
+
+    async def main() -> None:
+        async with script.running(5.0, ()):
+            pass
+
+    with pytest.raises(BrokenEnvironment, match=r"was not ready within 0\.5 s; it said nothing"):
+        asyncio.run(main())
+    assert not psutil.pid_exists(script.pid)
+
+
+def test_no_such_program(tmp_path: Path) -> None:
+    """A path to nothing, and a file that can't be run."""
+    with pytest.raises(BrokenEnvironment, match="there is no such file"):
+        Program(str(tmp_path / "nothing"))
+    if sys.platform != "win32":
+        plain = tmp_path / "plain"
+        plain.write_text("no program")
+        with pytest.raises(BrokenEnvironment, match="not executable"):
+            Program(str(plain))
+
+
+def test_a_python_script_is_run_by_this_python(tmp_path: Path) -> None:
+    """So that it needs no execution bit, on any system."""
+    script = tmp_path / "balancer.py"
+    script.write_text("")
+    assert Program(str(script)).command(2.0, ())[:2] == [sys.executable, str(script)]

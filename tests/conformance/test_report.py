@@ -1,0 +1,57 @@
+"""The form of the report is a contract."""
+
+from ollama_simulator.conformance.report import BANNER, Result, line, summary
+from ollama_simulator.conformance.run import Check
+
+GOOD = Check("the status", "200", "200", held=True)
+BAD = Check("the status", "200", "502", held=False)
+
+
+def test_banner() -> None:
+    """The seed's banner, letter for letter."""
+    assert BANNER == (
+        "======================================\n"
+        "  Ollama Load Balancer Test Suite\n"
+        "======================================"
+    )
+
+
+def test_a_passed_scenario() -> None:
+    """One line with the time in milliseconds."""
+    result = Result("Streaming response timing", 1.2344, (GOOD,))
+    assert result.passed
+    assert line(result) == "[+] Streaming response timing (1234ms)"
+
+
+def test_a_failed_scenario() -> None:
+    """The line, and under it what was expected and what was seen."""
+    result = Result("Server fails mid-stream", 0.5, (GOOD, BAD, BAD))
+    assert not result.passed
+    assert line(result) == (
+        "[x] Server fails mid-stream (500ms)\n"
+        "    Error: the status: expected 200, got 502 (and 1 more)"
+    )
+
+
+def test_a_scenario_that_checked_nothing() -> None:
+    """It is no pass."""
+    result = Result("Server fails mid-stream", 0.5, ())
+    assert not result.passed
+    assert result.reason == "nothing was checked"
+
+
+def test_an_error_of_the_suite() -> None:
+    """It is no pass either, whatever held before."""
+    result = Result("Server fails mid-stream", 0.5, (GOOD,), "the simulator failed: X")
+    assert line(result).endswith("\n    Error: the simulator failed: X")
+
+
+def test_summary() -> None:
+    """The numbers and the time between rules."""
+    results = [Result("a", 1, (GOOD,)), Result("b", 1, (BAD,)), Result("c", 1, ())]
+    assert summary(results, 12.341) == (
+        "--------------------------------------\n"
+        "Total: 1 passed, 2 failed\n"
+        "Duration: 12.34s\n"
+        "--------------------------------------"
+    )

@@ -1,0 +1,94 @@
+"""Drives one machine under the virtual clock: no HTTP, no sockets, no real time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
+
+from ollama_simulator.clock import Clock, Interrupt, VirtualClock
+from ollama_simulator.engine.engine import DEFAULT_PACE, Engine, Pace
+from ollama_simulator.engine.memory import Memory
+from ollama_simulator.engine.store import TEST_MODEL, Store
+from ollama_simulator.model import Done, Event, Infer, Job, Message, Model, Token, Usage
+from ollama_simulator.records import ModelUnloaded, Record
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+OTHER_MODEL = Model("other:7b", 1_000, "f00d", "test", "1B", "F16")
+NAME = TEST_MODEL.name
+
+
+def virtual(main: Callable[[VirtualClock], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine under a virtual clock of its own."""
+    clock = VirtualClock()
+    return clock.run(main(clock))
+
+
+def prompt(tokens: int) -> str:
+    """A text that makes a prompt of this many tokens, the marker of its role included."""
+    return "!" * (tokens - 1)
+
+
+def chat(
+    text: str = "hi",
+    *,
+    model: str = NAME,
+    limit: int | None = None,
+    keep_alive: float | None = None,
+    uses_cache: bool = True,
+) -> Infer:
+    """A job of one message."""
+    return Infer(model, (Message("user", text),), limit, keep_alive, uses_cache)
+
+
+class Machine:
+    """An engine, its memory, and all it recorded."""
+
+    def __init__(self, clock: Clock, *, seed: int = 0, models: tuple[Model, ...] = ()) -> None:
+        self.clock = clock
+        self.seen: list[Record] = []
+        self.store = Store(clock, models or (TEST_MODEL, OTHER_MODEL))
+        self.memory = Memory(clock, self._unloaded)
+        self.engine = Engine(self.store, self.memory, clock, seed)
+
+    def see(self, kind: type[Record], /, **fields: Any) -> None:
+        """Keep a record, as the server would."""
+        fields = {"t": self.clock.now(), "server": "s1", **fields}
+        self.seen.append(kind(**fields))
+
+    def _unloaded(self, model: str, why: str, when: float) -> None:
+        self.see(ModelUnloaded, model=model, why=why, t=when)
+
+    def saw(self, kind: type[R]) -> list[R]:
+        """The records of a kind."""
+        return [record for record in self.seen if isinstance(record, kind)]
+
+    def run(
+        self, job: Job, pace: Pace = DEFAULT_PACE, gone: Interrupt | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Let the engine begin a job."""
+        return self.engine.run(job, pace, gone or Interrupt(), self.see)
+
+    async def timed(
+        self, job: Job, pace: Pace = DEFAULT_PACE, gone: Interrupt | None = None
+    ) -> list[tuple[float, Event]]:
+        """Do a job to its end. Each event with the time it came."""
+        return [(self.clock.now(), event) async for event in self.run(job, pace, gone)]
+
+    async def done(self, job: Job, pace: Pace = DEFAULT_PACE) -> list[Event]:
+        """Do a job to its end."""
+        return [event async for event in self.run(job, pace)]
+
+
+def text_of(events: list[Event]) -> str:
+    """The text that was said."""
+    return "".join(event.text for event in events if isinstance(event, Token))
+
+
+def usage_of(events: list[Event]) -> Usage:
+    """The numbers of a generation."""
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert done.usage is not None
+    return done.usage

@@ -1,0 +1,91 @@
+"""The two commands, as programs."""
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+REPOSITORY = Path(__file__).parent.parent
+SUITE = "from ollama_simulator.cli import suite_main; suite_main()"
+
+
+def run(*command: str) -> "subprocess.CompletedProcess[str]":
+    """Run this Python to its end."""
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def suite(*options: str) -> "subprocess.CompletedProcess[str]":
+    """Run `load_balancer_test`."""
+    return run("-c", SUITE, *options)
+
+
+def test_wrong_options_of_the_suite() -> None:
+    """Each names the culprit on standard error and ends with 2."""
+    cases = {
+        ("--balancer", "/no/such/program"): "--balancer /no/such/program: there is no such file",
+        ("--flaw", "nonsense"): "there is no flaw 'nonsense'; there are always-first, ",
+        ("--flaw", "buffers", "--balancer", "x"): "can't be used with --balancer",
+    }
+    for options, words in cases.items():
+        done = suite(*options)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert words in done.stderr
+
+
+def test_a_balancer_that_does_not_start(tmp_path: Path) -> None:
+    """That is a broken environment, with its last words, and not a failed scenario."""
+    script = tmp_path / "balancer.py"
+    script.write_text("import sys; sys.exit('cannot read my configuration')")
+    done = suite("--balancer", str(script))
+    if "port 1" in done.stderr:
+        assert done.returncode == 2, "another program has a default port: that is told, too"
+        return
+    assert done.returncode == 2
+    assert "ended at once with status 1; it said:\n    cannot read my configuration" in done.stderr
+    assert "Total:" not in done.stdout
+
+
+def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
+    """Port 11434 can't be had: the error says who has it."""
+    script = tmp_path / "balancer.py"
+    script.write_text("")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 11434))
+        except OSError:
+            holder = ""
+        else:
+            taken.listen()
+            holder = f" by {psutil.Process().name()} (pid {psutil.Process().pid})"
+        done = suite("--balancer", str(script))
+    assert done.returncode == 2
+    assert f"port 11434 is taken{holder}" in done.stderr
+
+
+def test_a_flawed_balancer_fails() -> None:
+    """Exit status 1, an error line under the scenario, and the right sum."""
+    done = suite("--flaw", "drops-path")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    marks = re.findall(r"^\[([+x])\] .+ \(\d+ms\)$", done.stdout, re.MULTILINE)
+    assert len(marks) == 15
+    assert done.stdout.count("\n    Error: ") == marks.count("x") > 0
+    total = f"Total: {marks.count('+')} passed, {marks.count('x')} failed"
+    assert re.search(rf"^{total}\nDuration: \d+\.\d\ds$", done.stdout, re.MULTILINE)
+
+
+def test_help() -> None:
+    """The options and their defaults stand in the help of both programs."""
+    helped = run("-m", "ollama_simulator", "--help")
+    assert helped.returncode == 0
+    for words in ("--control-port", "11500", "--server-ports", "11501,11502,11503"):
+        assert words in helped.stdout
+    helped = suite("--help")
+    assert helped.returncode == 0
+    assert "--balancer" in helped.stdout

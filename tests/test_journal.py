@@ -1,0 +1,204 @@
+"""The journal: records in order, counters that are folds, questions and waits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from ollama_simulator.clock import VirtualClock
+from ollama_simulator.journal import Journal
+from ollama_simulator.records import Asked, Finished, Opened, Received, Record
+from tests.engine.driving import virtual
+
+
+def asked(exchange: int, server: str = "s1", **fields: Any) -> Asked:
+    """A request."""
+    given = {"connection": 1, "method": "GET", "target": "/", "ordinal": exchange, "t": 0.0}
+    return Asked(server=server, exchange=exchange, **{**given, **fields})
+
+
+def received(exchange: int, nonce: str | None, server: str = "s1") -> Received:
+    """The body of a request."""
+    return Received(t=0.0, server=server, exchange=exchange, size=1, digest="", nonce=nonce)
+
+
+def finished(exchange: int, outcome: str = "complete") -> Finished:
+    """The end of a request."""
+    return Finished(
+        t=1.0,
+        server="s1",
+        exchange=exchange,
+        outcome=outcome,
+        status=200,
+        tokens=3,
+        body_bytes=9,
+    )
+
+
+def test_records_stay_in_order() -> None:
+    """What was added is there, in the order in which it was added."""
+    journal = Journal()
+    entries: list[Record] = [asked(2), finished(2), asked(1)]
+    for entry in entries:
+        journal.add(entry)
+    assert journal.records == entries
+
+
+def test_requests_are_counted_for_each_server() -> None:
+    """`requests` counts what was asked, and nothing else."""
+    journal = Journal()
+    for entry in (asked(1), asked(2, "s2"), asked(3), finished(1), received(1, None)):
+        journal.add(entry)
+    assert journal.requests == {"s1": 2, "s2": 1}
+    assert journal.requests["s9"] == 0
+
+
+def test_cleared_counters_start_anew_and_the_records_stay() -> None:
+    """Clearing is not forgetting."""
+    journal = Journal()
+    journal.add(asked(1))
+    journal.clear_counters()
+    assert journal.requests["s1"] == 0
+    assert journal.records == [asked(1)]
+    journal.add(asked(2))
+    assert journal.requests["s1"] == 1
+
+
+def test_where_asks_for_kind_and_fields() -> None:
+    """Only records of this kind whose fields all have these values."""
+    journal = Journal()
+    for entry in (asked(1), finished(1), finished(2, "rst"), asked(2, "s2"), finished(3)):
+        journal.add(entry)
+    assert journal.where(Asked) == [asked(1), asked(2, "s2")]
+    assert journal.where(Asked, server="s2") == [asked(2, "s2")]
+    assert journal.where(Finished, outcome="rst", exchange=2) == [finished(2, "rst")]
+    assert journal.where(Finished, outcome="rst", exchange=1) == []
+    assert journal.where(Opened) == []
+    assert len(journal.where(Record)) == 5
+
+
+def test_where_begins_at_an_index() -> None:
+    """`since` leaves out what came before."""
+    journal = Journal()
+    for entry in (asked(1), asked(2), finished(1)):
+        journal.add(entry)
+    assert journal.where(Asked, since=1) == [asked(2)]
+    assert journal.where(Asked, since=3) == []
+
+
+def test_where_does_not_take_a_field_that_is_none() -> None:
+    """A mistyped field is an error, not an empty answer."""
+    journal = Journal()
+    journal.add(asked(1))
+    with pytest.raises(AttributeError):
+        journal.where(Asked, servr="s1")
+
+
+def test_attempts_finds_a_nonce_on_every_server() -> None:
+    """A client's request is counted through whatever servers it went."""
+    journal = Journal()
+    for entry in (
+        asked(1),
+        received(1, "nonce-00000001"),
+        asked(2, "s2"),
+        received(2, "nonce-00000001", "s2"),
+        asked(3, "s2"),
+        received(3, "nonce-00000002", "s2"),
+        asked(4),
+        received(4, None),
+        asked(5),
+    ):
+        journal.add(entry)
+    assert journal.attempts("nonce-00000001") == [asked(1), asked(2, "s2")]
+    assert journal.attempts("nonce-00000002") == [asked(3, "s2")]
+    assert journal.attempts("nonce-00000003") == []
+
+
+def test_wait_for_what_is_there() -> None:
+    """A record that exists is given at once: the first one, from `since` on."""
+
+    async def main(clock: VirtualClock) -> None:
+        journal = Journal()
+        for entry in (asked(1), asked(2), asked(3)):
+            journal.add(entry)
+        assert await journal.wait_for(Asked, 1) == asked(1)
+        assert await journal.wait_for(Asked, 1, since=1) == asked(2)
+        assert await journal.wait_for(Asked, 1, exchange=3) == asked(3)
+        assert clock.now() == 0
+
+    virtual(main)
+
+
+def test_wait_for_what_will_come() -> None:
+    """The wait ends with the record that fits, not with another of its kind."""
+
+    async def main(clock: VirtualClock) -> None:
+        journal = Journal()
+        journal.add(asked(1))
+        loop = asyncio.get_running_loop()
+        loop.call_later(1, journal.add, asked(2))
+        loop.call_later(2, journal.add, finished(3))
+        loop.call_later(3, journal.add, asked(3))
+        loop.call_later(3, journal.add, asked(3, "s2"))
+        assert await journal.wait_for(Asked, 60, since=1, exchange=3) == asked(3)
+        assert clock.now() == 3
+
+    virtual(main)
+
+
+def test_wait_for_what_does_not_come() -> None:
+    """After the timeout the answer is None; a later record finds nobody and does no harm."""
+
+    async def main(clock: VirtualClock) -> None:
+        journal = Journal()
+        assert await journal.wait_for(Asked, 5) is None
+        assert clock.now() == 5
+        journal.add(asked(1))
+        assert journal._waiting == []
+
+    virtual(main)
+
+
+def test_several_may_wait() -> None:
+    """One record answers everybody whom it fits."""
+
+    async def main(clock: VirtualClock) -> list[Record | None]:
+        journal = Journal()
+        asyncio.get_running_loop().call_later(1, journal.add, asked(1))
+        return list(
+            await asyncio.gather(
+                journal.wait_for(Asked, 3),
+                journal.wait_for(Asked, 3, exchange=1),
+                journal.wait_for(Asked, 3, exchange=2),
+                journal.wait_for(Finished, 3),
+            )
+        )
+
+    assert virtual(main) == [asked(1), asked(1), None, None]
+
+
+def test_a_cancelled_wait_is_forgotten() -> None:
+    """Who is cancelled while waiting leaves no trace."""
+
+    async def main(clock: VirtualClock) -> None:
+        journal = Journal()
+        task = asyncio.create_task(journal.wait_for(Asked, 50))
+        await clock.sleep_until(1)
+        task.cancel()
+        await asyncio.wait([task])
+        journal.add(asked(1))
+        assert task.cancelled()
+        assert journal._waiting == []
+        assert clock.now() == 1
+
+    virtual(main)
+
+
+def test_a_record_says_its_kind() -> None:
+    """In JSON a record carries its class name, by which it is read back."""
+    data = msgspec.json.encode(finished(1))
+    assert msgspec.json.decode(data)["kind"] == "Finished"
+    assert msgspec.json.decode(data, type=Asked | Finished) == finished(1)
