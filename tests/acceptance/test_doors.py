@@ -11,6 +11,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from tests.acceptance.cells import CELLS, CHAT, CHAT_WHOLE, PLAIN, lines, pieces
 from tests.acceptance.program import Fleet
 from tests.acceptance.rawhttp import HOST, Answer, Ended, ask
@@ -143,6 +145,18 @@ def test_refusing_twice_is_refusing(fleet: Fleet) -> None:
     for _ in range(3):
         fleet.behave(None, "ConnectionRefused")
         assert all(refused(port) for port in fleet.ports)
+
+
+@pytest.mark.parametrize("reuse", [0, 1], ids=["plain", "reuse-address"])
+def test_nobody_takes_the_port_of_a_refusing_server(fleet: Fleet, reuse: int) -> None:
+    """The port is closed but not given up, even to a program that sets SO_REUSEADDR."""
+    fleet.behave(fleet.port, "ConnectionRefused")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        with pytest.raises(OSError, match="in use"):
+            thief.bind((HOST, fleet.port))
+    fleet.behave(fleet.port, "Normal")
+    assert fleet.ask(ROOT).ended is Ended.COMPLETE
 
 
 def test_reset_heals_all(fleet: Fleet) -> None:

@@ -41,7 +41,7 @@ from tests.acceptance.cells import (
     whole_text,
 )
 from tests.acceptance.program import Fleet
-from tests.acceptance.rawhttp import Answer, Ended
+from tests.acceptance.rawhttp import Answer, Ended, request
 
 FAST = 400.0  # tokens a second
 EVERY = pytest.mark.parametrize("cell", CELLS, ids=name_of)
@@ -481,6 +481,26 @@ def test_connection_refused(fleet: Fleet, cell: Cell) -> None:
 
 
 # --- what holds for all --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "how"),
+    [
+        ("AbruptClose", {"bytes_before_close": 5}, Ended.EOF),
+        ("TimeoutAfterHeaders", {"timeout_ms": 50}, Ended.EOF),
+        ("FailMidStream", {"tokens_before_fail": 2, "tokens_per_sec": FAST}, Ended.RESET),
+    ],
+)
+@pytest.mark.parametrize("cell", [PLAIN[2], STREAMING[0], WHOLE[0]], ids=name_of)
+def test_a_cut_does_not_depend_on_what_the_client_still_says(
+    fleet: Fleet, cell: Cell, kind: str, fields: dict[str, object], how: Ended
+) -> None:
+    """A FIN stays a FIN though the client's next requests lie unread (TCP would make it a RST)."""
+    fleet.behave(fleet.port, kind, **fields)
+    connection = fleet.connect()
+    data = request(cell.method, cell.path, cell.body, port=fleet.port)
+    connection.send(data * 3, *[cell.method] * 3)
+    assert_cut(cell, connection.read(), how)
 
 
 @pytest.mark.parametrize(

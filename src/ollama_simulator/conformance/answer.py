@@ -55,6 +55,20 @@ class Answer(msgspec.Struct):
         """Whether the answer's framing says that it is whole."""
         return self.end is End.COMPLETE
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        if self.end is None:
+            return "still going on"
+        return self.end.value + (f" ({self.detail})" if self.detail else "")
+
+    @property
+    def state(self) -> str:
+        """Its status and the beginning of its body, in words."""
+        if self.status is None:
+            return f"no status; {self.ending}"
+        return f"{self.status} {self.text[:80]!r}"
+
     def json(self) -> Any:
         """The body as JSON; None if it is none."""
         try:

@@ -130,13 +130,19 @@ class Run:
         The word NONCE in the target becomes a nonce. Since a balancer may lose it, whatever
         reaches a server meanwhile counts as this request: ask for nothing else at the time.
         """
-        nonce = self._nonce()
-        data = None if body is None else json.dumps(body).encode()
         begin = len(self.fleet.journal.records)
-        session = self._session(method, target.replace("NONCE", nonce), data, nonce, "", port)
+        session = self.begin_any(method, target, body, port=port)
         await asyncio.wait([session.task])
         session.answer.alone = slice(begin, len(self.fleet.journal.records))
         return session.answer
+
+    def begin_any(
+        self, method: str, target: str, body: Any = None, *, port: int | None = None
+    ) -> Session:
+        """Ask for anything and don't wait. The word NONCE in the target becomes a nonce."""
+        nonce = self._nonce()
+        data = None if body is None else json.dumps(body).encode()
+        return self._session(method, target.replace("NONCE", nonce), data, nonce, "", port)
 
     async def together(self, *sessions: Session) -> list[Answer]:
         """Wait for the ends of several requests."""
@@ -171,7 +177,8 @@ class Run:
         journal = self.fleet.journal
         if answer.alone is not None:
             return [record for record in journal.records[answer.alone] if isinstance(record, Asked)]
-        return journal.attempts(answer.nonce)
+        named = [record for record in journal.where(Asked) if answer.nonce in record.target]
+        return named or journal.attempts(answer.nonce)
 
     async def started(self, session: Session, tokens: int = 1) -> None:
         """Wait until our client has this many tokens of an answer, or the answer is over."""
@@ -210,10 +217,10 @@ class Run:
 
     def whole(self, answer: Answer, what: str = "the answer") -> bool:
         """Check that an answer is complete and exactly what a server generated."""
-        if not self.note(f"the status of {what}", answer.status == 200, 200, _state(answer)):
+        if not self.note(f"the status of {what}", answer.status == 200, 200, answer.state):
             return False
         return (
-            self.check(f"the end of {what}", _ending(answer), "complete")
+            self.check(f"the end of {what}", answer.ending, "complete")
             and self.check(f"the text of {what}", answer.content(), answer.expected)
             and self.note(
                 f"the last line of {what}", answer.finished(), "done: true", answer.text[-80:]
@@ -222,11 +229,11 @@ class Run:
 
     def cut(self, answer: Answer, what: str = "the broken answer") -> bool:
         """Check that an answer was begun, is a true beginning, and visibly did not complete."""
-        if not self.note(f"the status of {what}", answer.status == 200, 200, _state(answer)):
+        if not self.note(f"the status of {what}", answer.status == 200, 200, answer.state):
             return False
         content = answer.content()
         return (
-            self.note(f"the end of {what}", not answer.complete, "cut or reset", _ending(answer))
+            self.note(f"the end of {what}", not answer.complete, "cut or reset", answer.ending)
             and self.note(
                 f"the text of {what}",
                 content != "" and answer.expected.startswith(content),
@@ -239,7 +246,7 @@ class Run:
     def failed(self, answer: Answer, what: str = "the failed request") -> bool:
         """Check for the balancer's own 502."""
         return self.note(
-            f"the status of {what}", answer.status == 502, 502, _state(answer)
+            f"the status of {what}", answer.status == 502, 502, answer.state
         ) and self.note(
             f"the text of {what}",
             answer.text.startswith("Error connecting to Ollama server: "),
@@ -250,7 +257,7 @@ class Run:
     def busy(self, answer: Answer, what: str = "the request") -> bool:
         """Check for the balancer's own 503."""
         return self.note(
-            f"the status of {what}", answer.status == 503, 503, _state(answer)
+            f"the status of {what}", answer.status == 503, 503, answer.state
         ) and self.check(f"the text of {what}", answer.text.strip(), "No available servers")
 
     async def sees_leaving(self, answer: Answer, server: SimServer, what: str) -> bool:
@@ -286,15 +293,3 @@ class Run:
             elif isinstance(record, Finished):
                 running[record.server] -= 1
         return self.note("requests at once on one server", most <= 1, "at most 1", most)
-
-
-def _ending(answer: Answer) -> str:
-    if answer.end is None:
-        return "still going on"
-    return answer.end.value + (f" ({answer.detail})" if answer.detail else "")
-
-
-def _state(answer: Answer) -> str:
-    if answer.status is None:
-        return f"no status; {_ending(answer)}"
-    return f"{answer.status} {answer.text[:80]!r}"

@@ -24,7 +24,7 @@ from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
 from ollama_simulator.net.parser import BadRequest, Parser
 from ollama_simulator.net.perform import Performer
-from ollama_simulator.net.request import BadBody, Body, Request
+from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.net.service import Answering
 
 LARGEST_REMNANT = 256 * 1024
@@ -61,7 +61,13 @@ class Connection(asyncio.Protocol):
         self._spawn = spawn
         self._transport: asyncio.Transport
         self._task: asyncio.Task[Any] | None = None
-        self._parser = Parser(self._put, self._request)
+        self._parser = Parser(
+            number,
+            arrived=self._put,
+            say_continue=self._say_continue,
+            drained=self._mind_reading,
+            abort=self.abort,
+        )
         self._requests: deque[Request | None] = deque()
         self._arrived: asyncio.Future[None] | None = None
         self._current: Request | None = None
@@ -271,26 +277,6 @@ class Connection(asyncio.Protocol):
         kernel.reset_on_close(self._transport.get_extra_info("socket"))
         self._transport.abort()
 
-    def _request(
-        self,
-        method: str,
-        target: str,
-        version: str,
-        headers: list[tuple[str, str]],
-        keep_alive: bool,
-        expects: bool,
-    ) -> Request:
-        return Request(
-            method,
-            target,
-            version,
-            headers,
-            Body(self._say_continue if expects else _nothing, self._mind_reading),
-            keep_alive=keep_alive,
-            connection=self.number,
-            abort=self.abort,
-        )
-
     def _say_continue(self) -> None:
         if not self._lost.done() and self._thawed.is_set():
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -307,7 +293,3 @@ class Connection(asyncio.Protocol):
         elif not want and self._reading:
             self._transport.pause_reading()
         self._reading = want
-
-
-def _nothing() -> None:
-    """What is done before the body of a request that expects no interim answer."""

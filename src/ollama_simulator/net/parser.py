@@ -31,15 +31,22 @@ class Parser:
 
     def __init__(
         self,
+        connection: int,
+        *,
         arrived: Callable[[Request], None],
-        make: Callable[[str, str, str, list[tuple[str, str]], bool, bool], Request],
+        say_continue: Callable[[], None],
+        drained: Callable[[], None],
+        abort: Callable[[], None],
     ) -> None:
-        """`arrived` is told of each request, which `make` made of method, target, version,
-        headers, whether the client wants to go on, and whether it expects an interim answer."""
+        """`arrived` is told of each request. The other three are what a request and its body
+        call: to send an interim answer, to say that the body was read, to reset."""
         self.receiving: Body | None = None
         """The body that is arriving."""
+        self._connection = connection
         self._arrived = arrived
-        self._make = make
+        self._say_continue = say_continue
+        self._drained = drained
+        self._abort = abort
         self._llhttp = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[str, str]] = []
@@ -88,13 +95,16 @@ class Parser:
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        request = self._make(
+        expects = ("expect", "100-continue") in {(n.lower(), v.lower()) for n, v in self._headers}
+        request = Request(
             self._llhttp.get_method().decode("latin-1"),
             self._target.decode("latin-1"),
             self._llhttp.get_http_version(),
             self._headers,
-            self._llhttp.should_keep_alive(),
-            ("expect", "100-continue") in {(n.lower(), v.lower()) for n, v in self._headers},
+            Body(self._say_continue if expects else None, self._drained),
+            keep_alive=self._llhttp.should_keep_alive(),
+            connection=self._connection,
+            abort=self._abort,
         )
         self.receiving = request.body
         self._head_size = 0

@@ -27,13 +27,15 @@ class BadBody(Exception):
 class Body:
     """The body of a request, fed by the parser and read once."""
 
-    def __init__(self, on_first_read: Callable[[], None], on_drained: Callable[[], None]) -> None:
+    def __init__(
+        self, on_first_read: Callable[[], None] | None, on_drained: Callable[[], None]
+    ) -> None:
         self.complete = False
         self._chunks: list[bytes] = []
         self._size = 0
         self._error: str | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._on_first_read: Callable[[], None] | None = on_first_read
+        self._on_first_read = on_first_read
         self._on_drained = on_drained
 
     @property
