@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import string
 
 import pytest
@@ -67,10 +69,30 @@ def test_text_is_a_pure_function() -> None:
 
 def test_text_is_known() -> None:
     """Other programs recompute the text, so it may not change by itself."""
-    assert "".join(pieces(0, "test-model:latest", ["<|user|>", "hi"], 9)) == KNOWN
+    prompt = prompt_tokens([Message("user", "hi")])
+    text = "".join(pieces(0, "test-model:latest", prompt, 10))
+    assert text == "mind air eye great question."
 
 
-KNOWN = "mind back second open."
+def recomputed(seed: int, model: str, prompt: list[str], count: int) -> list[str]:
+    """What the module's docstring and that of `pieces` say, said once more."""
+    key = "\0".join([str(seed), model, *prompt]).encode("utf-8", "replace")
+    blocks = (hashlib.sha256(key + b"\0" + str(n).encode()).digest() for n in range(count))
+    draws = itertools.chain.from_iterable(blocks)
+    said = [
+        " " if odd else WORDS[draw % len(WORDS)]
+        for odd, draw in zip(itertools.cycle([False, True]), draws, strict=False)
+    ][:count]
+    return [*said[:-1], "."] if said and said[-1] == " " else said
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(), st.lists(st.text(max_size=5), max_size=4), st.integers(0, 100))
+def test_a_client_can_recompute_the_text(seed: int, prompt: list[str], count: int) -> None:
+    """The documented recipe gives the same pieces, whatever the prompt is made of."""
+    assert list(pieces(seed, "m:latest", prompt, count)) == recomputed(
+        seed, "m:latest", prompt, count
+    )
 
 
 @settings(deadline=None, max_examples=60)

@@ -14,7 +14,7 @@ from ollama_simulator import names
 from ollama_simulator.model import Origin, Refusal, Usage
 from ollama_simulator.wire import duration, gojson
 from ollama_simulator.wire.codec import Codec, Document, Wire
-from ollama_simulator.wire.decode import FLAG, TEXT, Array, Own, Place, Record
+from ollama_simulator.wire.decode import FLAG, TEXT, Array, Own, Place, Record, Text
 from ollama_simulator.wire.parse import Json, number, refused
 
 JSON = "application/json; charset=utf-8"
@@ -146,7 +146,7 @@ def _object(value: Json, place: Place) -> Json:
 KEEP_ALIVE = Own("api.Duration", reader=_keep_alive)
 THINK = Own("api.ThinkValue", reader=_think)
 OBJECT = Own("map[string]interface {}", reader=_object)
-IMAGES = Array("[]api.ImageData", item=type(TEXT)("api.ImageData"))
+IMAGES = Array("[]api.ImageData", item=Text("api.ImageData"))
 STRINGS = Array("[]string", item=TEXT)
 
 TOOL = Record(
