@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 REPOSITORY = Path(__file__).parent.parent
-SUITE = "from ollama_simulator.cli import suite_main; suite_main()"
+SUITE = "from ollama_simulator.entry import suite; suite()"
 
 
 def run(*command: str) -> "subprocess.CompletedProcess[str]":

@@ -32,12 +32,12 @@ LAYERS = {
     "conformance": 8,
     "pytest_plugin": 9,
     "cli": 9,
-    "__main__": 9,
+    "entry": 10,
+    "__main__": 11,
 }
 
 ALLOWED = {
     ("records", "acts"),  # a record says which Door moved and How a connection ended
-    ("__main__", "cli"),  # `python -m` is the command line
 }
 """Imports within one layer, as (who, whom), each with its reason."""
 

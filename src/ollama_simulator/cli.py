@@ -10,6 +10,7 @@ Rules of this file:
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -47,6 +48,8 @@ def suite_main() -> None:
 
 
 def _program(command: Callable[..., None]) -> None:
+    """Run a command with its options."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     app()
@@ -96,17 +99,18 @@ async def _serve(control_port: int, ports: list[int]) -> None:
     stop = _stop_event()
     async with Fleet(ports) as fleet, asyncio.TaskGroup() as group:
         control = kernel.listen(HOST, control_port)
-        print("Ollama Simulator starting...")
-        print(f"  Control API: http://{HOST}:{control.getsockname()[1]}")
-        for port in fleet.ports:
-            print(f"  Ollama server: http://{HOST}:{port}")
-        print(flush=True)
+        lines = [
+            "Ollama Simulator starting...",
+            f"  Control API: http://{HOST}:{control.getsockname()[1]}",
+            *(f"  Ollama server: http://{HOST}:{port}" for port in fleet.ports),
+        ]
+        _say("\n".join(lines) + "\n")
         # The slowest import of the package; the servers answer meanwhile.
         from ollama_simulator.control.serve import serving
 
         async with serving(fleet, control, group.create_task):
             await stop.wait()
-            print("\nShutting down simulator...", flush=True)
+            _say("\nShutting down simulator...")
 
 
 # --- load_balancer_test -------------------------------------------------------------------
@@ -184,6 +188,15 @@ def _run(main: Coroutine[Any, Any, Any]) -> Any:
         factory = None
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
+
+
+def _say(words: str) -> None:
+    """Print. A reader who has gone away is no reason to end."""
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:
+        # The interpreter would complain again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop_event() -> asyncio.Event:

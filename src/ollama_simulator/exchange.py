@@ -60,6 +60,7 @@ class Exchange:
             try:
                 self._body = await self.request.body.read()
             except net.BadBody as error:
+                self.request.keep_alive = False
                 raise Refusal(400, str(error), Origin.DECODE) from None
             found = NONCE.search(self._body)
             self.see(

@@ -8,6 +8,7 @@ Rules of this file:
 It must not import the fleet or anything above.
 """
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -55,6 +56,8 @@ class SimServer:
         self._wire = Wire(clock.wall_ns, random.Random(f"{seed}/{name}"))
         self._running: set[_Served] = set()
         self._ordinal = 0
+        self._moving = asyncio.Lock()
+        """Held while a behaviour is set: two at once leave the door to the later one."""
 
     @property
     def loaded_model(self) -> str | None:
@@ -81,15 +84,22 @@ class SimServer:
     async def behave(self, behavior: Fault) -> None:
         """Behave like this from now on; returns when the door stands accordingly.
 
-        Raises `Unsupported` if the door can't stand so on this system; nothing changes then.
+        Raises `Unsupported` if the door can't stand so on this system, and `PortTaken` if
+        another program took the port; nothing changes then.
         """
         if behavior.door is Door.DEAF and not kernel.CAN_BE_DEAF:
             raise Unsupported(f"{type(behavior).__name__} works on Linux only")
-        self.behavior = behavior
-        self.see(records.Behaved, behavior=type(behavior).__name__)
-        if self.listener.door is not behavior.door:
-            await self.listener.move(behavior.door)
-            self.see(records.DoorMoved, door=behavior.door)
+        async with self._moving:
+            before, self.behavior = self.behavior, behavior
+            try:
+                # The behaviour comes first: whoever comes through the open door meets it.
+                if self.listener.door is not behavior.door:
+                    await self.listener.move(behavior.door)
+                    self.see(records.DoorMoved, door=behavior.door)
+            except OSError:
+                self.behavior = before
+                raise
+            self.see(records.Behaved, behavior=type(behavior).__name__)
 
     def load(self, name: str | None) -> None:
         """Have a model in memory, at once; None for none.

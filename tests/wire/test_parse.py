@@ -65,6 +65,8 @@ COMPLAINTS = [
     (b"tru", "unexpected EOF"),
     (b"-", "unexpected EOF"),
     (b"[1.", "unexpected EOF"),
+    (b"1.", "unexpected EOF"),
+    (b"1ex", "invalid character 'x' in exponent of numeric literal"),
     (b"not json", "invalid character 'o' in literal null (expecting 'u')"),
     (b"trUe", "invalid character 'U' in literal true (expecting 'u')"),
     (b"falze", "invalid character 'z' in literal false (expecting 's')"),

@@ -37,4 +37,6 @@ def _explain(message: str, hints: dict[str, str]) -> str:
     missing = re.search(r"missing required field `([^`]+)`", message)
     field = f"{place}.{missing.group(1)}" if missing else place
     hint = hints.get(field)
+    if hint and "matching regex" in message:
+        return f"Expected {hint} - at `{place}`"
     return f"{message}; {field} must be {hint}" if hint else message

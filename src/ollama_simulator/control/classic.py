@@ -112,6 +112,7 @@ async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[
     hints = HINTS | {
         "$.behavior": "an object whose `type` names a behaviour",
         "$.behavior.type": f"one of {', '.join(behaviors)}",
+        "$.behavior.content_type": "printable Latin-1 characters",
     }
     wish: Any = decode(await request.body(), _set_behavior(), hints=hints)
     await _fleet(state).behave(_chosen(wish), wish.behavior)

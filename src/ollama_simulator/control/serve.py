@@ -9,6 +9,7 @@ Rules of this file:
 
 import contextlib
 import socket
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ def application(fleet: Fleet) -> Litestar:
         PortTaken: _says(409),
         Unsupported: _says(501),
         HTTPException: _http,
+        Exception: _bug,
     }
     return Litestar(
         classic.ROUTES,
@@ -55,6 +57,12 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dic
     return Response(
         {"error": f"{place}: {error.detail}"}, status_code=error.status_code, headers=error.headers
     )
+
+
+def _bug(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    traceback.print_exception(error)
+    words = f"internal error: {type(error).__name__}: {error}"
+    return Response({"error": words}, status_code=500)
 
 
 class _Server(uvicorn.Server):

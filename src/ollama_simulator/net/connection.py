@@ -23,12 +23,10 @@ from ollama_simulator.acts import How
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
 from ollama_simulator.net.parser import BadRequest, Parser
-from ollama_simulator.net.perform import Performer
+from ollama_simulator.net.perform import LARGEST_REMNANT, Performer
 from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.net.service import Answering
 
-LARGEST_REMNANT = 256 * 1024
-"""Bytes of unread body that are read after an answer so that the connection can go on (1.1)."""
 MOST_PIPELINED = 16
 """Requests waiting on one connection at which it stops reading."""
 PIECE = 16 * 1024

@@ -33,43 +33,64 @@ CAN_BE_DEAF = sys.platform == "linux"
 class PortTaken(OSError):
     """A port can't be had. The text names it and, where the system tells, its holder."""
 
+    def __str__(self) -> str:
+        return str(self.args[1])
 
-def bind(host: str, port: int) -> socket.socket:
+
+def reserve(host: str, port: int) -> socket.socket:
     """A socket that owns a port without listening: the kernel refuses whoever connects.
 
     Port 0 takes a free one. Raises `PortTaken`, or `OSError` if the host is not this machine's.
     """
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
+        sock.setblocking(False)
         if sys.platform == "win32":
             # There SO_REUSEADDR would let two programs share a port; this forbids it.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setblocking(False)
+        _reuse(sock, True)
         sock.bind((host, port))
+        _reuse(sock, False)
     except OSError as error:
         sock.close()
-        if error.errno in _TAKEN:
-            raise PortTaken(error.errno, f"port {port} is taken{_holder(port)}") from None
-        raise
+        raise _taken(error, port) from None
     except OverflowError:
         sock.close()
         raise OSError(f"there is no port {port}") from None
     return sock
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises as `bind` does."""
-    sock = bind(host, port)
+def start_listening(sock: socket.socket) -> None:
+    """Let a reserved or deaf socket listen. Raises `PortTaken` if its port was taken."""
     try:
+        _reuse(sock, True)
         sock.listen(BACKLOG)
     except OSError as error:
+        raise _taken(error, sock.getsockname()[1]) from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises as `reserve` does."""
+    sock = reserve(host, port)
+    try:
+        start_listening(sock)
+    except OSError:
         sock.close()
-        if error.errno in _TAKEN:
-            raise PortTaken(error.errno, f"port {port} is taken{_holder(port)}") from None
         raise
     return sock
+
+
+def _reuse(sock: socket.socket, wanted: bool) -> None:
+    # POSIX binds a port with connections in TIME_WAIT only with this option; but while nobody
+    # listens, it would let another program with the same option take the port.
+    if sys.platform != "win32":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, wanted)
+
+
+def _taken(error: OSError, port: int) -> OSError:
+    if error.errno not in _TAKEN:
+        return error
+    return PortTaken(error.errno, f"port {port} is taken{_holder(port)}")
 
 
 def _holder(port: int) -> str:
@@ -90,7 +111,7 @@ def _holder(port: int) -> str:
 async def deafen(sock: socket.socket) -> list[socket.socket]:
     """Make a listening socket drop whoever connects, by filling its queue to the brim.
 
-    Returns what fills it: closing that and `listen(BACKLOG)` heals. Linux only.
+    Returns what fills it: closing that and `start_listening` heals. Linux only.
     """
     sock.listen(0)
     loop = asyncio.get_running_loop()

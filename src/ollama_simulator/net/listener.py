@@ -13,7 +13,7 @@ import asyncio
 import functools
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, assert_never
 
 from ollama_simulator.acts import Door, How
 from ollama_simulator.clock import Clock
@@ -55,34 +55,40 @@ class Listener:
         OPEN: everything goes on. DEAF: connecting takes for ever, connections go on (Linux
         only). FROZEN: nothing is accepted, read or written. SHUT: connections are refused by
         the kernel, idle ones get FIN, busy ones end after their answer.
-        Raises `PortTaken` if another program took the port in the instant of shutting.
+        Raises `PortTaken` if another program took the port; the door stays then.
         """
         if door is self.door:
             return
-        before, self.door = self.door, door
-        if before is Door.OPEN:
+        if self.door is Door.OPEN:
             await self._stop_accepting()
-        if before is Door.DEAF:
-            for filler in self._fillers:
-                filler.close()
-            self._fillers.clear()
-        if before in (Door.DEAF, Door.SHUT):
-            self._sock.listen(kernel.BACKLOG)
-        if before is Door.FROZEN:
+        self._leave()
+        self.door = door
+        match door:
+            case Door.OPEN:
+                self.start()
+            case Door.DEAF:
+                self._fillers = await kernel.deafen(self._sock)
+            case Door.FROZEN:
+                for connection in self._connections:
+                    connection.freeze()
+            case Door.SHUT:
+                self._sock.close()
+                self._sock = kernel.reserve(self.host, self.port)
+                for connection in self._connections:
+                    connection.retire()
+            case _:
+                assert_never(door)
+
+    def _leave(self) -> None:
+        """Undo what the present door does; then it is as good as open, but nobody accepts."""
+        if self.door in (Door.DEAF, Door.SHUT):
+            kernel.start_listening(self._sock)
+        for filler in self._fillers:
+            filler.close()
+        self._fillers.clear()
+        if self.door is Door.FROZEN:
             for connection in self._connections:
                 connection.thaw()
-        if door is Door.SHUT:
-            self._sock.close()
-            self._sock = kernel.bind(self.host, self.port)
-            for connection in self._connections:
-                connection.retire()
-        if door is Door.FROZEN:
-            for connection in self._connections:
-                connection.freeze()
-        if door is Door.DEAF:
-            self._fillers = await kernel.deafen(self._sock)
-        if door is Door.OPEN:
-            self.start()
 
     async def close(self) -> None:
         """Give the port back and reset every connection."""

@@ -70,8 +70,10 @@ class Parser:
                 # Ollama answers a request to upgrade as if it had not asked (1.1).
                 data = data[upgrade.args[0] :]
                 self._llhttp = httptools.HttpRequestParser(self)
-            except httptools.HttpParserError:
+            except httptools.HttpParserError as error:
                 self._deaf = True
+                if isinstance(error.__context__, BadRequest):
+                    raise error.__context__ from None
                 if self.receiving is None:
                     raise BadRequest(400, "Bad Request") from None
                 self.receiving.fail("invalid byte in chunk length")
@@ -95,11 +97,16 @@ class Parser:
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        version = self._llhttp.get_http_version()
+        if version not in ("1.0", "1.1"):
+            # llhttp reads a line without a version as HTTP/0.9.
+            words = "HTTP Version Not Supported: unsupported protocol version"
+            raise BadRequest(400, "Bad Request") if version == "0.9" else BadRequest(505, words)
         expects = ("expect", "100-continue") in {(n.lower(), v.lower()) for n, v in self._headers}
         request = Request(
             self._llhttp.get_method().decode("latin-1"),
             self._target.decode("latin-1"),
-            self._llhttp.get_http_version(),
+            version,
             self._headers,
             Body(self._say_continue if expects else None, self._drained),
             keep_alive=self._llhttp.should_keep_alive(),

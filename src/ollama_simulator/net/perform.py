@@ -25,6 +25,9 @@ from ollama_simulator.net.request import Request
 LARGEST_WHOLE = 2048
 """Go's buffer in bytes: a longer body is chunked unless its length was declared."""
 
+LARGEST_REMNANT = 256 * 1024
+"""Bytes of unread body that are read so that the connection can go on (1.1)."""
+
 BODILESS = frozenset({204, 304})
 
 
@@ -61,7 +64,6 @@ class Performer:
         self._held: list[bytes] = []
         self._chunked = False
         self._bodiless = False
-        self._keep_alive = request.keep_alive
 
     async def run(self, reply: Reply, gone: Interrupt) -> Ended:
         """Perform the acts. Raises whatever the reply raises."""
@@ -75,7 +77,7 @@ class Performer:
                     await self._body(act)
                 case End():
                     await self._end()
-                    return Ended(how=None, keep_alive=self._keep_alive)
+                    return Ended(how=None, keep_alive=self._request.keep_alive)
                 case Wait():
                     if not await self._clock.sleep_until(self._clock.now() + act.seconds, gone):
                         return Ended(how=How.FIN, keep_alive=False)
@@ -106,7 +108,15 @@ class Performer:
     async def _end(self) -> None:
         data = b"".join(self._held)
         self._held.clear()
-        prefix = b"" if self.status is not None else self._render(whole=data)
+        prefix = b""
+        if self.status is None:
+            # A whole answer waits for the rest of its request, up to a limit (1.9); above it,
+            # and for a body that was never asked for, the connection ends (1.1).
+            body = self._request.body
+            if self._request.keep_alive and not body.complete:
+                asked = not body.awaits_interim
+                self._request.keep_alive = asked and await body.discard(LARGEST_REMNANT)
+            prefix = self._render(whole=data)
         last = b"0\r\n\r\n" if self._chunked and not self._bodiless else b""
         out = prefix + self._framed(data) + last
         if out:
@@ -138,10 +148,10 @@ class Performer:
         elif head.framing is Framing.CHUNKED or not self._bodiless:
             # HTTP/1.0 knows no chunks: there the end of the connection ends the body.
             self._chunked = self._request.version != "1.0"
-            self._keep_alive = self._keep_alive and self._chunked
-        if self._request.version == "1.0" and self._keep_alive:
+            self._request.keep_alive = self._request.keep_alive and self._chunked
+        if self._request.version == "1.0" and self._request.keep_alive:
             named.append(("Connection", "keep-alive"))
-        elif not self._keep_alive:
+        elif not self._request.keep_alive:
             named = [pair for pair in named if pair[0].lower() != "connection"]
             named.append(("Connection", "close"))
         if self._chunked:

@@ -43,6 +43,11 @@ class Body:
         """Whether so much is unread that the connection should stop reading."""
         return self._size > HIGH_WATER
 
+    @property
+    def awaits_interim(self) -> bool:
+        """Whether the client waits for 100 Continue before it sends the body."""
+        return self._on_first_read is not None
+
     def feed(self, data: bytes) -> None:
         """Add bytes."""
         self._chunks.append(data)

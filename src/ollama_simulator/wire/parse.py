@@ -76,9 +76,13 @@ def parse(data: bytes, empty: str) -> Json:
     if "\\u" in text:
         text = _ESCAPE.sub(lambda found: r"\ufffd" if found["lone"] else found.group(), text)
     try:
-        return _decoder.raw_decode(text)[0]
+        value: Json = _decoder.raw_decode(text)[0]
     except (ValueError, RecursionError):
         raise refused(complaint(data) or TOO_DEEP) from None
+    # Of a number alone Python takes as much as is one, where Go asks for the rest: `1.`
+    if isinstance(value, msgspec.Raw) and (wrong := complaint(data)):
+        raise refused(wrong)
+    return value
 
 
 def refused(message: str) -> Refusal:

@@ -1,0 +1,25 @@
+"""Where the two programs begin.
+
+Until a program can end in order, Ctrl-C just ends it: nobody wants a traceback of imports. So
+the signal is set before anything else is imported.
+
+It must not import anything of this package but inside its functions.
+"""
+
+import signal
+
+
+def simulator() -> None:
+    """Run `ollama_simulator`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from ollama_simulator.cli import simulator_main
+
+    simulator_main()
+
+
+def suite() -> None:
+    """Run `load_balancer_test`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from ollama_simulator.cli import suite_main
+
+    suite_main()
