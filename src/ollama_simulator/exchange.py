@@ -105,11 +105,15 @@ class Exchange:
         speaker = dialect(self.request.target)
         if not isinstance(self.route, Fixed):
             speaker = self.route.codec
+        streams = self._codec is not None and self._codec.stream
+        if refusal.origin is Origin.RUNNER and not streams:
+            # Only in a stream does the runner's own error pass without the handler's (1.7).
+            refusal = Refusal(refusal.status, refusal.message)
         document = speaker.error(refusal, self._wire)
         extra = self._codec.headers if self._codec is not None else ()
         media = (("Content-Type", document.media),) if document.media is not None else ()
         # The first event of a stream is flushed, so an error in its place is chunked (1.7).
-        flush = refusal.origin is Origin.RUNNER and self._codec is not None and self._codec.stream
+        flush = refusal.origin is Origin.RUNNER
         yield Tick()
         yield Head(refusal.status, tuple(sorted((*extra, *media))))
         yield Body(document.body, flush=flush)

@@ -412,9 +412,7 @@ def test_a_model_is_loaded_once() -> None:
     async def main(clock: VirtualClock) -> tuple[Machine, list[float]]:
         machine, loads = Machine(clock), list[float]()
         for model in (NAME, "TEST-model", OTHER_MODEL.name, NAME):
-            loads.append(
-                usage_of(await machine.done(chat(model=model), Pace(load_s=3.0))).load_s
-            )
+            loads.append(usage_of(await machine.done(chat(model=model), Pace(load_s=3.0))).load_s)
         return machine, loads
 
     machine, loads = virtual(main)

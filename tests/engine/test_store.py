@@ -76,4 +76,6 @@ def test_newest_first() -> None:
     clock.advance(10.25)
     store.replace([model("b"), model("a")])
     assert [entry.model.name for entry in store.newest_first()] == ["b", "a"]
-    assert {entry.modified_ns for entry in store.newest_first()} == {clock.EPOCH_NS + 10_250_000_000}
+    assert {entry.modified_ns for entry in store.newest_first()} == {
+        clock.EPOCH_NS + 10_250_000_000
+    }

@@ -54,7 +54,7 @@ async def recovery(run: Run) -> None:
         await run.sees_leaving(session.answer, server, "its client")
     await run.behave(Normal())
     first = await run.chat(stream=False)
-    run.served_by(first, run.s1, what="the request after a complete answer of the first")
+    run.served_by(first, run.s1, what="the request after a whole answer (500) of the first")
     run.whole(first)
     run.one_at_a_time()
 
