@@ -159,18 +159,20 @@ async def reset(state: State, request: Request[Any, Any, State]) -> dict[str, st
 
 
 @get("/request-count/{port:str}")
-async def request_count(state: State, port: str) -> dict[str, int]:
+async def request_count(state: State, request: Request[Any, Any, State]) -> dict[str, int]:
     """How many requests a server got, whatever their path or outcome."""
     fleet = _fleet(state)
-    server = fleet.server(_number(port))
-    return {"port": int(port), "request_count": fleet.journal.requests[server.name]}
+    port = _port(request)
+    server = fleet.server(port)
+    return {"port": port, "request_count": fleet.journal.requests[server.name]}
 
 
 @get("/kv-cache/{port:str}")
-async def kv_cache(state: State, port: str) -> dict[str, int | list[str]]:
+async def kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str, int | list[str]]:
     """The tokens in a server's KV cache."""
-    tokens = _fleet(state).server(_number(port)).cached_tokens
-    return {"port": int(port), "token_count": len(tokens), "tokens": tokens}
+    port = _port(request)
+    tokens = _fleet(state).server(port).cached_tokens
+    return {"port": port, "token_count": len(tokens), "tokens": tokens}
 
 
 @post("/kv-cache/clear", status_code=200)
@@ -182,9 +184,9 @@ async def clear_kv_cache(state: State, request: Request[Any, Any, State]) -> dic
 
 
 @post("/cancel/{port:str}", status_code=200)
-async def cancel(state: State, port: str) -> dict[str, int]:
+async def cancel(state: State, request: Request[Any, Any, State]) -> dict[str, int]:
     """End a server's running requests at once, by resetting their connections."""
-    return {"cancelled": _fleet(state).server(_number(port)).cancel()}
+    return {"cancelled": _fleet(state).server(_port(request)).cancel()}
 
 
 @get("/health")
@@ -193,7 +195,8 @@ async def health() -> dict[str, str]:
     return DONE
 
 
-def _number(port: str) -> int:
+def _port(request: Request[Any, Any, State]) -> int:
+    port = str(request.path_params["port"])
     if not port.isascii() or not port.isdigit() or len(port) > 5:
         raise BadBody(f"{port!r} is no port - in the path; it must be a number")
     return int(port)
