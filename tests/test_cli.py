@@ -1,12 +1,14 @@
 """The two commands, as programs."""
 
 import re
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 SUITE = "from ollama_simulator.entry import suite; suite()"
@@ -89,3 +91,25 @@ def test_help() -> None:
     helped = suite("--help")
     assert helped.returncode == 0
     assert "--balancer" in helped.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to catch on Windows")
+def test_a_suite_that_is_ended_ends_its_balancer() -> None:
+    """Exit status 143, and no process is left."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SUITE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        while not running.stdout.readline().startswith("[+]"):
+            assert running.poll() is None
+        # The second scenario takes seconds, so its balancer is running or about to.
+        limit = 100
+        while not (children := psutil.Process(running.pid).children()) and limit:
+            psutil.Process(running.pid).cpu_percent(0.05)
+            limit -= 1
+        assert children
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=20) == 143
+        assert running.stderr.read() == ""
+        assert not any(child.is_running() for child in children)

@@ -34,7 +34,8 @@ CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C where it means that a job was not finished."""
+TERMINATED = 143
+"""Exit statuses of a suite that was not played to its end: 128 and the signal's number."""
 
 
 def simulator_main() -> None:
@@ -75,7 +76,8 @@ def _simulator(
     They listen on 127.0.0.1 until Ctrl-C or SIGTERM.
     """
     ports = _ports(control_port, server_ports)
-    with _environment():
+    # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
+    with _environment(), contextlib.suppress(KeyboardInterrupt):
         _run(_serve(control_port, ports))
 
 
@@ -144,15 +146,25 @@ def _suite(
         _wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(sorted(FLAWS))}")
     if flaw is not None and balancer is not None:
         _wrong("--flaw is for the reference balancer; it can't be used with --balancer")
-    print(f"{BANNER}\n", flush=True)
-    with _environment():
-        failed = _run(_judge(balancer, flaw))
+    _say(f"{BANNER}\n")
+    try:
+        with _environment():
+            failed = _run(_judge(balancer, flaw))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
     raise typer.Exit(1 if failed else 0)
 
 
 async def _judge(path: str | None, flaw: str | None) -> int:
     from ollama_simulator.conformance import player, report, scenario
 
+    # The balancer that is being judged must not outlive us.
+    this = asyncio.current_task()
+    assert this is not None
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     clock = WallClock()
     started = clock.now()
     balancer: Balancer = Embedded(flaw)
@@ -165,8 +177,8 @@ async def _judge(path: str | None, flaw: str | None) -> int:
     for each in scenario.known():
         result = await player.play(each, balancer, ports, control_port)
         results.append(result)
-        print(report.line(result), flush=True)
-    print(f"\n{report.summary(results, clock.now() - started)}", flush=True)
+        _say(report.line(result))
+    _say(f"\n{report.summary(results, clock.now() - started)}")
     return sum(not result.passed for result in results)
 
 
@@ -216,8 +228,6 @@ def _environment() -> Any:
         yield
     except* (BrokenEnvironment, OSError) as group:
         _wrong(str(first_of(group)))
-    except* KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _wrong(words: str) -> NoReturn:
