@@ -202,3 +202,25 @@ def test_a_record_says_its_kind() -> None:
     data = msgspec.json.encode(finished(1))
     assert msgspec.json.decode(data)["kind"] == "Finished"
     assert msgspec.json.decode(data, type=Asked | Finished) == finished(1)
+
+
+def test_a_limited_journal_forgets_the_oldest_and_counts_on() -> None:
+    """At least the limit is kept, what is dropped is told, and no counter changes."""
+    journal = Journal(limit=8)
+    for number in range(1, 101):
+        journal.add(
+            Asked(
+                t=number,
+                server="s1",
+                exchange=number,
+                connection=1,
+                method="GET",
+                target="/",
+                ordinal=number,
+            )
+        )
+        assert len(journal.records) <= 10
+    assert journal.records[-1].exchange == 100
+    assert len(journal.records) >= 8
+    assert journal.dropped + len(journal.records) == 100
+    assert journal.requests["s1"] == 100

@@ -33,6 +33,9 @@ from ollama_simulator.net import kernel
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
 
+RECORDS = 100_000
+"""Records that a simulator keeps, so that it can run for ever."""
+
 INTERRUPTED = 130
 TERMINATED = 143
 """Exit statuses of a suite that was not played to its end: 128 and the signal's number."""
@@ -99,7 +102,7 @@ def _ports(control_port: int, words: str) -> list[int]:
 
 async def _serve(control_port: int, ports: list[int]) -> None:
     stop = _stop_event()
-    async with Fleet(ports) as fleet, asyncio.TaskGroup() as group:
+    async with Fleet(ports, records=RECORDS) as fleet, asyncio.TaskGroup() as group:
         control = kernel.listen(HOST, control_port)
         lines = [
             "Ollama Simulator starting...",

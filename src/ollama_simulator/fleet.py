@@ -36,10 +36,15 @@ class Fleet:
     """Simulated servers in this process."""
 
     def __init__(
-        self, ports: Sequence[int] = (0,), *, seed: int = 0, clock: Clock | None = None
+        self,
+        ports: Sequence[int] = (0,),
+        *,
+        seed: int = 0,
+        clock: Clock | None = None,
+        records: int | None = None,
     ) -> None:
-        """One server for each port; 0 takes a free one."""
-        self.journal = Journal()
+        """One server for each port; 0 takes a free one. `records` limits the journal."""
+        self.journal = Journal(records)
         self.clock: Clock = clock or WallClock()
         self.servers: dict[int, SimServer] = {}
         """The servers by their ports, in the order given."""

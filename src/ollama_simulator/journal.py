@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-1. It only grows, until `reset`. Records are added at the moment they describe.
-2. Counters are folds of the records. No two numbers can disagree.
+1. Records are added at the moment they describe, and never changed.
+2. Counters are folds of the records as they come. Dropping old records changes no number.
 
 It must not import the server or anything above.
 """
@@ -21,8 +21,12 @@ R = TypeVar("R", bound=Record)
 class Journal:
     """The records of a fleet."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        """Keep at least the newest `limit` records, and at most a quarter more; None: all."""
         self.records: list[Record] = []
+        self.dropped = 0
+        """How many old records are not kept any more."""
+        self._limit = limit
         self.requests: Counter[str] = Counter()
         """Requests of each server since the counters were cleared."""
         self._waiting: list[tuple[Callable[[Record], bool], asyncio.Future[Record]]] = []
@@ -30,6 +34,9 @@ class Journal:
     def add(self, record: Record) -> None:
         """Append a record."""
         self.records.append(record)
+        if self._limit is not None and len(self.records) > self._limit + self._limit // 4:
+            self.dropped += len(self.records) - self._limit
+            del self.records[: -self._limit]
         if isinstance(record, Asked):
             self.requests[record.server] += 1
         for wanted, future in self._waiting:

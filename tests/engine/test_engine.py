@@ -7,6 +7,7 @@ for the rounding of floating point numbers.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -204,7 +205,7 @@ def test_a_stalled_reader_gets_no_burst() -> None:
     """After 10 s without reading the tokens go on from there, at the rate."""
     times = stalled(10)
     assert times[5] - times[4] == exactly(10 + 1 / 65)
-    gaps = [b - a for a, b in zip(times[5:], times[6:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times[5:])]
     assert gaps == exactly([1 / 65] * 34)
 
 
@@ -376,6 +377,22 @@ def test_leaving_in_the_prefill_loses_nothing_that_was_cached() -> None:
     """A cached prefix stays, however early the client leaves."""
     cache, _ = leave(0.0001, first=prompt(1450))
     assert cache == ["<|user|>", *"!" * 1449]
+
+
+def test_leaving_at_once_loses_nothing_that_was_cached() -> None:
+    """Not even a token that rounding takes: prompts of all lengths, given up as they begin."""
+
+    async def main(clock: VirtualClock) -> list[int]:
+        machine, gone, sizes = Machine(clock), Interrupt(), list[int]()
+        await machine.done(chat(prompt(50)))
+        gone.fire()
+        for more in range(1, 200):
+            with pytest.raises(Abandoned):
+                await machine.timed(chat(prompt(50) + " x" * more), gone=gone)
+            sizes.append(len(machine.memory.cache))
+        return sizes
+
+    assert set(virtual(main)) == {50}
 
 
 def test_leaving_without_uses_cache_changes_nothing() -> None:
@@ -776,7 +793,7 @@ def test_the_slot_is_free_after_leaving(when: float, job: Job, by: str) -> None:
 def test_who_leaves_the_queue_leaves_no_trace(by: str) -> None:
     """It is never admitted, holds nobody up, and touches neither model nor cache."""
 
-    async def main(clock: VirtualClock) -> tuple[Machine, "asyncio.Task[Any]"]:
+    async def main(clock: VirtualClock) -> tuple[Machine, asyncio.Task[Any]]:
         machine, gone = Machine(clock), Interrupt()
         async with asyncio.TaskGroup() as group:
             group.create_task(machine.done(chat()))
@@ -865,15 +882,18 @@ def test_jobs_are_admitted_in_order_and_end(
                 job = chat(model=OTHER_MODEL.name if other else NAME, limit=tokens)
                 events = machine.engine.run(job, Pace(load_s=0.2), gone, see)
                 count = 0
-                async for event in events:
-                    assert not inside or inside == [number]
-                    inside[:] = [number]
-                    count += isinstance(event, Token)
-                    if by == "closed" and leaves is not None and count > leaves % 4:
+                try:
+                    async for event in events:
+                        assert not inside or inside == [number]
+                        inside[:] = [number]
+                        count += isinstance(event, Token)
+                        if by == "closed" and leaves is not None and count > leaves % 4:
+                            inside.clear()
+                            await events.aclose()
+                            return
+                finally:
+                    if inside == [number]:
                         inside.clear()
-                        await events.aclose()
-                        return
-                inside.clear()
                 assert count == tokens
 
             await clock.sleep_until(at / 100)
@@ -883,8 +903,6 @@ def test_jobs_are_admitted_in_order_and_end(
                 asyncio.get_running_loop().call_later(leaves / 100, leave)
             await asyncio.wait([task])
             if task.cancelled() or task.exception() is not None:
-                if inside == [number]:
-                    inside.clear()
                 ended[number] = "left"
                 assert task.cancelled() or isinstance(task.exception(), Abandoned)
             else:
@@ -1046,4 +1064,4 @@ def test_the_same_traffic_gives_the_same_journal() -> None:
 
 def test_the_default_pace_is_the_seeds() -> None:
     """65 tokens a second out, 2,900 in, 20 tokens, no delay."""
-    assert DEFAULT_PACE == Pace(decode_tps=65.0, prefill_tps=2900.0, tokens=20, load_s=0.0)
+    assert Pace(decode_tps=65.0, prefill_tps=2900.0, tokens=20, load_s=0.0) == DEFAULT_PACE

@@ -269,6 +269,13 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not happened():  # noqa: ASYNC110 - that is what it is for
+            await asyncio.sleep(0.001)
+
+
 async def refused(port: int) -> bool:
     """Whether the kernel refuses."""
     try:

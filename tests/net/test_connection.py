@@ -445,14 +445,16 @@ async def test_leaving_without_a_word() -> None:
 @on_each_loop
 async def test_abort_resets_at_once() -> None:
     """`Request.abort` is the control API's cancel: RST, whatever is being performed."""
-    async with serving(always(Head(200, TEXT), Body(b"began "), Hold())) as service:
-        async with await Peer.connect(service.port) as peer:
-            await peer.ask()
-            await peer.until(b"began \r\n")
-            service.answers[0].request.abort()
-            assert await peer.rest() == (b"", How.RST)
-            assert await service.until("finished") == [("cancelled",)]
-            assert await service.until("closed") == [("us", How.RST)]
+    async with (
+        serving(always(Head(200, TEXT), Body(b"began "), Hold())) as service,
+        await Peer.connect(service.port) as peer,
+    ):
+        await peer.ask()
+        await peer.until(b"began \r\n")
+        service.answers[0].request.abort()
+        assert await peer.rest() == (b"", How.RST)
+        assert await service.until("finished") == [("cancelled",)]
+        assert await service.until("closed") == [("us", How.RST)]
 
 
 # --- how we end ---------------------------------------------------------------------------
@@ -476,11 +478,13 @@ async def test_rst_is_rst_after_the_data(size: int) -> None:
 @on_each_loop
 async def test_rst_before_any_byte() -> None:
     """The request was read, and its answer is a reset."""
-    async with serving(always(Tick(), Hangup(How.RST))) as service:
-        async with await Peer.connect(service.port) as peer:
-            await peer.ask()
-            assert await peer.rest() == (b"", How.RST)
-            assert service.answers[0].performer.status is None
+    async with (
+        serving(always(Tick(), Hangup(How.RST))) as service,
+        await Peer.connect(service.port) as peer,
+    ):
+        await peer.ask()
+        assert await peer.rest() == (b"", How.RST)
+        assert service.answers[0].performer.status is None
 
 
 @pytest.mark.parametrize("unread", [0, 1000, 200_000])
@@ -509,11 +513,13 @@ async def test_fin_does_not_wait_for_ever() -> None:
     before = module.LINGER_S
     module.LINGER_S = 0.05
     try:
-        async with serving(always(Hangup(How.FIN))) as service:
-            async with await Peer.connect(service.port) as peer:
-                await peer.ask()
-                assert await peer.rest() == (b"", How.FIN)
-                assert await service.until("closed") == [("us", How.FIN)]
+        async with (
+            serving(always(Hangup(How.FIN))) as service,
+            await Peer.connect(service.port) as peer,
+        ):
+            await peer.ask()
+            assert await peer.rest() == (b"", How.FIN)
+            assert await service.until("closed") == [("us", How.FIN)]
     finally:
         module.LINGER_S = before
 
@@ -606,5 +612,28 @@ async def test_a_handler_that_does_not_read_holds_up_its_client() -> None:
         await asyncio.wait([pouring])
         peer.reset()
         # Nobody reads, so nobody knows, until somebody does.
+        service.answers[0].request.abort()
+        assert await service.until("finished") == [("cancelled",)]
+
+
+@on_each_loop
+async def test_a_client_that_asks_on_and_on_is_held_up() -> None:
+    """Requests behind one that is not answered are read up to a number, then stay outside."""
+    async with serving(always(Hold())) as service, await Peer.connect(service.port) as peer:
+        sent = 0
+
+        async def pour() -> None:
+            nonlocal sent
+            many = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+            while True:
+                await asyncio.get_running_loop().sock_sendall(peer.sock, many)
+                sent += len(many)
+
+        pouring = asyncio.create_task(pour())
+        taken = await still(lambda: sent)
+        assert taken < 20_000_000
+        pouring.cancel()
+        await asyncio.wait([pouring])
+        assert len(service.answers) == 1
         service.answers[0].request.abort()
         assert await service.until("finished") == [("cancelled",)]

@@ -113,16 +113,16 @@ async def test_a_shut_door_keeps_its_port() -> None:
 @on_each_loop
 async def test_shut_lets_idle_connections_go() -> None:
     """Kept-alive ones, used or unused, get FIN: a pool would never notice otherwise."""
-    async with serving() as service:
-        async with (
-            await Peer.connect(service.port) as used,
-            await Peer.connect(service.port) as unused,
-        ):
-            assert await asks(used)
-            await service.until("connected", 2)
-            await settle()
-            await service.listener.move(Door.SHUT)
-            assert await used.rest() == await unused.rest() == (b"", How.FIN)
+    async with (
+        serving() as service,
+        await Peer.connect(service.port) as used,
+        await Peer.connect(service.port) as unused,
+    ):
+        assert await asks(used)
+        await service.until("connected", 2)
+        await settle()
+        await service.listener.move(Door.SHUT)
+        assert await used.rest() == await unused.rest() == (b"", How.FIN)
 
 
 @on_each_loop
@@ -172,24 +172,24 @@ async def test_shut_drops_requests_that_wait_behind_the_answer() -> None:
 @on_each_loop
 async def test_frozen_is_silent_and_thaws() -> None:
     """New clients connect, old ones stay, requests are swallowed; thawed, all are answered."""
-    async with serving() as service:
-        async with (
-            await Peer.connect(service.port) as old,
-            await Peer.connect(service.port) as unused,
-        ):
-            assert await asks(old)
-            await service.until("connected", 2)
-            await settle()
-            await service.listener.move(Door.FROZEN)
-            async with await Peer.connect(service.port) as fresh:
-                for peer in (old, unused, fresh):
-                    await peer.ask("/hello")
-                assert [await peer.silent() for peer in (old, unused, fresh)] == [True] * 3
-                assert len(service.said("asked")) == 1
-                assert len(service.said("connected")) == 2
-                await service.listener.move(Door.OPEN)
-                for peer in (old, unused, fresh):
-                    assert await peer.answer() == (200, b"GET /hello ")
+    async with (
+        serving() as service,
+        await Peer.connect(service.port) as old,
+        await Peer.connect(service.port) as unused,
+    ):
+        assert await asks(old)
+        await service.until("connected", 2)
+        await settle()
+        await service.listener.move(Door.FROZEN)
+        async with await Peer.connect(service.port) as fresh:
+            for peer in (old, unused, fresh):
+                await peer.ask("/hello")
+            assert [await peer.silent() for peer in (old, unused, fresh)] == [True] * 3
+            assert len(service.said("asked")) == 1
+            assert len(service.said("connected")) == 2
+            await service.listener.move(Door.OPEN)
+            for peer in (old, unused, fresh):
+                assert await peer.answer() == (200, b"GET /hello ")
 
 
 @on_each_loop
@@ -328,7 +328,7 @@ while True:
 
 
 @contextmanager
-def process() -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+def process() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A real server process, and its port."""
     with subprocess.Popen(
         [sys.executable, "-S", "-c", PROGRAM], stdout=subprocess.PIPE, text=True
@@ -350,7 +350,7 @@ async def look(port: int, old: Peer) -> list[Any]:
         seen += [await old.silent(), await fresh.silent()]
         # Bytes are taken as long as the kernel has room, then the client blocks.
         try:
-            async with asyncio.timeout(0.3):
+            async with asyncio.timeout(0.15):
                 await asyncio.get_running_loop().sock_sendall(fresh.sock, b"z" * 50_000_000)
         except TimeoutError:
             seen.append("blocked")

@@ -200,6 +200,14 @@ def test_a_stream_for_head_has_no_body() -> None:
     assert b"".join(played.writes).endswith(b"\r\n\r\n")
 
 
+def test_chunked_for_head_has_no_chunk() -> None:
+    """The head says how a body would come, and not even a terminator follows."""
+    acts = (Head(200, TEXT, framing=Framing.CHUNKED), Body(b"one"), End())
+    played = Played(*acts, method="HEAD")
+    assert played.play() == WENT_ON
+    assert played.writes == [head("200 OK", PLAIN, DATED, "Transfer-Encoding: chunked")]
+
+
 def test_no_framing_for_head() -> None:
     """`Framing.NONE` says nothing of a length, and the connection goes on."""
     played = Played(Head(307, framing=Framing.NONE), Body(b"", flush=False), End(), method="HEAD")

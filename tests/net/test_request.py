@@ -106,7 +106,7 @@ def test_a_body_that_breaks(before: bool) -> None:
         await turns()
         if not before:
             fed.body.fail("why")
-        with pytest.raises(BadBody, match="^why$"):
+        with pytest.raises(BadBody, match=r"^why$"):
             await task
         assert pieces == [b"half"]
 
