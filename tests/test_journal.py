@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.journal import Journal
@@ -224,3 +226,44 @@ def test_a_limited_journal_forgets_the_oldest_and_counts_on() -> None:
     assert len(journal.records) >= 8
     assert journal.dropped + len(journal.records) == 100
     assert journal.requests["s1"] == 100
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 30), st.integers(0, 200))
+def test_a_limit_keeps_the_newest_and_changes_no_number(limit: int, count: int) -> None:
+    """Between `limit` and a quarter more are kept, in order; what is gone is counted."""
+    journal, whole = Journal(limit), Journal()
+    for number in range(count):
+        for each in (journal, whole):
+            each.add(asked(number, f"s{number % 3}"))
+        assert len(journal.records) + journal.dropped == number + 1
+        assert min(number + 1, limit) <= len(journal.records) <= limit + limit // 4
+    assert journal.records == whole.records[journal.dropped :]
+    assert journal.requests == whole.requests
+    assert whole.dropped == 0
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="`del records[:-0]` deletes nothing: a limit of 0 keeps all, and counts them",
+)
+def test_a_limit_of_nothing_keeps_nothing() -> None:
+    """What is dropped and what is kept are all there was."""
+    journal = Journal(0)
+    for number in range(3):
+        journal.add(asked(number))
+    assert (journal.records, journal.dropped) == ([], 3)
+
+
+def test_a_wait_is_not_disturbed_by_a_limit() -> None:
+    """The record that was waited for is given, though it may be dropped soon after."""
+
+    async def main(clock: VirtualClock) -> Record | None:
+        journal = Journal(2)
+        waiting = asyncio.create_task(journal.wait_for(Asked, 5, exchange=3))
+        await asyncio.sleep(0)
+        for number in range(20):
+            journal.add(asked(number))
+        return await waiting
+
+    assert virtual(main) == asked(3)

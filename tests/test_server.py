@@ -226,7 +226,7 @@ async def test_a_client_that_leaves() -> None:
 @on_each_loop
 async def test_a_request_is_asked_before_it_is_left() -> None:
     """Two in a row and a half-close: the second is asked when its client has left."""
-    async with running() as server, await server.connect() as peer:
+    async with running(SLOW) as server, await server.connect() as peer:
         await peer.send(post("/api/chat", stream=False) + post("/api/chat", stream=False))
         await server.until(Asked, exchange=1)
         peer.half_close()
@@ -308,21 +308,19 @@ async def test_doors_follow_the_behaviour() -> None:
         assert behaved[1:] == [type(behavior).__name__ for behavior in behaviors]
 
 
+@pytest.mark.parametrize("last", [ConnectionRefused(), Frozen(), FAST])
 @on_each_loop
-async def test_of_two_behaviours_at_once_the_later_stands() -> None:
+async def test_of_several_behaviours_at_once_the_last_stands(last: Fault) -> None:
     """Door and answers agree, however the moves interleave."""
+    several = [ConnectionRefused(), Frozen(), FAST, ConnectionRefused()]
     async with running() as server:
-        for _ in range(5):
-            await asyncio.gather(
-                server.sim.behave(ConnectionRefused()),
-                server.sim.behave(Frozen()),
-                server.sim.behave(FAST),
-                server.sim.behave(ConnectionRefused()),
-            )
-            assert server.sim.behavior == ConnectionRefused()
-            assert server.sim.listener.door is Door.SHUT
-            assert await refused(server.port)
-        await server.sim.behave(FAST)
+        for count in range(len(several) + 1):
+            await asyncio.gather(*map(server.sim.behave, (*several[:count], last)))
+            assert server.sim.behavior == last
+            assert server.sim.listener.door is last.door
+            assert await refused(server.port) is (last.door is Door.SHUT)
+            await settle()
+            await server.sim.behave(FAST)
         assert (await server.whole())[0] == 200
 
 
@@ -451,8 +449,7 @@ async def test_running_requests_go_on_over_a_reset() -> None:
 @on_each_loop
 async def test_the_cache_belongs_to_the_loaded_model(meanwhile: str) -> None:
     """What was evaluated for a model that left memory meanwhile is nobody's (engine.memory, 1)."""
-    behavior = Normal(tokens_per_sec=300.0, num_tokens=8, prompt_eval_tokens_per_sec=1e9)
-    async with running(behavior) as server:
+    async with running(SLOW) as server:
         server.sim.store.replace([TEST_MODEL, OTHER])
         async with await server.connect() as peer:
             await server.chat(peer)
@@ -464,7 +461,9 @@ async def test_the_cache_belongs_to_the_loaded_model(meanwhile: str) -> None:
                     server.sim.load("other:7b")
                 case "unload":
                     server.sim.load(None)
-            await peer.until(b"0\r\n\r\n")
+            assert server.journal.where(Finished) == []
+            peer.half_close()
+            await peer.rest()
         assert server.sim.cached_tokens == []
 
 

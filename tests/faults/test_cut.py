@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Tick
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.engine import Pace
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
+from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import (
     HEAD,
@@ -145,6 +147,20 @@ def test_tokens_are_counted_to_the_piece(tokens: int, count: int, whole: bool) -
     assert acts.count(Tick()) == min(tokens, count)
     assert acts[-1] == RST
     assert End() not in acts
+
+
+def test_empty_reply() -> None:
+    """The request is read to its end, then FIN without a byte; the handler is not asked."""
+    pulled: list[Act] = []
+
+    async def main(clock: VirtualClock) -> tuple[list[Act], float]:
+        asked = request(end=False)
+        asyncio.get_running_loop().call_later(3, asked.body.end)
+        made = exchange(Machine(clock), asked)
+        return await collected(EmptyReply().around(made, scripted(STREAM, pulled))), clock.now()
+
+    assert virtual(main) == ([FIN], 3.0)
+    assert pulled == []
 
 
 def test_a_trailing_held_body_is_cut_with_its_stream() -> None:

@@ -77,12 +77,18 @@ class Answer(msgspec.Struct):
             return None
 
     def lines(self) -> list[tuple[float, Any]]:
-        """The whole lines of an NDJSON body, each with the time when its last byte came."""
+        """The whole lines of an NDJSON or SSE body, each with the time of its last byte.
+
+        What is no JSON is None; SSE's framing and its `[DONE]` are left out.
+        """
         found: list[tuple[float, Any]] = []
         rest = b""
         for piece in self.pieces:
             *whole, rest = (rest + piece.data).split(b"\n")
             for line in whole:
+                line = line.removeprefix(b"data: ")
+                if not line or line == b"[DONE]" or line.startswith(b"event: "):
+                    continue
                 try:
                     found.append((piece.t, json.loads(line)))
                 except ValueError:
@@ -90,12 +96,22 @@ class Answer(msgspec.Struct):
         return found
 
     def tokens(self) -> list[tuple[float, str]]:
-        """The generated pieces of a streamed chat, each with the time when it came."""
-        return [
-            (t, line["message"]["content"])
-            for t, line in self.lines()
-            if isinstance(line, dict) and line.get("done") is False and "message" in line
-        ]
+        """The generated pieces of a stream of any dialect, each with the time when it came."""
+        return [(t, text) for t, line in self.lines() if (text := _generated(line))]
+
+    def pure(self) -> bool:
+        """Whether a cut stream holds nothing but generated pieces, the last maybe cut, too."""
+        rest = self.body.rpartition(b"\n")[2]
+        whole = len(self.lines()) == len(self.tokens())
+        return whole and (b'{"model":'.startswith(rest) or rest.startswith(b'{"model":'))
+
+    def last_line(self) -> str:
+        """The last line of the body, in words."""
+        rest = self.text.rpartition("\n")[2]
+        lines = self.text.splitlines()
+        if rest:
+            return f"{len(rest)} characters without an end of line: {rest[:80]!r}"
+        return repr(lines[-1]) if lines else "nothing"
 
     def content(self) -> str:
         """The generated text of a chat, streamed or not; empty if there is none."""
@@ -111,3 +127,17 @@ class Answer(msgspec.Struct):
             return whole.get("done") is True
         lines = self.lines()
         return bool(lines) and isinstance(lines[-1][1], dict) and lines[-1][1].get("done") is True
+
+
+def _generated(line: Any) -> str:
+    """The text in one line of a stream: native chat or generate, OpenAI, Anthropic."""
+    match line:
+        case {"message": {"content": str(text)}, "done": False}:
+            return text
+        case {"response": str(text), "done": False}:
+            return text
+        case {"choices": [{"delta": {"content": str(text)}}]}:
+            return text
+        case {"delta": {"text": str(text)}}:
+            return text
+    return ""

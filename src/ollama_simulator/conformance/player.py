@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from ollama_simulator.clock import Clock, WallClock
 from ollama_simulator.conformance.balancers.process import Balancer
+from ollama_simulator.conformance.drive import NotArranged
 from ollama_simulator.conformance.report import Result
-from ollama_simulator.conformance.run import NotArranged, Run
+from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import Scenario
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel

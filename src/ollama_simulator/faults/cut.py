@@ -74,6 +74,16 @@ class AbruptClose(Fault, frozen=True):
                 yield act
 
 
+@register
+class EmptyReply(Fault, frozen=True):
+    """Read the request, then close the connection (FIN) without a byte of an answer."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Read, then hang up; the engine is not asked."""
+        await exchange.drain()
+        yield Hangup(How.FIN)
+
+
 def _cut_whole(exchange: Exchange, head: Head, body: bytes, left: int) -> list[Act]:
     """A whole answer, cut after `left` bytes of its body or before the last."""
     if not body or exchange.request.method == "HEAD":

@@ -59,7 +59,7 @@ class RoundRobin(Flawed):
 class NeverMarks(Flawed):
     """A failure has no consequence."""
 
-    def distrust(self, backend: Backend) -> None:
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
         pass
 
 
@@ -85,6 +85,43 @@ class MarksErrors(Flawed):
             self.distrust(backend)
         else:
             super().completed(backend, status)
+
+
+class MarksMissing(Flawed):
+    """A 404 counts as a failure, though it is complete."""
+
+    def completed(self, backend: Backend, status: int) -> None:
+        if status == 404:
+            self.distrust(backend)
+        else:
+            super().completed(backend, status)
+
+
+class ForgivesChatOnly(Flawed):
+    """Only an answer with status 200 makes a server Reliable again."""
+
+    def completed(self, backend: Backend, status: int) -> None:
+        if status == 200 or backend.trust is Trust.RELIABLE:
+            super().completed(backend, status)
+
+
+class MarksExpire(Flawed):
+    """A server is Reliable again three seconds after its last failure."""
+
+    def __init__(self, backends: list[Backend], silence: float | None) -> None:
+        super().__init__(backends, silence)
+        self._failed: dict[str, float] = {}
+        self._clock = WallClock()
+
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
+        super().distrust(backend, why)
+        self._failed[backend.name] = self._clock.now()
+
+    def choose(self) -> Backend | None:
+        for backend in self.backends:
+            if self._clock.now() - self._failed.get(backend.name, 0.0) > 3.0:
+                backend.trust = Trust.RELIABLE
+        return super().choose()
 
 
 class MarksLeavers(Flawed):
@@ -120,10 +157,36 @@ class NoSecondChance(Flawed):
         return super().choose()
 
 
+class NoFirstChance(Flawed):
+    """The first failure already makes a server wait for everybody's second chance."""
+
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
+        backend.trust = Trust.SECOND_CHANCE_GIVEN
+
+
+class ChancesAtTheEnd(Flawed):
+    """New chances are given only when every server, busy or not, had its second one."""
+
+    def choose(self) -> Backend | None:
+        waiting = [b for b in self.backends if b.trust is Trust.SECOND_CHANCE_GIVEN]
+        others = [b for b in self.backends if b not in waiting]
+        if others and all(backend.busy for backend in others):
+            return None
+        return super().choose()
+
+
+class ChancesForgive(Flawed):
+    """A new round of chances makes everybody Reliable."""
+
+    def give_new_chances(self, backends: list[Backend]) -> None:
+        for backend in backends:
+            backend.trust = Trust.RELIABLE
+
+
 class ForgetsTurns(Flawed):
     """A failed second chance is not remembered: the first Unreliable server gets them all."""
 
-    def distrust(self, backend: Backend) -> None:
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
         backend.trust = Trust.UNRELIABLE
 
 
@@ -141,6 +204,20 @@ class Buffers(Flawed):
         whole = b"".join([data async for data in body])
         if whole:
             yield whole
+
+
+class BuffersEvents(Flawed):
+    """An answer of server-sent events is passed on when it is complete."""
+
+    async def pass_on(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        held: list[bytes] = []
+        async for data in body:
+            if held or data.startswith((b"data: ", b"event: ")):
+                held.append(data)
+            else:
+                yield data
+        if held:
+            yield b"".join(held)
 
 
 class PassesPairs(Flawed):
@@ -226,6 +303,48 @@ class OkForBusy(Flawed):
         return text(200, "No available servers")
 
 
+class WaitsWhenBusy(Flawed):
+    """While every server is busy a request waits for two seconds before it is refused."""
+
+    def answer(self, request: Request) -> Relay:
+        return _Waiting(self, request)
+
+
+class _Waiting(Relay):
+    async def relay(self) -> AsyncGenerator[Act, None]:
+        clock = WallClock()
+        limit = clock.now() + 2.0
+        while all(b.busy for b in self.balancer.backends) and clock.now() < limit:
+            await clock.sleep_until(clock.now() + 0.05)
+        async for act in super().relay():
+            yield act
+
+
+class LeaksSilent(Flawed):
+    """A server that was silent for too long is never free again."""
+
+    leaks = Ended.SILENT
+
+    def __init__(self, backends: list[Backend], silence: float | None) -> None:
+        super().__init__(backends, silence)
+        self._leaked: set[str] = set()
+
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
+        super().distrust(backend, why)
+        if why is not None and why.end is self.leaks:
+            self._leaked.add(backend.name)
+
+    def free(self, backend: Backend) -> None:
+        if backend.name not in self._leaked:
+            super().free(backend)
+
+
+class LeaksCut(LeaksSilent):
+    """A server that closed too early is never free again."""
+
+    leaks = Ended.CUT
+
+
 class DropsPath(Flawed):
     """Everything goes to `/`."""
 
@@ -238,6 +357,30 @@ class DropsQuery(Flawed):
 
     def target(self, request: Request) -> str:
         return request.target.partition("?")[0]
+
+
+class DropsBodies(Flawed):
+    """The body of a DELETE is not passed on."""
+
+    def answer(self, request: Request) -> Relay:
+        return _Bodiless(self, request) if request.method == "DELETE" else Relay(self, request)
+
+
+class _Bodiless(Relay):
+    async def relay(self) -> AsyncGenerator[Act, None]:
+        await self.request.body.read()
+        self.request.headers = [
+            pair for pair in self.request.headers if pair[0].lower() != "content-length"
+        ]
+        async for act in super().relay():
+            yield act
+
+
+class RetriesGet(Flawed):
+    """A GET that failed is sent to another server."""
+
+    def answer(self, request: Request) -> Relay:
+        return _Retrying(self, request) if request.method == "GET" else Relay(self, request)
 
 
 class RetriesElsewhere(Flawed):

@@ -89,7 +89,11 @@ class Balancer:
         for backend in backends:
             backend.trust = Trust.UNRELIABLE
 
-    def distrust(self, backend: Backend) -> None:
+    def free(self, backend: Backend) -> None:
+        """The request is over: the server can have another."""
+        backend.busy = False
+
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
         """A request failed: trust the server less."""
         first = backend.trust is Trust.RELIABLE
         backend.trust = Trust.UNRELIABLE if first else Trust.SECOND_CHANCE_GIVEN
@@ -103,7 +107,7 @@ class Balancer:
 
     def left(self, backend: Backend) -> None:
         """The client left. That is nobody's failure; the server is free again."""
-        backend.busy = False
+        self.free(backend)
 
     def target(self, request: Request) -> str:
         """What is asked of the server: what the client asked."""
@@ -174,7 +178,8 @@ class Relay:
                 async for act in acts:
                     if working and isinstance(act, End | Hangup) and self.request.left is None:
                         # Free before the client can know that its answer is over.
-                        working = backend.busy = False
+                        working = False
+                        self.balancer.free(backend)
                     yield act
         finally:
             if working:
@@ -211,7 +216,7 @@ class Relay:
             if request.left is not None:
                 yield Hangup(How.FIN)
                 return
-            balancer.distrust(backend)
+            balancer.distrust(backend, broken)
             print(f"{backend.name} failed: {broken}", flush=True)
             if head is not None:
                 yield balancer.cut(framed=framed)

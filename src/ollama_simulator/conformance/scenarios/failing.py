@@ -1,8 +1,9 @@
 """Servers that fail: what the client reads, and where the next request goes."""
 
+from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
+from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
 from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
 from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
 from ollama_simulator.faults.pace import Normal
@@ -17,30 +18,24 @@ LATE_S = 2.5
 @scenario(
     3,
     "Server unreachable - marked as unreliable",
-    claim="A server that does not answer within the timeout, or can't be reached, costs its "
-    "client a 502 and is passed over from then on.",
+    claim="A server that does not answer within the timeout, or to which no connection is made "
+    "within a second, costs its client a 502 and is passed over from then on, but not for ever.",
     killed_by={
         "no-timeout",
         "no-connect-timeout",
         "never-marks",
+        "marks-expire",
+        "leaks-silent",
         "retries-elsewhere",
         "hangs-up-on-failure",
     },
 )
 async def unreachable(run: Run) -> None:
-    """The first server hangs; meanwhile the second refuses, and the third lets nobody in."""
+    """The first server hangs, the second lets nobody in, the third is sound."""
     await run.behave(Hang(), run.s1)
-    await run.behave(ConnectionRefused(), run.s2)
+    await run.behave(ConnectTimeout() if kernel.CAN_BE_DEAF else ConnectionRefused(), run.s2)
     hanging = run.begin(stream=False)
     await run.reached(hanging)
-    refused = await run.chat(stream=False)
-    run.failed(refused, "the refused request")
-    run.served_by(refused, what="the refused request")
-    await run.behave(Normal(), run.s2)
-    after = await run.chat(stream=False)
-    run.served_by(after, run.s3, what="the request after the refused one")
-    run.whole(after)
-    await run.behave(ConnectTimeout() if kernel.CAN_BE_DEAF else ConnectionRefused(), run.s3)
     dropped = await run.chat(stream=False)
     run.failed(dropped, "the request that can't connect")
     run.note(
@@ -49,9 +44,9 @@ async def unreachable(run: Run) -> None:
         f"within {CONNECT_S + LATE_S:g} s",
         f"after {dropped.seconds:.2f} s",
     )
-    await run.behave(Normal(), run.s3)
+    await run.behave(QUICK, run.s2)
     after = await run.chat(stream=False)
-    run.served_by(after, run.s2, what="the request with two unreliable ones free")
+    run.served_by(after, run.s3, what="the request after the one that can't connect")
     run.whole(after)
     await run.together(hanging)
     answer = hanging.answer
@@ -63,9 +58,11 @@ async def unreachable(run: Run) -> None:
         f"after {run.timeout:g} to {run.timeout + LATE_S:g} s",
         f"after {answer.seconds:.2f} s",
     )
+    await run.behave(QUICK, run.s1)
     after = await run.chat(stream=False)
-    run.served_by(after, run.s2, what="the request after the one that hung")
+    run.served_by(after, run.s3, what="the request after the one that hung")
     run.whole(after)
+    await run.everybody_serves()
 
 
 @scenario(
@@ -82,7 +79,7 @@ async def mid_stream(run: Run) -> None:
     run.served_by(answer, run.s1, what="the request that breaks")
     run.check("how the server ended it", run.how_it_ended(answer), ["rst"])
     run.cut(answer)
-    await run.behave(Normal(), run.s1)
+    await run.behave(QUICK, run.s1)
     after = await run.chat(stream=False)
     run.served_by(after, run.s2, what="the next request")
     run.whole(after)
@@ -96,7 +93,7 @@ async def mid_stream(run: Run) -> None:
     killed_by={"no-second-chance", "hangs-up-on-failure"},
 )
 async def none_reachable(run: Run) -> None:
-    """All refuse, then all are sound."""
+    """All refuse, then all are sound: the third is next, since the others had more chances."""
     await run.behave(ConnectionRefused())
     for count in range(1, 9):
         answer = await run.chat(stream=False)
@@ -108,15 +105,11 @@ async def none_reachable(run: Run) -> None:
             f"below {1 + LATE_S:g} s",
             f"{answer.seconds:.2f} s",
         )
-    await run.behave(Normal())
+    await run.behave(QUICK)
     after = await run.chat(stream=False)
-    run.note(
-        "how many were asked when they were back",
-        len(run.attempts(after)) == 1,
-        1,
-        len(run.attempts(after)),
-    )
+    run.served_by(after, run.s3, what="the request when they were back")
     run.whole(after)
+    await run.everybody_serves()
 
 
 @scenario(
@@ -124,7 +117,7 @@ async def none_reachable(run: Run) -> None:
     "TCP radio silence (SIGSTOP - VM pause simulation)",
     claim="A server that falls silent, in the middle of an answer or before it, is given up "
     "after the timeout; one that is merely slow is not.",
-    killed_by={"no-timeout", "total-timeout", "hides-truncation", "never-marks"},
+    killed_by={"no-timeout", "total-timeout", "hides-truncation", "never-marks", "leaks-silent"},
     timeout=2.0,
 )
 async def radio_silence(run: Run) -> None:
@@ -158,10 +151,11 @@ async def radio_silence(run: Run) -> None:
     )
     run.whole(slow.answer, "the slow answer")
     run.served_by(slow.answer, run.s3, what="the slow request")
-    await run.behave(Normal())
+    await run.behave(QUICK)
     after = await run.chat(stream=False)
     run.served_by(after, run.s3, what="the next request")
     run.whole(after)
+    await run.everybody_serves()
 
 
 @scenario(
@@ -185,7 +179,7 @@ async def reset(run: Run) -> None:
         [*run.how_it_ended(streamed), *run.how_it_ended(whole)],
         ["rst", "rst"],
     )
-    await run.behave(Normal(), run.s1, run.s2)
+    await run.behave(QUICK, run.s1, run.s2)
     after = await run.chat(stream=False)
     run.served_by(after, run.s3, what="the next request")
     run.whole(after)
@@ -194,31 +188,39 @@ async def reset(run: Run) -> None:
 @scenario(
     15,
     "TCP graceful shutdown (FIN)",
-    claim="An end of file in the middle of a body is not its end, whether the body is chunked "
-    "or has a length: the answer is cut, and the server is passed over from then on.",
-    killed_by={"hides-truncation", "never-marks"},
+    claim="An end of file where more was promised is a failure: in a chunked body, after a head or "
+    "in a body with a length the answer is cut, without a head it is a 502; and the server is "
+    "passed over from then on.",
+    killed_by={"hides-truncation", "never-marks", "leaks-cut"},
 )
 async def shutdown(run: Run) -> None:
-    """FIN in a chunked body, FIN after a head alone, FIN in a body with a length."""
+    """FIN in a chunked body, without a head, in a body with a length, and after a head alone."""
     await run.behave(AbruptClose(bytes_before_close=400), run.s1)
     chunked = await run.chat()
     run.served_by(chunked, run.s1, what="the stream that is closed")
-    run.cut(chunked, "the chunked answer")
-    await run.behave(Normal(), run.s1)
-    await run.behave(TimeoutAfterHeaders(timeout_ms=300), run.s2)
+    run.cut(chunked, "the stream that is closed")
+    await run.behave(QUICK, run.s1)
+    await run.behave(EmptyReply(), run.s2)
     empty = await run.chat()
-    run.served_by(empty, run.s2, what="the stream without a body")
-    run.note("the end of it", not empty.complete, "cut or reset", empty.text[:80])
+    run.served_by(empty, run.s2, what="the request without an answer")
+    run.failed(empty, "the request without an answer")
+    await run.behave(QUICK, run.s2)
     await run.behave(AbruptClose(bytes_before_close=20), run.s3)
     measured = await run.ask("GET", "/api/tags?check=NONCE")
-    run.served_by(measured, run.s3, what="the request that is cut short of its length")
-    run.note("the end of that one", not measured.complete, "cut or reset", measured.text[:80])
+    run.served_by(measured, run.s3, what="the answer cut short of its length")
+    run.broken(measured, "the answer cut short of its length")
+    await run.behave(TimeoutAfterHeaders(timeout_ms=300), run.s1)
+    await run.behave(QUICK, run.s3)
+    headed = await run.chat()
+    run.served_by(headed, run.s1, what="the stream closed after its head")
+    run.broken(headed, "the stream closed after its head")
     run.check(
         "how the servers ended them",
-        [*run.how_it_ended(chunked), *run.how_it_ended(empty), *run.how_it_ended(measured)],
-        ["fin", "fin", "fin"],
+        [run.how_it_ended(answer) for answer in (chunked, empty, measured, headed)],
+        [["fin"]] * 4,
     )
-    await run.behave(Normal())
+    await run.behave(QUICK)
     after = await run.chat(stream=False)
-    run.served_by(after, run.s1, what="the next request, of three unreliable servers")
+    run.served_by(after, run.s2, what="the next request, when the first had a second chance")
     run.whole(after)
+    await run.everybody_serves()

@@ -1,7 +1,10 @@
 """Nothing is wrong: requests are spread as promised and answers pass unchanged."""
 
+from ollama_simulator.conformance.drive import PROMPT, QUICK
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
+from ollama_simulator.faults.cut import FailMidStream
+from ollama_simulator.faults.http import Custom, HttpError
 from ollama_simulator.faults.pace import Normal
 from ollama_simulator.records import Evaluated
 
@@ -16,9 +19,10 @@ MODEL = "test-model:latest"
     killed_by={"drops-path", "round-robin"},
 )
 async def basic(run: Run) -> None:
-    """One request after the other, whole and streamed."""
-    for stream in (False, True):
-        answer = await run.chat(stream=stream)
+    """One request after the other: whole, streamed, and with a body of more than a megabyte."""
+    long = "a" * 1_200_000
+    for prompt, stream in ((PROMPT, False), (PROMPT, True), (long, True)):
+        answer = await run.chat(prompt, stream=stream)
         run.served_by(answer, run.s1)
         run.whole(answer)
         run.check("how the server ended it", run.how_it_ended(answer), ["complete"])
@@ -33,7 +37,7 @@ async def basic(run: Run) -> None:
 )
 async def spreading(run: Run) -> None:
     """Two waves of three, then two in turn."""
-    await run.behave(Normal(tokens_per_sec=50, num_tokens=30))
+    await run.behave(Normal(tokens_per_sec=60, num_tokens=30))
     for wave in ("first", "second"):
         sessions = []
         for server in (run.s1, run.s2, run.s3):
@@ -45,8 +49,9 @@ async def spreading(run: Run) -> None:
             run.served_by(session.answer, server, what=f"a request of the {wave} wave")
             run.whole(session.answer)
     run.one_at_a_time()
+    await run.behave(QUICK)
     for what in ("the request after them", "one more request"):
-        answer = await run.chat(tokens=30, stream=False)
+        answer = await run.chat(stream=False)
         run.served_by(answer, run.s1, what=what)
         run.whole(answer)
 
@@ -54,37 +59,81 @@ async def spreading(run: Run) -> None:
 @scenario(
     9,
     "GET requests (non-POST)",
-    claim="Requests of any method reach a server with their path and query, and its answer "
-    "comes back with its status and body, whatever they are; none of that makes a server "
-    "unreliable.",
-    killed_by={"drops-path", "drops-query", "round-robin"},
+    claim="Requests of any method reach a server once, with their path, query and body, and its "
+    "answer comes back with its status and body, whatever they are; only an answer that fails "
+    "makes a server unreliable.",
+    killed_by={
+        "drops-path",
+        "drops-query",
+        "drops-bodies",
+        "round-robin",
+        "marks-errors",
+        "marks-missing",
+        "retries-get",
+        "never-marks",
+        "loses-tail",
+    },
 )
 async def other_methods(run: Run) -> None:
     """Each request is compared with what the server says when asked directly."""
-    asked = [
-        ("GET", "/api/tags", None),
-        ("GET", "/api/version", None),
-        ("GET", "/", None),
-        ("HEAD", "/", None),
-        ("GET", "/api/ps", None),
-        ("GET", "/no/such/path", None),
-        ("DELETE", "/api/tags", {"model": "no-such-model"}),
-    ]
-    for method, path, body in asked:
-        target = f"{path}?check=NONCE"
-        what = f"{method} {path}"
-        direct = await run.ask(method, target, body, port=run.s1.listener.port)
-        answer = await run.ask(method, target, body)
-        attempts = run.attempts(answer)
-        run.served_by(answer, run.s1, what=what)
-        run.check(
-            f"what the server was asked for {what}",
-            [f"{record.method} {record.target}" for record in attempts],
-            [f"{method} {target.replace('NONCE', answer.nonce)}"],
-        )
-        run.check(f"the end of {what}", answer.end, direct.end)
-        run.check(f"the status of {what}", answer.status, direct.status)
-        run.check(f"the body of {what}", answer.text, direct.text)
+    for method, path in (
+        ("GET", "/api/tags"),
+        ("GET", "/api/version"),
+        ("GET", "/"),
+        ("HEAD", "/"),
+        ("HEAD", "/api/tags"),
+        ("GET", "/api/ps"),
+        ("GET", "/no/such/path/"),
+        ("OPTIONS", "/api/tags"),
+        ("PUT", "/api/tags"),
+        ("PATCH", "/api/tags"),
+    ):
+        await _passes(run, method, path)
+    await _passes(run, "POST", "/api/show", {"model": "test-model"})
+    await _passes(run, "POST", "/api/show", {"model": "no-such-model"})
+    custom = Custom(
+        response_body="deleted \u2713\n" * 100_000,
+        status_code=200,
+        content_type="text/plain; charset=utf-8",
+        delay_ms=0,
+    )
+    errors = [HttpError(status_code=status, message="no") for status in (204, 404, 500, 503)]
+    for behavior in (custom, *errors):
+        await run.behave(behavior, run.s1)
+        await _passes(run, "DELETE", "/api/delete", {"model": "no-such-model"})
+    await run.behave(FailMidStream(tokens_before_fail=0), run.s1)
+    failed = await run.ask("GET", "/api/version?check=NONCE")
+    run.served_by(failed, run.s1, what="a GET that fails")
+    run.failed(failed, "a GET that fails")
+    await run.behave(QUICK, run.s1)
+    after = await run.ask("GET", "/api/version?check=NONCE")
+    run.served_by(after, run.s2, what="the GET after it")
+
+
+async def _passes(run: Run, method: str, path: str, body: dict[str, str] | None = None) -> None:
+    target = f"{path}?check=NONCE"
+    direct = await run.ask(method, target, body, port=run.s1.listener.port)
+    answer = await run.ask(method, target, body)
+    what = f"{method} {path}" + (f" (a {direct.status})" if direct.status != 200 else "")
+    run.served_by(answer, run.s1, what=what)
+    run.check(
+        f"what the server was asked for {what}",
+        [f"{record.method} {record.target}" for record in run.attempts(answer)],
+        [f"{method} {target.replace('NONCE', answer.nonce)}"],
+    )
+    run.check(
+        f"the bytes of the request body of {what}",
+        run.received(answer),
+        run.received(direct),
+    )
+    run.check(f"the end of {what}", answer.ending, direct.ending)
+    run.check(f"the status of {what}", answer.status, direct.status)
+    run.note(
+        f"the body of {what}",
+        answer.body == direct.body,
+        f"{len(direct.body)} bytes, {direct.text[:40]!r}",
+        f"{len(answer.body)} bytes, {answer.text[:40]!r}",
+    )
 
 
 @scenario(
@@ -136,7 +185,7 @@ def _first_token(pieces: list, asked_at: float) -> float:  # type: ignore[type-a
 )
 async def embeddings(run: Run) -> None:
     """Each vector is compared with what the server gives when asked directly."""
-    batch = [f"text number {index}, with a few words of its own" for index in range(40)]
+    batch = [f"text number {index}, with a few words of its own" for index in range(24)]
     asked = [
         ("/api/embed", {"model": MODEL, "input": "Hello world"}, "embeddings", 1),
         ("/api/embed", {"model": MODEL, "input": ["Hello world", "How are you?"]}, "embeddings", 2),
@@ -152,5 +201,10 @@ async def embeddings(run: Run) -> None:
         run.check(f"the status of {what}", answer.status, 200)
         run.check(f"the end of {what}", answer.end, direct.end)
         ours, theirs = ((found.json() or {}).get(key) for found in (answer, direct))
-        run.note(f"the size of {what}", len(ours or ()) == size, size, len(ours or ()))
+        run.note(
+            f"the size of {what}",
+            len(ours or ()) == size,
+            f"{size} in {len(direct.body)} bytes",
+            f"{len(ours or ())} in {len(answer.body)} bytes",
+        )
         run.note(f"the vectors of {what}", ours == theirs, "as asked directly", "others")

@@ -1,8 +1,12 @@
 """Reliable, Unreliable, second chances, and servers that are busy."""
 
-from ollama_simulator.conformance.run import NotArranged, Run
+from ollama_simulator.conformance.drive import QUICK, NotArranged
+from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
+from ollama_simulator.conformance.session import Session
 from ollama_simulator.faults.cut import FailMidStream
+from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.hang import Hang
 from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.pace import Normal, Slow
 from ollama_simulator.server import SimServer
@@ -14,49 +18,101 @@ MARGIN_S = 0.5
 @scenario(
     5,
     "Server recovery from unreliable to reliable",
-    claim="A server that failed is used when no reliable one is free, and is first again after "
-    "one answer that came to its end, whatever its status; a client that leaves is no such "
-    "answer.",
-    killed_by={"never-forgives", "never-marks", "forgives-leavers", "marks-errors"},
+    claim="A server that failed is used when no reliable one is free, however often it fails, and "
+    "is first again after one answer that came to its end, whatever its method, status and "
+    "framing; a client that leaves is no such answer.",
+    killed_by={
+        "never-forgives",
+        "never-marks",
+        "forgives-leavers",
+        "marks-errors",
+        "forgives-chat-only",
+        "chances-at-the-end",
+        "no-first-chance",
+    },
 )
 async def recovery(run: Run) -> None:
-    """The first server fails once; then the others are kept busy."""
-    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s1)
-    run.failed(await run.chat(stream=False), "the request that fails")
-    await run.behave(Slow(tokens_per_sec=10, num_tokens=200))
-    second = run.begin(tokens=200)
-    await run.reached(second)
-    third = run.begin(tokens=200)
-    await run.reached(third)
-    leaver = run.begin(tokens=200)
-    await run.started(leaver, 2)
-    await leaver.leave()
-    run.served_by(second.answer, run.s2, what="the request after the failure")
-    run.served_by(third.answer, run.s3, what="the request while the second is busy")
-    run.served_by(leaver.answer, run.s1, what="the request while no reliable one is free")
-    await run.sees_leaving(leaver.answer, run.s1, "its client")
+    """The first server fails and recovers, again and again, while the others are kept busy."""
+    await run.behave(ConnectionRefused(), run.s1)
+    run.failed(await run.chat(stream=False), "the request that is refused")
+    await run.behave(Slow(tokens_per_sec=10, num_tokens=300))
+    second = await _occupy(run, run.s2, "the request after the refused one")
+    third = await _occupy(run, run.s3, "the request while the second is busy")
+    await _leaves(run)
+    await _fails_often(run)
     await second.leave()
     await run.sees_leaving(second.answer, run.s2, "its client")
-    await run.behave(Normal(), run.s2)
-    still = await run.chat(stream=False)
-    run.served_by(still, run.s2, what="the request after the client of the first left")
-    run.whole(still)
-    await run.behave(Slow(tokens_per_sec=10, num_tokens=200), run.s2)
-    await run.behave(HttpError(status_code=500, message="not now"), run.s1)
-    second = run.begin(tokens=200)
-    await run.reached(second)
-    complete = await run.chat(stream=False)
-    run.served_by(complete, run.s1, what="the request with two busy")
-    run.check("the status of its answer", complete.status, 500)
-    await second.leave()
+    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s2)
+    await _fails(run, run.s2, stream=False, what="the first failure of the second")
+    await run.behave(QUICK, run.s2)
+    chance = await run.chat(stream=False)
+    run.served_by(chance, run.s2, what="the request after one failure here and three there")
+    run.whole(chance)
+    for what, target, body in (
+        ("a stream", "/api/chat", _talk("test-model")),
+        ("a GET", "/api/version", None),
+        ("a 404", "/api/chat", _talk("no-such-model")),
+        ("a whole 500", "/api/chat", _talk("test-model")),
+    ):
+        await _recovers(run, what, target, body)
     await third.leave()
-    for session, server in ((second, run.s2), (third, run.s3)):
-        await run.sees_leaving(session.answer, server, "its client")
-    await run.behave(Normal())
-    first = await run.chat(stream=False)
-    run.served_by(first, run.s1, what="the request after a whole answer (500) of the first")
-    run.whole(first)
+    await run.everybody_serves()
     run.one_at_a_time()
+
+
+def _talk(model: str) -> dict[str, object]:
+    return {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+
+
+async def _occupy(run: Run, server: SimServer, what: str) -> Session:
+    session = run.begin(tokens=300)
+    await run.reached(session)
+    run.served_by(session.answer, server, what=what)
+    return session
+
+
+async def _leaves(run: Run) -> None:
+    """Clients of the first server leave it, in an answer and before one; it stays unreliable."""
+    for what, behavior in (
+        ("in its answer", Slow(tokens_per_sec=10, num_tokens=300)),
+        ("before its answer", Hang()),
+    ):
+        await run.behave(behavior, run.s1)
+        leaver = await _occupy(run, run.s1, f"the request of a client that leaves {what}")
+        if isinstance(behavior, Slow):
+            await run.started(leaver, 2)
+        await leaver.leave()
+        await run.sees_leaving(leaver.answer, run.s1, f"a client {what}")
+
+
+async def _fails_often(run: Run) -> None:
+    """The others are reliable and busy: the first is tried, whatever became of it before."""
+    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s1)
+    for count in ("second", "third", "fourth"):
+        await _fails(run, run.s1, stream=False, what=f"the {count} failure in a row")
+
+
+async def _recovers(run: Run, what: str, target: str, body: dict[str, object] | None) -> None:
+    """With the third server busy: the first fails, then answers while the second is busy too."""
+    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s1)
+    await run.behave(Slow(tokens_per_sec=10, num_tokens=300), run.s2)
+    if what == "a stream":
+        # The first server is unreliable already, by the failures before.
+        second = await _occupy(run, run.s2, "a request while the first is unreliable")
+    else:
+        await _fails(run, run.s1, stream=False, what=f"the failure before {what}")
+        second = await _occupy(run, run.s2, f"the request before {what}")
+    broken = what == "a whole 500"
+    await run.behave(HttpError(status_code=500, message="no") if broken else QUICK, run.s1)
+    answer = await run.ask("POST" if body else "GET", target, body)
+    run.served_by(answer, run.s1, what=f"{what} while the others are busy")
+    run.check(f"the end of {what}", answer.ending, "complete")
+    await second.leave()
+    await run.sees_leaving(second.answer, run.s2, "its client")
+    await run.behave(QUICK, run.s1, run.s2)
+    first = await run.chat(stream=False)
+    run.served_by(first, run.s1, what=f"the request after {what} of the first came to its end")
+    run.whole(first)
 
 
 @scenario(
@@ -64,7 +120,7 @@ async def recovery(run: Run) -> None:
     "All servers busy - queue or reject",
     claim="While every server is busy, another request gets 503 and reaches nobody; a client "
     "that leaves, before or in its answer, stops its server, frees it and costs it nothing.",
-    killed_by={"ok-for-busy", "always-first", "stays-busy", "marks-leavers"},
+    killed_by={"ok-for-busy", "always-first", "stays-busy", "marks-leavers", "waits-when-busy"},
 )
 async def all_busy(run: Run) -> None:
     """Three slow requests and a fourth; then two clients leave and the third one's completes."""
@@ -86,6 +142,12 @@ async def all_busy(run: Run) -> None:
         raise NotArranged("a server was free when the fourth request was made")
     for fourth, what in ((rejected, "the fourth request"), (other, "a fourth request by GET")):
         run.busy(fourth.answer, what)
+        run.note(
+            f"when {what} was rejected",
+            fourth.answer.seconds <= 1.0,
+            "within 1 s",
+            f"after {fourth.answer.seconds:.2f} s",
+        )
         run.served_by(fourth.answer, what=what)
     for session, server in zip(sessions[:2], (run.s1, run.s2), strict=True):
         await session.leave()
@@ -115,6 +177,7 @@ async def all_busy(run: Run) -> None:
         "forgets-turns",
         "chances-for-one",
         "forgives-early",
+        "chances-forgive",
         "never-marks",
         "hangs-up-on-failure",
     },
@@ -131,11 +194,17 @@ async def second_chances(run: Run) -> None:
         await run.behave(FailMidStream(tokens_before_fail=tokens, tokens_per_sec=40))
         for server in everybody if name != "third" else everybody[:1]:
             await _fails(run, server, stream=stream, what=f"the {name} chance of {server.name}")
-    await run.behave(Normal())
+    await run.behave(QUICK)
     for what in ("the next chance", "the request after a success"):
         answer = await run.chat(stream=False)
         run.served_by(answer, run.s2, what=what)
         run.whole(answer)
+    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=40), run.s2)
+    await _fails(run, run.s2, stream=False, what="the first failure after a success")
+    await run.behave(QUICK)
+    answer = await run.chat(stream=False)
+    run.served_by(answer, run.s2, what="the chance after it")
+    run.whole(answer)
 
 
 async def _fails(run: Run, server: SimServer, *, stream: bool, what: str) -> None:
