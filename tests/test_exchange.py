@@ -383,11 +383,6 @@ def test_a_stage_is_given_back() -> None:
     virtual(main)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Engine.run does not close _infer (see `CLOSING` in test_engine.py): `close` returns, "
-    "and `Finished` is recorded, two loop turns before the slot is free",
-)
 def test_what_the_engine_holds_is_free_after_close() -> None:
     """An answer that was left in the middle gives its slot back with `close`."""
 

@@ -243,16 +243,10 @@ def test_a_limit_keeps_the_newest_and_changes_no_number(limit: int, count: int) 
     assert whole.dropped == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`del records[:-0]` deletes nothing: a limit of 0 keeps all, and counts them",
-)
-def test_a_limit_of_nothing_keeps_nothing() -> None:
-    """What is dropped and what is kept are all there was."""
-    journal = Journal(0)
-    for number in range(3):
-        journal.add(asked(number))
-    assert (journal.records, journal.dropped) == ([], 3)
+def test_a_limit_of_nothing_is_refused() -> None:
+    """A journal that keeps nothing answers nothing."""
+    with pytest.raises(ValueError, match="a journal of 0 records keeps nothing"):
+        Journal(0)
 
 
 def test_a_wait_is_not_disturbed_by_a_limit() -> None:

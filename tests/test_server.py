@@ -218,11 +218,6 @@ async def test_a_client_that_leaves() -> None:
         assert [r.outcome for r in server.journal.where(Finished)] == ["left", "left"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_Served registers for `gone` before SimServer.answer records Asked: the Left of a "
-    "request whose client had left already stands before its Asked",
-)
 @on_each_loop
 async def test_a_request_is_asked_before_it_is_left() -> None:
     """Two in a row and a half-close: the second is asked when its client has left."""
@@ -440,11 +435,6 @@ async def test_running_requests_go_on_over_a_reset() -> None:
         assert server.journal.where(Finished)[0].tokens == 15
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a job writes the cache when it ends, whatever model is in memory by then: after a "
-    "reset there is a cache without a model, and after another load a cache of another model",
-)
 @pytest.mark.parametrize("meanwhile", ["reset", "load another", "unload"])
 @on_each_loop
 async def test_the_cache_belongs_to_the_loaded_model(meanwhile: str) -> None:

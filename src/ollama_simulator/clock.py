@@ -35,9 +35,9 @@ class Interrupt:
         if self.fired:
             return
         self.fired = True
-        for wake in self._wake:
+        wakes, self._wake = self._wake, []
+        for wake in wakes:
             wake()
-        self._wake.clear()
 
     def wakes(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the signal is set; at once if it is set already."""
@@ -151,8 +151,14 @@ class VirtualClock(Clock):
             return runner.run(main)
 
     def advance(self, seconds: float) -> None:
-        """Move on. Called by the event loop; a program under this clock has no need to."""
+        """Move on. Called by the event loop; a program under this clock has no need to.
+
+        Raises `OverflowError` after 194 days: beyond, the event loop's resolution of a
+        nanosecond is lost in the size of the number, and no timer would ever be due.
+        """
         self._now += seconds
+        if self._now > 2**24:
+            raise OverflowError("a virtual clock ends after 194 days")
 
 
 class Deadlock(RuntimeError):

@@ -21,7 +21,16 @@ from ollama_simulator import records
 from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import DEFAULT_PACE, Engine, See
-from ollama_simulator.model import Abandoned, Event, ModelMissing, Origin, Refusal, Token
+from ollama_simulator.model import (
+    Abandoned,
+    Embed,
+    Event,
+    Infer,
+    ModelMissing,
+    Origin,
+    Refusal,
+    Token,
+)
 from ollama_simulator.net import request as net
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire.codec import Codec, Wire
@@ -51,6 +60,8 @@ class Exchange:
         self._codec: Codec | None = None
         self._body: bytes | None = None
         self._stages: list[AsyncIterator[Any]] = []
+        self.paced = False
+        """Whether the engine works at another pace than its own for this request."""
         self.abandoned = False
         """Whether the engine stopped because the client left."""
 
@@ -140,6 +151,7 @@ class Exchange:
 
     def events(self, codec: Codec) -> AsyncIterator[Event]:
         """Let the engine do what was asked."""
+        self.paced = self.pace is not DEFAULT_PACE and isinstance(codec.job, Infer | Embed)
         return self.stage(self._engine.run(codec.job, self.pace, self.request.gone, self.see))
 
 

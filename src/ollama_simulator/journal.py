@@ -23,6 +23,8 @@ class Journal:
 
     def __init__(self, limit: int | None = None) -> None:
         """Keep at least the newest `limit` records, and at most a quarter more; None: all."""
+        if limit is not None and limit < 1:
+            raise ValueError(f"a journal of {limit} records keeps nothing")
         self.records: list[Record] = []
         self.dropped = 0
         """How many old records are not kept any more."""
@@ -48,10 +50,13 @@ class Journal:
         self.requests.clear()
 
     def where(self, kind: type[R], *, since: int = 0, **fields: Any) -> list[R]:
-        """The records of a kind whose fields have these values, from index `since` on."""
+        """The records of a kind whose fields have these values.
+
+        `since` counts all records that were ever added; what was dropped is not found.
+        """
         return [
             record
-            for record in self.records[since:]
+            for record in self.records[max(0, since - self.dropped) :]
             if isinstance(record, kind)
             and all(getattr(record, name) == value for name, value in fields.items())
         ]
@@ -64,7 +69,7 @@ class Journal:
     async def wait_for(
         self, kind: type[R], timeout: float, *, since: int = 0, **fields: Any
     ) -> R | None:
-        """The first such record from index `since` on, waiting for it if need be.
+        """The first such record, as of `where`, waiting for it if need be.
 
         Returns None if it doesn't come within `timeout` seconds.
         """

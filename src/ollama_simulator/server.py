@@ -96,7 +96,7 @@ class SimServer:
                 if self.listener.door is not behavior.door:
                     await self.listener.move(behavior.door)
                     self.see(records.DoorMoved, door=behavior.door)
-            except OSError:
+            except Exception:
                 self.behavior = before
                 raise
             self.see(records.Behaved, behavior=type(behavior).__name__)
@@ -136,15 +136,16 @@ class SimServer:
     def answer(self, request: Request) -> "_Served":
         """Begin to answer a request."""
         self._ordinal += 1
-        served = _Served(self, request, self._number(), self.behavior)
+        number = self._number()
         self.see(
             records.Asked,
-            exchange=served.number,
+            exchange=number,
             connection=request.connection,
             method=request.method,
             target=request.target,
             ordinal=self._ordinal,
         )
+        served = _Served(self, request, number, self.behavior)
         self._running.add(served)
         return served
 

@@ -618,22 +618,12 @@ def test_an_unload_waits_for_the_request_in_progress() -> None:
     assert gone.t == exactly(1.0 + 2 / 2900 + 20 / 65)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Memory.used applies a job's keep_alive at its end, so it undoes an unload that came "
-    "after it had begun (native specification 6.6: only later requests may)",
-)
 def test_an_unload_stands_against_the_keep_alive_of_the_running_request() -> None:
     """What a request said when it came does not outweigh what was said after it."""
     machine = unload_during(chat(keep_alive=3600.0))
     assert machine.memory.loaded(busy=False) is None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the model is unloaded between two requests, and loaded again for the one that waited "
-    "(native specification 6.6: a busy one goes after its last request)",
-)
 def test_an_unload_waits_for_the_requests_in_the_queue() -> None:
     """Who waits already is served before the model goes: one load, one unload."""
     machine = unload_during(chat(), chat())
@@ -715,14 +705,6 @@ def test_the_slot_is_free_after_a_mere_load() -> None:
     assert freed(ending) == [False, False]
 
 
-CLOSING = pytest.mark.xfail(
-    strict=True,
-    reason="Engine.run does not close _infer: the slot is freed and the cache written by the "
-    "event loop's finalizer, two loop turns after aclose()",
-)
-
-
-@CLOSING
 @pytest.mark.parametrize("after", [1, 7, 20])
 def test_the_slot_is_free_when_the_events_are_closed(after: int) -> None:
     """GeneratorExit: whoever closes the events in the middle has given the slot back."""

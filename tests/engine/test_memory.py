@@ -37,9 +37,9 @@ def test_nothing_is_loaded_at_the_start() -> None:
 def test_a_model_stays_for_five_minutes() -> None:
     """The default keep-alive is 300 s of idleness, to the instant."""
     memory, clock, unloaded = made()
-    memory.load(TEST_MODEL)
+    stay = memory.load(TEST_MODEL)
     clock.advance(100)
-    memory.used(None)
+    memory.used(stay, last=True)
     clock.advance(KEEP_ALIVE_S - 0.001)
     assert memory.loaded(busy=False) == TEST_MODEL
     clock.advance(0.001)
@@ -61,10 +61,10 @@ def test_expiry_has_its_own_time() -> None:
 def test_a_busy_model_never_expires() -> None:
     """While a job runs, time does not count; the end of the job starts it."""
     memory, clock, unloaded = made()
-    memory.load(TEST_MODEL)
+    stay = memory.load(TEST_MODEL)
     clock.advance(10_000)
     assert memory.loaded(busy=True) == TEST_MODEL
-    memory.used(None)
+    memory.used(stay, last=True)
     clock.advance(299)
     assert memory.loaded(busy=False) == TEST_MODEL
     assert unloaded == []
@@ -73,9 +73,11 @@ def test_a_busy_model_never_expires() -> None:
 def test_keep_alive_zero_unloads_at_once() -> None:
     """When the job ends the model goes, and its cache with it."""
     memory, _, unloaded = made()
-    memory.load(TEST_MODEL)
-    memory.cache[:] = ["a"]
-    memory.used(0.0)
+    stay = memory.load(TEST_MODEL, 0.0)
+    memory.remember(stay, ["a"])
+    memory.used(stay, last=False)
+    assert memory.cache == ["a"]
+    memory.used(stay, last=True)
     assert memory.loaded(busy=False) is None
     assert memory.cache == []
     assert unloaded == [("test-model:latest", "asked", 0.0)]
@@ -84,9 +86,8 @@ def test_keep_alive_zero_unloads_at_once() -> None:
 def test_keep_alive_for_ever() -> None:
     """`inf` never expires and is listed without an expiry."""
     memory, clock, _ = made()
-    memory.load(TEST_MODEL)
-    memory.used(math.inf)
-    clock.advance(1e9)
+    memory.used(memory.load(TEST_MODEL, math.inf), last=True)
+    clock.advance(1e7)
     assert memory.loaded(busy=False) == TEST_MODEL
     assert [entry.expires_ns for entry in memory.listed(busy=False)] == [None]
 
@@ -94,9 +95,8 @@ def test_keep_alive_for_ever() -> None:
 def test_keep_alive_is_sticky() -> None:
     """A request without one leaves the former in force (3.2)."""
     memory, clock, _ = made()
-    memory.load(TEST_MODEL)
-    memory.used(5400.0)
-    memory.used(None)
+    memory.used(memory.load(TEST_MODEL, 5400.0), last=True)
+    memory.used(memory.load(TEST_MODEL), last=True)
     clock.advance(5399)
     assert memory.loaded(busy=False) == TEST_MODEL
     clock.advance(1)
@@ -107,8 +107,7 @@ def test_keep_alive_is_sticky() -> None:
 def test_a_fresh_load_has_the_default_keep_alive(leave: str) -> None:
     """What was sticky leaves with the model."""
     memory, clock, _ = made()
-    memory.load(OTHER_MODEL)
-    memory.used(20.0)
+    memory.used(memory.load(OTHER_MODEL, 20.0), last=True)
     match leave:
         case "expire":
             clock.advance(20)
@@ -184,10 +183,10 @@ def test_make_room_forgets_for_another() -> None:
 def test_unload_when_idle() -> None:
     """An idle model goes at once, a busy one when its job ends."""
     memory, _, unloaded = made()
-    memory.load(TEST_MODEL)
+    stay = memory.load(TEST_MODEL)
     memory.unload_when_idle(busy=True)
     assert memory.loaded(busy=True) == TEST_MODEL
-    memory.used(None)
+    memory.used(stay, last=True)
     assert memory.loaded(busy=False) is None
     memory.load(OTHER_MODEL)
     memory.unload_when_idle(busy=False)

@@ -142,7 +142,7 @@ async def test_cut_at_every_act(method: str, path: str, body: Any, how: How) -> 
         # One at a time: whoever had waited would have met a slot that was not free.
         assert fleet.journal.where(Queued) == []
         assert fleet.journal.where(Failed) == []
-        assert len(fleet.journal.where(Struck)) == len(outcomes)
+        assert len(fleet.journal.where(Struck)) == len(outcomes) - 1
         generates = any(route in path for route in ("chat", "generate", "embed", "messages"))
         assert bool(fleet.journal.where(Admitted)) is generates
         await until(lambda: len(fleet.journal.where(Closed)) == len(outcomes))

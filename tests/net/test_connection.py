@@ -246,11 +246,6 @@ async def test_no_100_continue_for_a_body_that_nobody_reads() -> None:
 WHOLE = (Head(200, TEXT), Body(b"ok", flush=False), End())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="after a flushed answer Connection._answer discards a body that still awaits its "
-    "interim answer, and so asks for it: 100 Continue after the final answer",
-)
 @on_each_loop
 async def test_no_100_continue_after_a_stream() -> None:
     """A flushed answer that never read the body is followed by no interim answer either."""

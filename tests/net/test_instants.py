@@ -21,13 +21,6 @@ from tests.net.peers import HOST, Peer, Service, refused, serving, settle
 
 TURNS = range(10)
 
-RACE = pytest.mark.xfail(
-    strict=True,
-    reason="Listener._stop_accepting cancels the task that accepts between accept() and the "
-    "connection: the client is dropped, its socket leaks until it is collected, and under uvloop "
-    "the listener keeps a dead connection over which move() and close() raise ever after",
-)
-
 
 def on_every_turn(loop: LoopFactory, test: Callable[[int], Coroutine[Any, Any, None]]) -> None:
     """Run a test for each turn; say of each what went wrong."""
@@ -60,7 +53,6 @@ async def knocking(turns: int) -> AsyncIterator[tuple[Service, Peer]]:
             yield service, Peer(sock, patience=0.5)
 
 
-@RACE
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=list(LOOPS))
 def test_a_client_in_the_instant_of_freezing(loop: LoopFactory) -> None:
     """It is swallowed, not dropped, and answered when the server thaws."""
@@ -76,7 +68,6 @@ def test_a_client_in_the_instant_of_freezing(loop: LoopFactory) -> None:
     on_every_turn(loop, one)
 
 
-@RACE
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=list(LOOPS))
 def test_a_client_in_the_instant_of_shutting(loop: LoopFactory) -> None:
     """It is answered whole or ended; then the door stands, heals, and nothing broke."""
@@ -96,7 +87,6 @@ def test_a_client_in_the_instant_of_shutting(loop: LoopFactory) -> None:
     on_every_turn(loop, one)
 
 
-@RACE
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=list(LOOPS))
 def test_a_client_in_the_instant_of_closing(loop: LoopFactory) -> None:
     """It is ended, and the port is free."""

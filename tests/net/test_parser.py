@@ -165,11 +165,6 @@ def test_expectation(line: str, expects: bool) -> None:
     assert read.requests[0].body.awaits_interim is expects
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="llhttp stops after the head of a request to upgrade; the parser that goes on takes its "
-    "body for the next request (Java's HttpClient sends such requests)",
-)
 def test_a_request_to_upgrade_keeps_its_body() -> None:
     """It is read as if it had not asked, body and all (1.1)."""
     data = (

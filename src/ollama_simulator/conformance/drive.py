@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from ollama_simulator.acts import Door
 from ollama_simulator.conformance.answer import Answer
-from ollama_simulator.conformance.session import PATIENCE_S, Session
+from ollama_simulator.conformance.session import Session
 from ollama_simulator.engine.text import pieces, prompt_tokens
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal
@@ -188,7 +188,7 @@ class Stage:
 
     async def _until(self, condition: Any, session: Session) -> None:
         clock = self.fleet.clock
-        limit = clock.now() + PATIENCE_S
+        limit = clock.now() + SOON_S
         while not condition() and not session.task.done() and clock.now() < limit:
             await clock.sleep_until(clock.now() + 0.005)
 

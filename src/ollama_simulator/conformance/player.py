@@ -18,7 +18,7 @@ from ollama_simulator.net import kernel
 from ollama_simulator.records import Failed
 
 SERVERS = 3
-LONGEST_S = 60.0
+LONGEST_S = 45.0
 """Seconds after which a scenario is given up; a sound balancer takes a tenth."""
 
 

@@ -13,7 +13,7 @@ It must not import anything but layer 0 and its own package.
 
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -97,8 +97,10 @@ class Engine:
         """Do a job. Raises `ModelMissing`, or `Abandoned` when `gone` fires."""
         match job:
             case Infer():
-                async for event in self._infer(job, pace, gone, see):
-                    yield event
+                # Closed with this generator, so that the slot is free when it is.
+                async with aclosing(self._infer(job, pace, gone, see)) as events:
+                    async for event in events:
+                        yield event
             case Embed():
                 yield Answer(await self._embed(job, pace, gone, see))
             case Show():
@@ -119,7 +121,7 @@ class Engine:
             self.memory.unload_when_idle(busy=self._slot.busy)
             yield Done("unload", None)
             return
-        async with self._turn(job, installed, pace, gone, see) as load_s:
+        async with self._turn(job, installed, pace, gone, see) as (stay, load_s):
             if not job.messages:
                 yield Done("load", None)
                 return
@@ -147,10 +149,10 @@ class Engine:
                     yield Token(piece)
             finally:
                 if job.uses_cache and evaluated:
-                    self.memory.cache[:] = [*prompt, "<|assistant|>", *text]
+                    self.memory.remember(stay, [*prompt, "<|assistant|>", *text])
                 elif job.uses_cache:
                     rest = math.ceil(max(0.0, due - self._clock.now()) * pace.prefill_tps)
-                    self.memory.cache[:] = prompt[: max(cached, len(prompt) - rest)]
+                    self.memory.remember(stay, prompt[: max(cached, len(prompt) - rest)])
             yield Done(
                 "stop" if job.limit is None else "length",
                 Usage(
@@ -166,7 +168,7 @@ class Engine:
     async def _embed(self, job: Embed, pace: Pace, gone: Interrupt, see: See) -> Embeddings:
         started = self._clock.now()
         installed = self.store.find(job.model)
-        async with self._turn(job, installed, pace, gone, see) as load_s:
+        async with self._turn(job, installed, pace, gone, see) as (_, load_s):
             count = sum(len(tokenize(text)) for text in job.inputs)
             prompt_s = count / pace.prefill_tps
             if not await self._clock.sleep_until(self._clock.now() + prompt_s, gone):
@@ -178,8 +180,10 @@ class Engine:
     @asynccontextmanager
     async def _turn(
         self, job: Infer | Embed, installed: Installed, pace: Pace, gone: Interrupt, see: See
-    ) -> AsyncIterator[float]:
-        """Hold the slot with the job's model in memory; gives the seconds until both was so.
+    ) -> AsyncIterator[tuple[int, float]]:
+        """Hold the slot with the job's model in memory.
+
+        Gives the number of the model's stay in memory, and the seconds that its load took.
 
         What a client reads that left meanwhile is section 6.7 of the native specification.
         """
@@ -190,15 +194,16 @@ class Engine:
             async with self._slot.held(gone):
                 admitted = self._clock.now()
                 see(records.Admitted, model=installed.model.name, waited=admitted - asked)
-                if not self.memory.holds(installed.model, busy=False):
+                # Whoever waited got the slot from hand to hand: the model was never idle.
+                if not self.memory.holds(installed.model, busy=ahead > 0):
                     self.memory.make_room()
                     if not await self._clock.sleep_until(admitted + pace.load_s, gone):
                         raise Abandoned(499, "request canceled", Origin.HANDLER)
                     see(records.ModelLoaded, model=installed.model.name, seconds=pace.load_s)
-                self.memory.load(installed.model)
+                stay = self.memory.load(installed.model, job.keep_alive)
                 try:
-                    yield self._clock.now() - admitted
+                    yield stay, self._clock.now() - admitted
                 finally:
-                    self.memory.used(job.keep_alive)
+                    self.memory.used(stay, last=not self._slot.waiting)
         except Interrupted:
             raise Abandoned(500, "context canceled", Origin.RUNNER) from None

@@ -4,6 +4,8 @@ Rules of this file:
 
 1. The cache belongs to the loaded model: it is lost when that model leaves memory.
 2. A model that is in use never expires. Expiry is worked out when somebody looks.
+3. What a job leaves behind counts only for the stay of the model that it began with: after a
+   reset, or when somebody loaded another model meanwhile, it changes nothing.
 
 It must not import anything but layer 0.
 """
@@ -35,6 +37,7 @@ class Memory:
         self._model: Model | None = None
         self._keep_alive = KEEP_ALIVE_S
         self._idle_since = clock.now()
+        self._stay = 0
 
     def loaded(self, *, busy: bool) -> Model | None:
         """The model in memory, or None."""
@@ -61,22 +64,33 @@ class Memory:
             expires = self._clock.wall_ns() + round(left * 1e9)
         return (Loaded(model, expires, model.size + OVERHEAD, CONTEXT),)
 
-    def load(self, model: Model) -> None:
-        """Have this model in memory, in place of another one."""
+    def load(self, model: Model, keep_alive: float | None = None) -> int:
+        """Have this model in memory, in place of another one. Returns the number of its stay.
+
+        A `keep_alive` in seconds stays in force for later requests (3.2).
+        """
         if self._model is not None and not _same(self._model, model):
             self.make_room()
         if self._model is None:
             self._keep_alive = KEEP_ALIVE_S
-        self._model = model
-        self._idle_since = self._clock.now()
-
-    def used(self, keep_alive: float | None) -> None:
-        """A request ended. Its `keep_alive` stays in force for later ones (3.2)."""
         if keep_alive is not None:
             self._keep_alive = keep_alive
+        self._model = model
         self._idle_since = self._clock.now()
-        if self._keep_alive == 0:
+        return self._stay
+
+    def used(self, stay: int, *, last: bool) -> None:
+        """A request ended; `last` if no other waits. A model that nobody is to keep goes (6.6)."""
+        if stay != self._stay:
+            return
+        self._idle_since = self._clock.now()
+        if self._keep_alive == 0 and last:
             self.unload()
+
+    def remember(self, stay: int, tokens: list[str]) -> None:
+        """Keep these tokens as the last conversation."""
+        if stay == self._stay:
+            self.cache[:] = tokens
 
     def unload_when_idle(self, *, busy: bool) -> None:
         """Unload now, or after the request in progress."""
@@ -97,6 +111,7 @@ class Memory:
     def clear(self) -> None:
         """Forget everything without a word: the state of a server that was just started."""
         self._model = None
+        self._stay += 1
         self._keep_alive = KEEP_ALIVE_S
         self.cache.clear()
 
@@ -113,6 +128,7 @@ class Memory:
         assert self._model is not None
         name = self._model.name
         self._model = None
+        self._stay += 1
         self.cache.clear()
         self._unloaded(name, why, when)
 

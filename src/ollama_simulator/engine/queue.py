@@ -28,9 +28,14 @@ class Slot:
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
     @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return sum(not future.done() for future in self._waiting)
+
+    @property
     def ahead(self) -> int:
         """How many jobs a newcomer finds before it."""
-        return self.busy + sum(not future.done() for future in self._waiting)
+        return self.busy + self.waiting
 
     @asynccontextmanager
     async def held(self, gone: Interrupt) -> AsyncIterator[None]:

@@ -65,9 +65,12 @@ class AbruptClose(Fault, frozen=True):
                     yield Hangup(How.FIN)
                     return
             elif isinstance(act, End):
+                rest = b"".join(held)
                 if head is not None:
-                    for cut in _cut_whole(exchange, head, b"".join(held), left):
+                    for cut in _cut_whole(exchange, head, rest, left):
                         yield cut
+                elif rest[:left]:
+                    yield Body(rest[:left])
                 yield Hangup(How.FIN)
                 return
             else:

@@ -1,6 +1,6 @@
 """Behaviours that change how fast a server works, and nothing else."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -17,6 +17,8 @@ Milliseconds = Annotated[int, Meta(ge=0)]
 @register
 class Normal(Fault, frozen=True):
     """Normal operation with configurable rates for prompt evaluation and generation."""
+
+    paces: ClassVar[bool] = True
 
     tokens_per_sec: Rate = DEFAULT_PACE.decode_tps
     prompt_eval_tokens_per_sec: Rate = DEFAULT_PACE.prefill_tps
@@ -39,6 +41,8 @@ class Normal(Fault, frozen=True):
 @register
 class Slow(Fault, frozen=True):
     """Very slow token generation."""
+
+    paces: ClassVar[bool] = True
 
     tokens_per_sec: Rate
     num_tokens: Count

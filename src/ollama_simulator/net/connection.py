@@ -222,9 +222,9 @@ class Connection(asyncio.Protocol):
             await answering.finish(outcome)
         if ended.how is not None:
             return ended.how
-        if not ended.keep_alive or not await request.body.discard(LARGEST_REMNANT):
+        if not ended.keep_alive or request.body.awaits_interim:
             return How.FIN
-        return None
+        return None if await request.body.discard(LARGEST_REMNANT) else How.FIN
 
     async def write(self, data: bytes) -> None:
         """Hand bytes to the kernel; returns when it has taken them all."""

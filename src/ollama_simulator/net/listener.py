@@ -18,15 +18,13 @@ from typing import Any, assert_never
 from ollama_simulator.acts import Door, How
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
+from ollama_simulator.net.acceptor import Acceptor
 from ollama_simulator.net.connection import Connection
 from ollama_simulator.net.request import Request
 from ollama_simulator.net.service import Answering, Service
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Starts a task in somebody's task group."""
-
-RETRY_S = 0.05
-"""Pause after an accept that failed because descriptors ran out."""
 
 
 class Listener:
@@ -40,14 +38,16 @@ class Listener:
         self._service = service
         self._spawn = spawn
         self._sock = sock
-        self._accepting: asyncio.Task[None] | None = None
+        self._acceptor: Acceptor | None = None
+        self._closed = False
         self._connections: set[Connection] = set()
         self._count = 0
         self._fillers: list[socket.socket] = []
 
     def start(self) -> None:
         """Begin to accept."""
-        self._accepting = self._spawn(self._accept(self._sock))
+        self._acceptor = Acceptor(self._sock, self._accepted)
+        self._acceptor.start()
 
     async def move(self, door: Door) -> None:
         """Set the door; returns when it stands there.
@@ -82,6 +82,9 @@ class Listener:
     def _leave(self) -> None:
         """Undo what the present door does; then it is as good as open, but nobody accepts."""
         if self.door in (Door.DEAF, Door.SHUT):
+            if self._sock.fileno() < 0:
+                # The port was lost in the instant of shutting; it may be free again.
+                self._sock = kernel.reserve(self.host, self.port)
             kernel.start_listening(self._sock)
         for filler in self._fillers:
             filler.close()
@@ -92,6 +95,7 @@ class Listener:
 
     async def close(self) -> None:
         """Give the port back and reset every connection."""
+        self._closed = True
         await self._stop_accepting()
         for sock in (self._sock, *self._fillers):
             sock.close()
@@ -100,28 +104,21 @@ class Listener:
             connection.abort()
 
     async def _stop_accepting(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait([self._accepting])
-            self._accepting = None
+        if self._acceptor is not None:
+            await self._acceptor.stop()
+            self._acceptor = None
 
-    async def _accept(self, sock: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                client, _ = await loop.sock_accept(sock)
-            except OSError:
-                await self.clock.sleep_until(self.clock.now() + RETRY_S)
-                continue
-            self._count += 1
-            number = self._count
-            try:
-                await loop.connect_accepted_socket(
-                    functools.partial(Connection, self, number, self._begin), client
-                )
-            except BaseException:
-                client.close()
-                raise
+    def _accepted(self, client: socket.socket) -> None:
+        self._count += 1
+        self._spawn(self._admit(client, self._count))
+
+    async def _admit(self, client: socket.socket, number: int) -> None:
+        make = functools.partial(Connection, self, number, self._begin)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(make, client)
+        except OSError:
+            # The client has gone already, so far that the kernel knows nothing of it any more.
+            client.close()
 
     def _begin(self, connection: Connection) -> None:
         self._spawn(self._serve(connection))
@@ -142,8 +139,10 @@ class Listener:
         """Remember a connection."""
         self._connections.add(connection)
         self._service.connected(connection.number, peer)
-        # It may have been accepted in the instant before the door moved.
-        if self.door is Door.FROZEN:
+        # It may have been accepted in the instant before the door moved, or all ended.
+        if self._closed:
+            connection.abort()
+        elif self.door is Door.FROZEN:
             connection.freeze()
         elif self.door is Door.SHUT:
             connection.retire()

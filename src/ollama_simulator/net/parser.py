@@ -18,6 +18,9 @@ LARGEST_HEAD = 1024 * 1024
 """Bytes of a request's head above which it is refused (native specification, 1.1)."""
 
 
+_FRAMING = ("content-length", "transfer-encoding")
+
+
 class BadRequest(Exception):
     """Bytes that are no request. Carries the status and the words of Go's library (1.1)."""
 
@@ -52,6 +55,7 @@ class Parser:
         self._headers: list[tuple[str, str]] = []
         self._head_size = 0
         self._deaf = False
+        self._resuming = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes. Raises `BadRequest` if they are none of a request's head."""
@@ -67,9 +71,8 @@ class Parser:
                 self._llhttp.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                # Ollama answers a request to upgrade as if it had not asked (1.1).
                 data = data[upgrade.args[0] :]
-                self._llhttp = httptools.HttpRequestParser(self)
+                self._go_on()
             except httptools.HttpParserError as error:
                 self._deaf = True
                 if isinstance(error.__context__, BadRequest):
@@ -84,19 +87,39 @@ class Parser:
         if self.receiving is not None:
             self.receiving.fail("unexpected EOF")
 
+    def _go_on(self) -> None:
+        """Go on after a request to upgrade: Ollama answers it as if it had not asked (1.1).
+
+        llhttp takes its body for the other protocol, so a new parser is told a head without
+        the wish, and reads the body.
+        """
+        self._llhttp = httptools.HttpRequestParser(self)
+        framing = [p for p in self._headers if p[0].lower() in _FRAMING]
+        if not framing:
+            self.on_message_complete()
+            return
+        lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in framing)]
+        self._resuming = True
+        self._llhttp.feed_data(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        self._resuming = False
+
     # --- called by llhttp -----------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self._target = b""
-        self._headers = []
+        if not self._resuming:
+            self._target = b""
+            self._headers = []
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        if not self._resuming:
+            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        if self._resuming:
+            return
         version = self._llhttp.get_http_version()
         if version not in ("1.0", "1.1"):
             # llhttp reads a line without a version as HTTP/0.9.
@@ -122,6 +145,6 @@ class Parser:
             self.receiving.feed(data)
 
     def on_message_complete(self) -> None:
-        if self.receiving is not None:
+        if self.receiving is not None and not self._llhttp.should_upgrade():
             self.receiving.end()
             self.receiving = None

@@ -46,7 +46,7 @@ class Body:
     @property
     def awaits_interim(self) -> bool:
         """Whether the client waits for 100 Continue before it sends the body."""
-        return self._on_first_read is not None
+        return self._on_first_read is not None and not self.complete
 
     def feed(self, data: bytes) -> None:
         """Add bytes."""

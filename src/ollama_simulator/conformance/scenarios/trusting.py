@@ -11,6 +11,8 @@ from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.pace import Normal, Slow
 from ollama_simulator.server import SimServer
 
+BUSY = Slow(tokens_per_sec=10, num_tokens=600)
+"""How a server behaves that has enough to do for the whole of a scenario."""
 MARGIN_S = 0.5
 """A server that was free so soon after a request may have been free at its time."""
 
@@ -35,26 +37,31 @@ async def recovery(run: Run) -> None:
     """The first server fails and recovers, again and again, while the others are kept busy."""
     await run.behave(ConnectionRefused(), run.s1)
     run.failed(await run.chat(stream=False), "the request that is refused")
-    await run.behave(Slow(tokens_per_sec=10, num_tokens=300))
+    await run.behave(BUSY)
     second = await _occupy(run, run.s2, "the request after the refused one")
     third = await _occupy(run, run.s3, "the request while the second is busy")
     await _leaves(run)
-    await _fails_often(run)
-    await second.leave()
-    await run.sees_leaving(second.answer, run.s2, "its client")
-    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s2)
-    await _fails(run, run.s2, stream=False, what="the first failure of the second")
-    await run.behave(QUICK, run.s2)
-    chance = await run.chat(stream=False)
-    run.served_by(chance, run.s2, what="the request after one failure here and three there")
-    run.whole(chance)
+    await _free(run, second)
+    still = await run.chat(stream=False)
+    run.served_by(still, run.s2, what="the request after clients of the first left")
+    run.whole(still)
     for what, target, body in (
         ("a stream", "/api/chat", _talk("test-model")),
         ("a GET", "/api/version", None),
         ("a 404", "/api/chat", _talk("no-such-model")),
         ("a whole 500", "/api/chat", _talk("test-model")),
     ):
-        await _recovers(run, what, target, body)
+        await run.behave(BUSY, run.s2)
+        second = await _occupy(run, run.s2, f"the request before {what}")
+        broken = what == "a whole 500"
+        await run.behave(HttpError(status_code=500, message="no") if broken else QUICK, run.s1)
+        answer = await run.ask("POST" if body else "GET", target, body)
+        run.served_by(answer, run.s1, what=f"{what} while the others are busy")
+        run.check(f"the end of {what}", answer.ending, "complete")
+        await _free(run, second)
+        await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s1)
+        await _fails(run, run.s1, stream=False, what=f"the request after {what} of the first ended")
+    await _fails_often(run)
     await third.leave()
     await run.everybody_serves()
     run.one_at_a_time()
@@ -65,7 +72,7 @@ def _talk(model: str) -> dict[str, object]:
 
 
 async def _occupy(run: Run, server: SimServer, what: str) -> Session:
-    session = run.begin(tokens=300)
+    session = run.begin(tokens=600)
     await run.reached(session)
     run.served_by(session.answer, server, what=what)
     return session
@@ -74,7 +81,7 @@ async def _occupy(run: Run, server: SimServer, what: str) -> Session:
 async def _leaves(run: Run) -> None:
     """Clients of the first server leave it, in an answer and before one; it stays unreliable."""
     for what, behavior in (
-        ("in its answer", Slow(tokens_per_sec=10, num_tokens=300)),
+        ("in its answer", BUSY),
         ("before its answer", Hang()),
     ):
         await run.behave(behavior, run.s1)
@@ -85,34 +92,27 @@ async def _leaves(run: Run) -> None:
         await run.sees_leaving(leaver.answer, run.s1, f"a client {what}")
 
 
+async def _free(run: Run, session: Session) -> None:
+    """The second server's client leaves."""
+    await session.leave()
+    await run.sees_leaving(session.answer, run.s2, "its client")
+    await run.behave(QUICK, run.s2)
+
+
 async def _fails_often(run: Run) -> None:
-    """The others are reliable and busy: the first is tried, whatever became of it before."""
-    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s1)
+    """The first is unreliable. While the others are reliable and busy it is tried, whatever
+    became of it before; when the second has failed once, it has its second chance sooner."""
+    await run.behave(BUSY, run.s2)
+    second = await _occupy(run, run.s2, "the request after the last failure")
     for count in ("second", "third", "fourth"):
         await _fails(run, run.s1, stream=False, what=f"the {count} failure in a row")
-
-
-async def _recovers(run: Run, what: str, target: str, body: dict[str, object] | None) -> None:
-    """With the third server busy: the first fails, then answers while the second is busy too."""
-    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s1)
-    await run.behave(Slow(tokens_per_sec=10, num_tokens=300), run.s2)
-    if what == "a stream":
-        # The first server is unreliable already, by the failures before.
-        second = await _occupy(run, run.s2, "a request while the first is unreliable")
-    else:
-        await _fails(run, run.s1, stream=False, what=f"the failure before {what}")
-        second = await _occupy(run, run.s2, f"the request before {what}")
-    broken = what == "a whole 500"
-    await run.behave(HttpError(status_code=500, message="no") if broken else QUICK, run.s1)
-    answer = await run.ask("POST" if body else "GET", target, body)
-    run.served_by(answer, run.s1, what=f"{what} while the others are busy")
-    run.check(f"the end of {what}", answer.ending, "complete")
-    await second.leave()
-    await run.sees_leaving(second.answer, run.s2, "its client")
-    await run.behave(QUICK, run.s1, run.s2)
-    first = await run.chat(stream=False)
-    run.served_by(first, run.s1, what=f"the request after {what} of the first came to its end")
-    run.whole(first)
+    await _free(run, second)
+    await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=50), run.s2)
+    await _fails(run, run.s2, stream=False, what="the first failure of the second")
+    await run.behave(QUICK, run.s2)
+    chance = await run.chat(stream=False)
+    run.served_by(chance, run.s2, what="the request after one failure here and four there")
+    run.whole(chance)
 
 
 @scenario(
