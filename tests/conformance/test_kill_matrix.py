@@ -53,7 +53,7 @@ def test_cell(matrix: Matrix, each: Scenario, flaw: str | None) -> None:
     result = matrix[each.name, flaw]
     assert result.error is None
     assert result.checks
-    assert result.passed is (flaw is None), result.reason
+    assert result.passed is (flaw is None), result.reasons
 
 
 def test_every_flaw_is_found() -> None:

@@ -56,8 +56,9 @@ def test_embedded_starts_and_is_gone_afterwards() -> None:
 
     async def main() -> None:
         before = {child.pid for child in psutil.Process().children()}
-        async with Embedded().running(5.0, (1,)) as port:
-            (await Client.connect("127.0.0.1", port, 1.0)).close()
+        async with Embedded().running(5.0, (1,)) as subject:
+            (await Client.connect("127.0.0.1", subject.port, 1.0)).close()
+            assert subject.ended() is None
             assert len({child.pid for child in psutil.Process().children()} - before) == 1
         assert {child.pid for child in psutil.Process().children()} == before
 
@@ -123,3 +124,20 @@ def test_a_python_script_is_run_by_this_python(tmp_path: Path) -> None:
     script = tmp_path / "balancer.py"
     script.write_text("")
     assert Program(str(script)).command(2.0, ())[:2] == [sys.executable, str(script)]
+
+
+def test_a_balancer_that_dies_later() -> None:
+    """Its status and last words are told."""
+    script = Script(
+        "import time; print('up', flush=True); time.sleep(0.3); print('out of luck'); raise SystemExit(7)"
+    )
+
+    async def main() -> str | None:
+        async with script.running(5.0, ()) as subject:
+            for _ in range(100):
+                if subject.ended() is not None:
+                    break
+                await asyncio.sleep(0.05)
+            return subject.ended()
+
+    assert asyncio.run(main()) == "it ended with status 7; it said:\n    up\n    out of luck"

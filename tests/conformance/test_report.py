@@ -5,6 +5,7 @@ from ollama_simulator.conformance.run import Check
 
 GOOD = Check("the status", "200", "200", held=True)
 BAD = Check("the status", "200", "502", held=False)
+OTHER = Check("the end", "cut", "complete", held=False)
 
 
 def test_banner() -> None:
@@ -25,19 +26,28 @@ def test_a_passed_scenario() -> None:
 
 def test_a_failed_scenario() -> None:
     """The line, and under it what was expected and what was seen."""
-    result = Result("Server fails mid-stream", 0.5, (GOOD, BAD, BAD))
+    result = Result("Server fails mid-stream", 0.5, (GOOD, BAD, OTHER), claim="It can tell.")
     assert not result.passed
     assert line(result) == (
         "[x] Server fails mid-stream (500ms)\n"
-        "    Error: the status: expected 200, got 502 (and 1 more)"
+        "    Error: the status: expected 200, got 502\n"
+        "    then: the end: expected cut, got complete\n"
+        "    Claim: It can tell."
     )
+
+
+def test_a_scenario_with_many_reasons() -> None:
+    """The first few are shown, the others counted."""
+    shown = line(Result("Server fails mid-stream", 0.5, (BAD,) * 9)).splitlines()
+    assert len(shown) == 6
+    assert shown[-1] == "    then: 5 more"
 
 
 def test_a_scenario_that_checked_nothing() -> None:
     """It is no pass."""
     result = Result("Server fails mid-stream", 0.5, ())
     assert not result.passed
-    assert result.reason == "nothing was checked"
+    assert result.reasons == ["nothing was checked"]
 
 
 def test_an_error_of_the_suite() -> None:

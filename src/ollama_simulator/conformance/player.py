@@ -11,7 +11,7 @@ from ollama_simulator.clock import Clock, WallClock
 from ollama_simulator.conformance.balancers.process import Balancer
 from ollama_simulator.conformance.drive import NotArranged
 from ollama_simulator.conformance.report import Result
-from ollama_simulator.conformance.run import Run
+from ollama_simulator.conformance.run import Check, Run
 from ollama_simulator.conformance.scenario import Scenario
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
@@ -35,18 +35,21 @@ async def play(
     error: str | None = None
     run: Run | None = None
     async with Fleet(ports) as fleet, _control(fleet, control_port):
-        async with balancer.running(scenario.timeout, fleet.ports) as port:
+        async with balancer.running(scenario.timeout, fleet.ports) as subject:
             try:
-                async with Run(fleet, port, scenario.timeout, scenario.name) as run:
+                async with Run(fleet, subject.port, scenario.timeout, scenario.name) as run:
                     await _limited(scenario, run)
             except* NotArranged as group:
                 error = f"inconclusive: {first_of(group)}"
             except* Exception as group:
                 error = f"the suite failed: {first_of(group)!r}"
+            if run is not None and (ended := subject.ended()) is not None:
+                # The cause of whatever else went wrong, so it is told first.
+                run.checks.insert(0, Check("the balancer's process", "running", ended, held=False))
         for failure in fleet.journal.where(Failed):
             error = f"the simulator failed: {failure.error}"
     assert run is not None
-    return Result(scenario.name, clock.now() - started, tuple(run.checks), error)
+    return Result(scenario.name, clock.now() - started, tuple(run.checks), error, scenario.claim)
 
 
 async def _limited(scenario: Scenario, run: Run) -> None:

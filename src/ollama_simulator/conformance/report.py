@@ -14,6 +14,8 @@ import msgspec
 from ollama_simulator.conformance.run import Check
 
 RULE = "-" * 38
+MOST = 3
+"""Reasons shown after the first."""
 BANNER = "\n".join(["=" * 38, "  Ollama Load Balancer Test Suite", "=" * 38])
 
 
@@ -25,6 +27,7 @@ class Result(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     error: str | None = None
     """What went wrong with the suite itself; then nothing is said about the balancer."""
+    claim: str = ""
 
     @property
     def passed(self) -> bool:
@@ -32,23 +35,29 @@ class Result(msgspec.Struct, frozen=True):
         return self.error is None and bool(self.checks) and all(c.held for c in self.checks)
 
     @property
-    def reason(self) -> str:
-        """Why it did not pass."""
+    def reasons(self) -> list[str]:
+        """Why it did not pass, the likely cause first."""
         if self.error is not None:
-            return self.error
+            return [self.error]
         broken = [check for check in self.checks if not check.held]
         if not broken:
-            return "nothing was checked"
-        first = broken[0]
-        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        return f"{first.what}: expected {first.expected}, got {first.actual}{more}"
+            return ["nothing was checked"]
+        return [f"{each.what}: expected {each.expected}, got {each.actual}" for each in broken]
 
 
 def line(result: Result) -> str:
-    """One scenario in the report."""
+    """One scenario in the report: what it claims, and what spoke against it, if it failed."""
     mark = "+" if result.passed else "x"
     head = f"[{mark}] {result.name} ({round(result.seconds * 1000)}ms)"
-    return head if result.passed else f"{head}\n    Error: {result.reason}"
+    if result.passed:
+        return head
+    first, *others = result.reasons
+    lines = [head, f"    Error: {first}", *(f"    then: {other}" for other in others[:MOST])]
+    if len(others) > MOST:
+        lines.append(f"    then: {len(others) - MOST} more")
+    if result.claim:
+        lines.append(f"    Claim: {result.claim}")
+    return "\n".join(lines)
 
 
 def summary(results: list[Result], seconds: float) -> str:

@@ -48,8 +48,8 @@ class Balancer(ABC):
         """Wait until it accepts connections. Returns its port."""
 
     @contextlib.asynccontextmanager
-    async def running(self, timeout: float, servers: Sequence[int]) -> AsyncIterator[int]:
-        """Run it for a block; gives its port. Raises `BrokenEnvironment` if it doesn't start."""
+    async def running(self, timeout: float, servers: Sequence[int]) -> AsyncIterator["Running"]:
+        """Run it for a block. Raises `BrokenEnvironment` if it doesn't start."""
         command = self.command(timeout, servers)
         with tempfile.TemporaryFile() as output:
             try:
@@ -69,7 +69,7 @@ class Balancer(ABC):
                     raise BrokenEnvironment(
                         f"{command[0]} was not ready within {READY_S:g} s{_said(output)}"
                     ) from None
-                yield port
+                yield Running(port, process, output)
             finally:
                 await _stop(process)
                 await self.stopped()
@@ -77,6 +77,21 @@ class Balancer(ABC):
     @abstractmethod
     async def stopped(self) -> None:
         """Called when its process is gone; returns when another one can be started."""
+
+
+class Running:
+    """A balancer that was started."""
+
+    def __init__(self, port: int, process: asyncio.subprocess.Process, output: IO[bytes]) -> None:
+        self.port = port
+        self._process = process
+        self._output = output
+
+    def ended(self) -> str | None:
+        """How its process ended by itself, in words; None while it runs, as it should."""
+        if self._process.returncode is None:
+            return None
+        return f"it ended with status {self._process.returncode}{_said(self._output)}"
 
 
 class Embedded(Balancer):
