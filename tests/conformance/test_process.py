@@ -129,7 +129,8 @@ def test_a_python_script_is_run_by_this_python(tmp_path: Path) -> None:
 def test_a_balancer_that_dies_later() -> None:
     """Its status and last words are told."""
     script = Script(
-        "import time; print('up', flush=True); time.sleep(0.3); print('out of luck'); raise SystemExit(7)"
+        "import time; print('up', flush=True); time.sleep(0.3); print('out of luck');"
+        "raise SystemExit(7)"
     )
 
     async def main() -> str | None:
