@@ -10,6 +10,7 @@ Rules of this file:
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ import typer
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers.process import (
+    EVERYWHERE,
     PORT,
     Balancer,
     BrokenEnvironment,
@@ -54,6 +56,9 @@ def suite_main() -> None:
 def _program(command: Callable[..., None]) -> None:
     """Run a command with its options."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A balancer may answer what the terminal can't show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     app()
@@ -87,7 +92,7 @@ def _simulator(
 def _ports(control_port: int, words: str) -> list[int]:
     ports = []
     for word in words.split(","):
-        if not word.strip().isdigit() or int(word) > 65535:
+        if not (word.isascii() and word.strip().isdigit() and int(word) <= 65535):
             _wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
         ports.append(int(word))
     if not 0 <= control_port <= 65535:
@@ -188,7 +193,8 @@ async def _judge(path: str | None, flaw: str | None) -> int:
 def _check_free(*ports: int) -> None:
     """Raises `PortTaken` for the first port that is not free on every address."""
     for port in ports:
-        kernel.listen("0.0.0.0", port).close()
+        for host in EVERYWHERE:
+            kernel.listen(host, port).close()
 
 
 # --- both ---------------------------------------------------------------------------------

@@ -100,6 +100,10 @@ class Clock(ABC):
                 return False
         return True
 
+    async def breathe(self) -> None:
+        """Let others have their turn."""
+        await asyncio.sleep(0)
+
     async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
         # One timer and one future a wait: no task, so a token costs no task switch of its own.
         loop = asyncio.get_running_loop()

@@ -41,6 +41,8 @@ Handler = Callable[["Exchange"], Reply]
 
 NONCE = re.compile(rb"nonce-[0-9a-f]{8,64}")
 """The word by which a client marks a prompt, so that its attempts can be counted."""
+LONGEST_NONCE = 80
+"""Bytes at the end of a piece in which such a word can begin."""
 
 
 class Exchange:
@@ -68,24 +70,40 @@ class Exchange:
     async def body(self) -> bytes:
         """The request's body, read once. Raises `Refusal` if it can't be read to its end."""
         if self._body is None:
-            try:
-                self._body = await self.request.body.read()
-            except net.BadBody as error:
-                self.request.keep_alive = False
-                raise Refusal(400, str(error), Origin.DECODE) from None
-            found = NONCE.search(self._body)
-            self.see(
-                records.Received,
-                size=len(self._body),
-                digest=hashlib.sha256(self._body).hexdigest(),
-                nonce=found.group().decode() if found else None,
-            )
+            kept: list[bytes] = []
+            await self._take(kept.append)
+            self._body = b"".join(kept)
         return self._body
 
     async def drain(self) -> None:
-        """Read the request's body, whatever is wrong with it."""
-        with contextlib.suppress(Refusal):
-            await self.body()
+        """Read the request's body and forget it, whatever is wrong with it."""
+        if self._body is None:
+            with contextlib.suppress(Refusal):
+                await self._take(_forget)
+
+    async def _take(self, keep: Callable[[bytes], None]) -> None:
+        digest = hashlib.sha256()
+        size = 0
+        nonce: bytes | None = None
+        tail = b""
+        try:
+            async for data in self.request.body.chunks():
+                keep(data)
+                digest.update(data)
+                size += len(data)
+                if nonce is None:
+                    found = NONCE.search(tail + data)
+                    nonce = found.group() if found else None
+                    tail = data[-LONGEST_NONCE:]
+        except net.BadBody as error:
+            self.request.keep_alive = False
+            raise Refusal(400, str(error), Origin.DECODE) from None
+        self.see(
+            records.Received,
+            size=size,
+            digest=digest.hexdigest(),
+            nonce=nonce.decode() if nonce else None,
+        )
 
     async def codec(self) -> Codec:
         """The request, understood. Reads the body when first asked. Raises `Refusal`."""
@@ -153,6 +171,10 @@ class Exchange:
         """Let the engine do what was asked."""
         self.paced = self.pace is not DEFAULT_PACE and isinstance(codec.job, Infer | Embed)
         return self.stage(self._engine.run(codec.job, self.pace, self.request.gone, self.see))
+
+
+def _forget(data: bytes) -> None:
+    """What is done with a body that nobody reads."""
 
 
 async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:

@@ -10,6 +10,7 @@ It must not import anything of this package.
 """
 
 from enum import Enum
+from typing import Annotated
 
 import msgspec
 
@@ -18,7 +19,7 @@ class Model(msgspec.Struct, frozen=True):
     """An installed model, with the fields that the control API's `/models` takes."""
 
     name: str
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     """Bytes on disk."""
     digest: str
     family: str

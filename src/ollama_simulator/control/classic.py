@@ -10,6 +10,7 @@ Rules of this file:
 Source: the seed's document, section "Control API", and its unwritten details.
 """
 
+import functools
 from typing import Annotated, Any
 
 import msgspec
@@ -202,6 +203,7 @@ def _port(request: Request[Any, Any, State]) -> int:
     return int(port)
 
 
+@functools.cache
 def _set_behavior() -> Any:
     """The body of `/behavior`: made when first asked, since it holds every known fault."""
     return msgspec.defstruct(

@@ -11,7 +11,6 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
@@ -46,8 +45,10 @@ from ollama_simulator.model import (
 from ollama_simulator.names import canonical
 
 STALL_S = 0.25
-"""A job that is later than this was held up by its reader: it goes on from now, at its pace,
-instead of catching up in a burst. Less is our own lateness, and is caught up."""
+"""A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
+catching up in a burst. Our own lateness is another matter: it is caught up, so nothing drifts."""
+BREATH = 64
+"""Tokens after which others have their turn, even if the next ones are due already."""
 
 
 _CANCELED = "error reading llama-server response: context canceled"
@@ -118,7 +119,8 @@ class Engine:
         started = self._clock.now()
         installed = self.store.find(job.model)
         if not job.messages and job.keep_alive == 0:
-            self.memory.unload_when_idle(busy=self._slot.busy)
+            if self.memory.holds(installed.model, busy=self._slot.busy):
+                self.memory.unload_when_idle(busy=self._slot.busy)
             yield Done("unload", None)
             return
         async with self._turn(job, installed, pace, gone, see) as (stay, load_s):
@@ -139,19 +141,21 @@ class Engine:
                 first = due
                 count = pace.tokens if job.limit is None else job.limit
                 for piece in pieces(self._seed, canonical(installed.model.name), prompt, count):
-                    now = self._clock.now()
-                    if now - due > STALL_S:
-                        first += now - due
                     due = first + (len(text) + 1) / pace.decode_tps
                     if not await self._clock.sleep_until(due, gone):
                         raise Abandoned(500, _CANCELED, Origin.RUNNER)
                     text.append(piece)
+                    made = self._clock.now()
                     yield Token(piece)
+                    if (held := self._clock.now() - made) > STALL_S:
+                        first += held
+                    if len(text) % BREATH == 0:
+                        await self._clock.breathe()
             finally:
                 if job.uses_cache and evaluated:
                     self.memory.remember(stay, [*prompt, "<|assistant|>", *text])
                 elif job.uses_cache:
-                    rest = math.ceil(max(0.0, due - self._clock.now()) * pace.prefill_tps)
+                    rest = round(max(0.0, due - self._clock.now()) * pace.prefill_tps + 0.5)
                     self.memory.remember(stay, prompt[: max(cached, len(prompt) - rest)])
             yield Done(
                 "stop" if job.limit is None else "length",
@@ -173,9 +177,12 @@ class Engine:
             prompt_s = count / pace.prefill_tps
             if not await self._clock.sleep_until(self._clock.now() + prompt_s, gone):
                 raise Abandoned(500, "context canceled", Origin.RUNNER)
-            vectors = tuple(embed(text, job.dimensions) for text in job.inputs)
+            vectors = []
+            for text in job.inputs:
+                vectors.append(embed(text, job.dimensions))
+                await self._clock.breathe()
             usage = Usage(self._clock.now() - started, load_s, count, prompt_s, 0, 0.0)
-            return Embeddings(vectors, usage)
+            return Embeddings(tuple(vectors), usage)
 
     @asynccontextmanager
     async def _turn(

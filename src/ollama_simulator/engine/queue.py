@@ -9,6 +9,7 @@ It must not import anything but layer 0.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,8 +50,10 @@ class Slot:
                 # The turn may have come in the very instant of the cancellation.
                 if turn.done() and not turn.cancelled() and turn.result():
                     self._pass_on()
+                self._forget(turn)
                 raise
             if not granted:
+                self._forget(turn)
                 raise Interrupted
         else:
             self.busy = True
@@ -58,6 +61,10 @@ class Slot:
             yield
         finally:
             self._pass_on()
+
+    def _forget(self, turn: "asyncio.Future[bool]") -> None:
+        with contextlib.suppress(ValueError):
+            self._waiting.remove(turn)
 
     def _pass_on(self) -> None:
         while self._waiting:

@@ -71,7 +71,9 @@ class AbruptClose(Fault, frozen=True):
                         yield cut
                 elif rest[:left]:
                     yield Body(rest[:left])
-                yield Hangup(How.FIN)
+                # Without chunks (HTTP/1.0) all bytes and FIN would be a whole answer.
+                framed = head is not None or exchange.request.version != "1.0"
+                yield Hangup(How.FIN if framed else How.RST)
                 return
             else:
                 yield act

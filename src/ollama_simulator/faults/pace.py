@@ -9,9 +9,9 @@ from ollama_simulator.engine.engine import DEFAULT_PACE, Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
 
-Rate = Annotated[float, Meta(gt=0, description="Tokens in a second.")]
-Count = Annotated[int, Meta(ge=0)]
-Milliseconds = Annotated[int, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=1e-6, le=1e9, description="Tokens in a second.")]
+Count = Annotated[int, Meta(ge=0, le=10**12)]
+Milliseconds = Annotated[int, Meta(ge=0, le=10**10)]
 
 
 @register

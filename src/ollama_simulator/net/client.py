@@ -23,6 +23,9 @@ from ollama_simulator.clock import Interrupt
 from ollama_simulator.net import kernel
 from ollama_simulator.net.perform import BODILESS
 
+MOST_UNREAD = 1024 * 1024
+"""Bytes of an answer that wait to be read, above which the peer has to wait."""
+
 
 class End(Enum):
     """How an answer ended."""
@@ -73,6 +76,7 @@ class Client(asyncio.Protocol):
         self._bodiless = False
         self._interim = False
         self._pieces: deque[bytes] = deque()
+        self._unread = 0
         self._broken: Broken | None = None
         self._complete = False
         self._changed: asyncio.Future[None] | None = None
@@ -160,7 +164,11 @@ class Client(asyncio.Protocol):
         """
         while True:
             if self._pieces:
-                yield self._pieces.popleft()
+                data = self._pieces.popleft()
+                if self._unread > MOST_UNREAD >= self._unread - len(data):
+                    self._go_on_reading()
+                self._unread -= len(data)
+                yield data
             elif self._complete:
                 return
             elif self._broken is not None:
@@ -171,6 +179,10 @@ class Client(asyncio.Protocol):
     def leave_when(self, gone: Interrupt) -> None:
         """Close at once when an interrupt fires."""
         gone.wakes(self.close)
+
+    def _go_on_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     async def _change(self, silence: float | None) -> None:
         self._changed = asyncio.get_running_loop().create_future()
@@ -195,6 +207,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are transports by shape, not by class.
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
         if self._complete or self._broken is not None:
@@ -246,6 +259,9 @@ class Client(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         if not self._complete:
             self._pieces.append(data)
+            self._unread += len(data)
+            if self._unread > MOST_UNREAD and not self._transport.is_closing():
+                self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         if not self._interim:

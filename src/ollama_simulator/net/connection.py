@@ -27,8 +27,8 @@ from ollama_simulator.net.perform import LARGEST_REMNANT, Performer
 from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.net.service import Answering
 
-MOST_PIPELINED = 16
-"""Requests waiting on one connection at which it stops reading."""
+MOST_PIPELINED = 10_000
+"""Requests waiting on one connection above which it is reset."""
 PIECE = 16 * 1024
 """Bytes handed to the transport at a time, so that a freeze stops a large write."""
 LINGER_S = 2.0
@@ -243,7 +243,8 @@ class Connection(asyncio.Protocol):
         self._ended_by, self._lost_how = "us", how
         if how is How.RST:
             await self._delivered()
-            self._reset()
+            if not self._lost.done():
+                self._reset()
             return
         # The peer may have reset the connection, and the event loop not know it yet.
         with contextlib.suppress(OSError):
@@ -285,7 +286,13 @@ class Connection(asyncio.Protocol):
             return
         body = self._parser.receiving
         full = body is not None and body.full and self._ended_by != "us"
-        want = self._thawed.is_set() and not full and len(self._requests) < MOST_PIPELINED
+        current = self._current.body if self._current is not None else None
+        if len(self._requests) > MOST_PIPELINED or (full and self._current and body is not current):
+            # Whoever is not read is not seen leaving, so nobody may pile up requests unread
+            # behind one that is being answered.
+            self.abort()
+            return
+        want = self._thawed.is_set() and not full
         if want and not self._reading:
             self._transport.resume_reading()
         elif not want and self._reading:

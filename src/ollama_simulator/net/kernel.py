@@ -9,6 +9,7 @@ It must not import anything of this package.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -37,16 +38,20 @@ class PortTaken(OSError):
         return str(self.args[1])
 
 
-def reserve(host: str, port: int) -> socket.socket:
+def reserve(host: str, port: int, *, again: bool = False) -> socket.socket:
     """A socket that owns a port without listening: the kernel refuses whoever connects.
 
-    Port 0 takes a free one. Raises `PortTaken`, or `OSError` if the host is not this machine's.
+    Port 0 takes a free one. `again` is for a port that was ours a moment ago and may have
+    connections still. Raises `PortTaken`, or `OSError` if the host is not this machine's.
     """
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(
+        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
     try:
         sock.setblocking(False)
-        if sys.platform == "win32":
-            # There SO_REUSEADDR would let two programs share a port; this forbids it.
+        if sys.platform == "win32" and not again:
+            # There SO_REUSEADDR would let two programs share a port; this forbids it. But a
+            # port with connections can't be had exclusively.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         _reuse(sock, True)
         sock.bind((host, port))
@@ -131,19 +136,25 @@ async def deafen(sock: socket.socket) -> list[socket.socket]:
 
 def unsent(sock: socket.socket) -> int:
     """Bytes that the peer's kernel has not acknowledged; 0 where the system does not tell."""
-    if sys.platform == "linux":
-        import fcntl
-        import termios
+    try:
+        if sys.platform == "linux":
+            import fcntl
+            import termios
 
-        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        return int(struct.unpack("i", answer)[0])
-    if sys.platform == "darwin":
-        so_nwrite = 0x1024
-        return sock.getsockopt(socket.SOL_SOCKET, so_nwrite)
+            answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+            return int(struct.unpack("i", answer)[0])
+        if sys.platform == "darwin":
+            so_nwrite = 0x1024
+            return sock.getsockopt(socket.SOL_SOCKET, so_nwrite)
+    except (OSError, ValueError):
+        # The connection is gone already, and with it whatever was unsent.
+        return 0
     return 0
 
 
 def reset_on_close(sock: socket.socket) -> None:
     """Make `close()` send RST instead of FIN, by a linger time of 0 (RFC 9293, 3.6)."""
     linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    # macOS refuses it for a connection that its peer has ended.
+    with contextlib.suppress(OSError, ValueError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

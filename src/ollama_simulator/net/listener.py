@@ -55,7 +55,8 @@ class Listener:
         OPEN: everything goes on. DEAF: connecting takes for ever, connections go on (Linux
         only). FROZEN: nothing is accepted, read or written. SHUT: connections are refused by
         the kernel, idle ones get FIN, busy ones end after their answer.
-        Raises `PortTaken` if another program took the port; the door stays then.
+        Raises `PortTaken` if another program took the port; a door that can't be opened stays
+        then, and one that was being shut is shut.
         """
         if door is self.door:
             return
@@ -73,9 +74,9 @@ class Listener:
                     connection.freeze()
             case Door.SHUT:
                 self._sock.close()
-                self._sock = kernel.reserve(self.host, self.port)
                 for connection in self._connections:
                     connection.retire()
+                self._sock = kernel.reserve(self.host, self.port, again=True)
             case _:
                 assert_never(door)
 
@@ -84,7 +85,7 @@ class Listener:
         if self.door in (Door.DEAF, Door.SHUT):
             if self._sock.fileno() < 0:
                 # The port was lost in the instant of shutting; it may be free again.
-                self._sock = kernel.reserve(self.host, self.port)
+                self._sock = kernel.reserve(self.host, self.port, again=True)
             kernel.start_listening(self._sock)
         for filler in self._fillers:
             filler.close()

@@ -114,7 +114,8 @@ class Parser:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._resuming:
+        # What comes after the head are trailers, which nobody here needs.
+        if self.receiving is None:
             self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:

@@ -145,7 +145,9 @@ class Performer:
             named.append(("Date", _date(self._clock.wall_ns() // 1_000_000_000)))
         if head.framing is Framing.AUTO and length is not None and head.status not in BODILESS:
             named.append(("Content-Length", str(length)))
-        elif head.framing is Framing.CHUNKED or not self._bodiless:
+        elif head.status not in BODILESS and (
+            head.framing is Framing.CHUNKED or not self._bodiless
+        ):
             # HTTP/1.0 knows no chunks: there the end of the connection ends the body.
             self._chunked = self._request.version != "1.0"
             self._request.keep_alive = self._request.keep_alive and self._chunked

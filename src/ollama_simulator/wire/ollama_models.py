@@ -255,6 +255,6 @@ def _modelfile(model: Model) -> str:
 def _info(model: Model) -> dict[str, str | int]:
     info: dict[str, str | int] = {"general.architecture": model.family}
     found = _PARAMETERS.fullmatch(model.parameter_size)
-    if found is not None:
+    if found is not None and len(found[1]) < 16:
         info["general.parameter_count"] = round(float(found[1]) * _SCALE[found[2].upper()])
     return info

@@ -28,6 +28,8 @@ READY_S = 10.0
 """Seconds that a balancer may take to be ready."""
 GRACE_S = 0.2
 """Seconds between SIGTERM and the kill."""
+EVERYWHERE = ("127.0.0.1", "0.0.0.0")
+"""Both are asked: where SO_REUSEADDR means more, one does not tell of the other."""
 PORT = 11434
 """Where a balancer with the seed's command line listens."""
 
@@ -150,7 +152,8 @@ class Program(Balancer):
         limit = clock.now() + 5.0
         while True:
             try:
-                kernel.listen("0.0.0.0", PORT).close()
+                for host in EVERYWHERE:
+                    kernel.listen(host, PORT).close()
                 return
             except kernel.PortTaken as taken:
                 if clock.now() > limit:

@@ -235,7 +235,8 @@ def text(status: int, words: str) -> list[Act]:
 
 
 def _forwarded(request: Request) -> list[tuple[str, str]]:
-    dropped = HOP_BY_HOP | {"content-length"}
+    named = (request.header("connection") or "").lower().split(",")
+    dropped = HOP_BY_HOP | {"content-length"} | {name.strip() for name in named}
     kept = [pair for pair in request.headers if pair[0].lower() not in dropped]
     return [*kept, ("Connection", "close")]
 

@@ -63,6 +63,7 @@ async def recovery(run: Run) -> None:
         await _fails(run, run.s1, stream=False, what=f"the request after {what} of the first ended")
     await _fails_often(run)
     await third.leave()
+    await run.sees_leaving(third.answer, run.s3, "its client")
     await run.everybody_serves()
     run.one_at_a_time()
 
@@ -196,13 +197,13 @@ async def second_chances(run: Run) -> None:
             await _fails(run, server, stream=stream, what=f"the {name} chance of {server.name}")
     await run.behave(QUICK)
     for what in ("the next chance", "the request after a success"):
-        answer = await run.chat(stream=False)
+        answer = await run.chat()
         run.served_by(answer, run.s2, what=what)
         run.whole(answer)
     await run.behave(FailMidStream(tokens_before_fail=0, tokens_per_sec=40), run.s2)
     await _fails(run, run.s2, stream=False, what="the first failure after a success")
     await run.behave(QUICK)
-    answer = await run.chat(stream=False)
+    answer = await run.chat()
     run.served_by(answer, run.s2, what="the chance after it")
     run.whole(answer)
 
