@@ -73,6 +73,9 @@ def _second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+_FLOAT = struct.Struct("<f")
+
+
 def float64(x: float) -> str:
     """A 64-bit float, in the fewest digits that round-trip."""
     return _laid_out(x, repr(x), 1e-6)
@@ -81,17 +84,22 @@ def float64(x: float) -> str:
 def float32(x: float) -> str:
     """A number rounded to 32 bits, in the fewest digits that round-trip at that width."""
     x = narrow(x)
-    digits = next(text for p in range(1, 10) if narrow(float(text := f"{x:.{p}g}")) == x)
-    return _laid_out(x, digits, narrow(1e-6))
+    # Few numbers need less than 7 digits, so only those are searched from the shortest on.
+    tried = range(1, 7) if narrow(float(f"{x:.6g}")) == x else (7, 8, 9)
+    digits = next(text for p in tried if narrow(float(text := f"{x:.{p}g}")) == x)
+    return _laid_out(x, digits, _LEAST_32)
 
 
 def narrow(x: float) -> float:
     """The nearest 32-bit float."""
     try:
-        (rounded,) = struct.unpack("<f", struct.pack("<f", x))
+        (rounded,) = _FLOAT.unpack(_FLOAT.pack(x))
     except OverflowError:
         return math.copysign(math.inf, x)
     return float(rounded)
+
+
+_LEAST_32 = narrow(1e-6)
 
 
 def _laid_out(x: float, digits: str, least: float) -> str:
