@@ -115,7 +115,9 @@ class Stage:
             "messages": [{"role": "user", "content": content}],
             "stream": stream,
         }
-        return self._session("POST", "/api/chat", json.dumps(body).encode(), nonce, text)
+        return self._session(
+            "POST", "/api/chat", json.dumps(body, ensure_ascii=False).encode(), nonce, text
+        )
 
     async def ask(
         self, method: str, target: str, body: Any = None, *, port: int | None = None
@@ -138,7 +140,7 @@ class Stage:
     ) -> Session:
         """Ask for anything and don't wait. The word NONCE in the target becomes a nonce."""
         nonce = self._nonce()
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         return self._session(method, target.replace("NONCE", nonce), data, nonce, "", port)
 
     async def together(self, *sessions: Session) -> list[Answer]:

@@ -91,7 +91,7 @@ async def other_methods(run: Run) -> None:
         ("HEAD", "/"),
         ("HEAD", "/api/tags"),
         ("GET", "/api/ps"),
-        ("GET", "/no/such/path/"),
+        ("GET", "/No/such/Path/"),
         ("GET", "/api/tags/"),
         ("GET", "/v1/models/library%2Ftest-model"),
         ("OPTIONS", "/api/tags"),
@@ -111,6 +111,7 @@ async def other_methods(run: Run) -> None:
     for behavior in (custom, *errors):
         await run.behave(behavior, run.s1)
         await _passes(run, "DELETE", "/api/delete", {"model": "no-such-model"})
+        await _passes(run, "POST", "/api/generate", {"model": "test-model", "prompt": "Hello"})
     await run.behave(FailMidStream(tokens_before_fail=0), run.s1)
     failed = await run.ask("GET", "/api/version?check=NONCE")
     # A client may repeat a GET on another connection to the same server (RFC 9110, 9.2.2).
@@ -133,11 +134,8 @@ async def _passes(run: Run, method: str, path: str, body: dict[str, str] | None 
         [f"{record.method} {record.target}" for record in run.attempts(answer)],
         [f"{method} {target.replace('NONCE', answer.nonce)}"],
     )
-    run.check(
-        f"the bytes of the request body of {what}",
-        run.received(answer),
-        run.received(direct),
-    )
+    if body is not None and (sizes := run.received(direct)):
+        run.check(f"whether the body of {what} arrived", run.received(answer) != [0], sizes != [0])
     run.check(f"the end of {what}", answer.ending, direct.ending)
     run.check(f"the status of {what}", answer.status, direct.status)
     # A redirect repeats the query.
