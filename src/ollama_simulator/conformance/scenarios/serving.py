@@ -197,13 +197,13 @@ def _first_token(pieces: list[Piece], asked_at: float) -> float:
 )
 async def embeddings(run: Run) -> None:
     """Each vector is compared with what the server gives when asked directly."""
-    batch = [f"text number {index}, with a few words of its own" for index in range(24)]
+    batch = [f"text number {index}, with a few words of its own" for index in range(80)]
     asked = [
         ("/api/embed", {"model": MODEL, "input": "Hello world"}, "embeddings", 1),
         ("/api/embed", {"model": MODEL, "input": ["Hello world", "How are you?"]}, "embeddings", 2),
         ("/api/embed", {"model": MODEL, "input": batch}, "embeddings", len(batch)),
         ("/api/embeddings", {"model": MODEL, "prompt": "Hello world"}, "embedding", 384),
-        ("/v1/embeddings", {"model": MODEL, "input": batch}, "data", len(batch)),
+        ("/v1/embeddings", {"model": MODEL, "input": batch[:3]}, "data", 3),
     ]
     for path, body, key, size in asked:
         what = f"{path} of {size}"
