@@ -88,6 +88,7 @@ def test_help() -> None:
     assert helped.returncode == 0
     for words in ("--control-port", "11500", "--server-ports", "11501,11502,11503"):
         assert words in helped.stdout
+    assert run("-m", "ollama_simulator", "-h").stdout == helped.stdout
     helped = suite("--help")
     assert helped.returncode == 0
     assert "--balancer" in helped.stdout

@@ -62,7 +62,7 @@ def _program(command: Callable[..., None]) -> None:
         # A balancer may answer what the terminal can't show.
         sys.stdout.reconfigure(errors="backslashreplace")
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
+    app.command(context_settings={"help_option_names": ["--help", "-h"]})(command)
     app()
 
 
