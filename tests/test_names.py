@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_simulator.names import canonical, qualified, split, valid
+from ollama_simulator.names import canonical, split, valid
 
 FIRST = st.sampled_from("abzAZ09_")
 
@@ -115,12 +115,6 @@ def test_canonical(name: str, short: str) -> None:
     assert canonical(name) == short
 
 
-def test_qualified() -> None:
-    """The full form has all four parts."""
-    assert qualified("plain") == "registry.ollama.ai/library/plain:latest"
-    assert qualified("hf.co/me/plain:1") == "hf.co/me/plain:1"
-
-
 @settings(deadline=None)
 @given(HOSTS, NAMESPACES, MODELS, MODELS)
 def test_full_names_come_apart_again(host: str, namespace: str, model: str, tag: str) -> None:
@@ -137,8 +131,7 @@ def test_the_short_form_means_the_same(host: str, namespace: str, model: str, ta
     name = f"{host}/{namespace}/{model}:{tag}"
     short = canonical(name)
     assert canonical(short) == short
-    assert qualified(short) == qualified(name)
-    assert canonical(qualified(name)) == short
+    assert split(short) == split(name)
 
 
 @settings(deadline=None)
@@ -146,4 +139,4 @@ def test_the_short_form_means_the_same(host: str, namespace: str, model: str, ta
 def test_any_text_is_judged(name: str) -> None:
     """Nonsense raises nothing, and its short form is as valid and means as much as itself."""
     assert not valid(name) or valid(canonical(name))
-    assert not valid(name) or qualified(canonical(name)) == qualified(name)
+    assert not valid(name) or split(canonical(name)) == split(name)

@@ -51,8 +51,3 @@ def canonical(name: str) -> str:
     if host != HOST:
         short = f"{host}/{short}"
     return short
-
-
-def qualified(name: str) -> str:
-    """The full form, host and namespace included."""
-    return "{}/{}/{}:{}".format(*split(name))

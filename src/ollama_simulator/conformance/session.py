@@ -5,6 +5,7 @@ It must not import the scenarios or the player.
 
 import asyncio
 
+from ollama_simulator.acts import How
 from ollama_simulator.clock import Clock
 from ollama_simulator.conformance.answer import Answer, Piece
 from ollama_simulator.net.client import Broken, Client, End
@@ -44,8 +45,10 @@ class Session:
         finally:
             answer.ended_at = clock.now()
 
-    async def leave(self) -> None:
+    async def leave(self, how: How = How.FIN) -> None:
         """Close the connection, whatever is still to come."""
-        if self._client is not None:
+        if self._client is not None and how is How.RST:
+            self._client.reset()
+        elif self._client is not None:
             self._client.close()
         await asyncio.wait([self.task])

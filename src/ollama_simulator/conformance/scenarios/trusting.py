@@ -1,5 +1,6 @@
 """Reliable, Unreliable, second chances, and servers that are busy."""
 
+from ollama_simulator.acts import How
 from ollama_simulator.conformance.drive import QUICK, NotArranged
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
@@ -150,9 +151,9 @@ async def all_busy(run: Run) -> None:
             f"after {fourth.answer.seconds:.2f} s",
         )
         run.served_by(fourth.answer, what=what)
-    for session, server in zip(sessions[:2], (run.s1, run.s2), strict=True):
-        await session.leave()
-        await run.sees_leaving(session.answer, server, "its client")
+    for session, server, how in zip(sessions[:2], (run.s1, run.s2), How, strict=True):
+        await session.leave(how)
+        await run.sees_leaving(session.answer, server, f"its client ({how.value})")
     await run.together(sessions[2])
     run.whole(sessions[2].answer, "the answer whose client stayed")
     await run.behave(Normal(tokens_per_sec=40))
