@@ -261,9 +261,9 @@ def test_a_wait_of_weeks_takes_several_timers() -> None:
     longest: list[float] = []
 
     class Watched(VirtualClock):
-        async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
-            longest.append(delay)
-            return await super()._sleep(delay, interrupt)
+        def _delay(self, seconds: float) -> float:
+            longest.append(seconds)
+            return super()._delay(seconds)
 
     async def main(clock: Clock) -> float:
         await clock.sleep_until(20 * 86_400.0)
@@ -508,9 +508,9 @@ def test_a_wait_is_one_timer(loop: Callable[[], asyncio.AbstractEventLoop]) -> N
     timers: list[float] = []
 
     class Watched(WallClock):
-        async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
-            timers.append(delay)
-            return await super()._sleep(delay, interrupt)
+        def _delay(self, seconds: float) -> float:
+            timers.append(seconds)
+            return super()._delay(seconds)
 
     async def main() -> None:
         clock = Watched()

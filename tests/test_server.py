@@ -117,8 +117,8 @@ async def test_the_records_of_one_chat() -> None:
             await server.until(Finished)
         await server.until(records.Closed)
         assert server.kinds() == [
-            *("Behaved", "Opened", "Asked", "Received", "Admitted", "ModelLoaded"),
-            *("Evaluated", "Struck", "Finished", "Closed"),
+            *("Behaved", "Opened", "Asked", "Received", "Struck", "Admitted", "ModelLoaded"),
+            *("Evaluated", "Finished", "Closed"),
         ]
         (asked,), (end,) = server.journal.where(Asked), server.journal.where(Finished)
         assert (asked.method, asked.target) == ("POST", "/api/chat")

@@ -95,24 +95,25 @@ class Clock(ABC):
         """Wait for a moment of `now()`. Returns False if the interrupt came first."""
         if interrupt is not None and interrupt.fired:
             return False
+        loop = asyncio.get_running_loop()
         while (delay := when - self.now()) > 0:
-            if not await self._sleep(min(delay, LONGEST_S), interrupt):
-                return False
+            # One timer and one future a wait: no task, so a token costs no task switch of its own.
+            future: asyncio.Future[bool] = loop.create_future()
+            timer = loop.call_later(self._delay(min(delay, LONGEST_S)), finish, future, True)
+            try:
+                if not await (future if interrupt is None else wait_for(future, interrupt)):
+                    return False
+            finally:
+                timer.cancel()
         return True
+
+    def _delay(self, seconds: float) -> float:
+        """What the event loop's timer is told."""
+        return seconds
 
     async def breathe(self) -> None:
         """Let others have their turn."""
         await asyncio.sleep(0)
-
-    async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
-        # One timer and one future a wait: no task, so a token costs no task switch of its own.
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
-        timer = loop.call_later(delay, finish, future, True)
-        try:
-            return await (future if interrupt is None else wait_for(future, interrupt))
-        finally:
-            timer.cancel()
 
 
 class WallClock(Clock):
@@ -124,10 +125,10 @@ class WallClock(Clock):
     def wall_ns(self) -> int:
         return time.time_ns()
 
-    async def _sleep(self, delay: float, interrupt: Interrupt | None) -> bool:
+    def _delay(self, seconds: float) -> float:
         # uvloop's timers count whole milliseconds: rounded up, none fires early and has to
         # be set again.
-        return await super()._sleep(math.ceil(delay * 1000) / 1000, interrupt)
+        return math.ceil(seconds * 1000) / 1000
 
 
 class VirtualClock(Clock):

@@ -62,8 +62,8 @@ class Exchange:
         self._codec: Codec | None = None
         self._body: bytes | None = None
         self._stages: list[AsyncIterator[Any]] = []
-        self.paced = False
-        """Whether the engine works at another pace than its own for this request."""
+        self.when_paced: Callable[[], None] = _nobody
+        """Told when the engine begins to work at another pace than its own."""
         self.abandoned = False
         """Whether the engine stopped because the client left."""
 
@@ -169,12 +169,17 @@ class Exchange:
 
     def events(self, codec: Codec) -> AsyncIterator[Event]:
         """Let the engine do what was asked."""
-        self.paced = self.pace is not DEFAULT_PACE and isinstance(codec.job, Infer | Embed)
+        if self.pace is not DEFAULT_PACE and isinstance(codec.job, Infer | Embed):
+            self.when_paced()
         return self.stage(self._engine.run(codec.job, self.pace, self.request.gone, self.see))
 
 
 def _forget(data: bytes) -> None:
     """What is done with a body that nobody reads."""
+
+
+def _nobody() -> None:
+    """Who is told of a pace that is incidental to a fault."""
 
 
 async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:

@@ -189,7 +189,7 @@ class _Served:
         """The answer, bent by the behaviour."""
         self._performer = performer
         exchange = self._exchange = self._server.exchange(self.request, self._see)
-        return exchange.stage(bend(exchange, self._behavior))
+        return bend(exchange, self._behavior)
 
     async def finish(self, outcome: str) -> None:
         """Close what is open and record the end."""

@@ -12,7 +12,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -36,7 +36,6 @@ from ollama_simulator.model import (
     Job,
     ListLoaded,
     ListModels,
-    Nothing,
     Origin,
     Show,
     Token,
@@ -92,16 +91,19 @@ class Engine:
         """Whether a job holds the slot."""
         return self._slot.busy
 
-    async def run(
+    def run(self, job: Job, pace: Pace, gone: Interrupt, see: See) -> AsyncGenerator[Event, None]:
+        """Do a job. Raises `ModelMissing`, or `Abandoned` when `gone` fires.
+
+        What the job holds is free when the generator is closed.
+        """
+        if isinstance(job, Infer):
+            return self._infer(job, pace, gone, see)
+        return self._answer(job, pace, gone, see)
+
+    async def _answer(
         self, job: Job, pace: Pace, gone: Interrupt, see: See
     ) -> AsyncGenerator[Event, None]:
-        """Do a job. Raises `ModelMissing`, or `Abandoned` when `gone` fires."""
         match job:
-            case Infer():
-                # Closed with this generator, so that the slot is free when it is.
-                async with aclosing(self._infer(job, pace, gone, see)) as events:
-                    async for event in events:
-                        yield event
             case Embed():
                 yield Answer(await self._embed(job, pace, gone, see))
             case Show():
@@ -110,7 +112,7 @@ class Engine:
                 yield Answer(self.store.newest_first())
             case ListLoaded():
                 yield Answer(self.memory.listed(busy=self._slot.busy))
-            case Nothing():
+            case _:
                 yield Answer(None)
 
     async def _infer(

@@ -12,7 +12,7 @@ It must not import the journal or anything above.
 
 import importlib
 import pkgutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, ClassVar, TypeVar, Union
 
 import msgspec
@@ -65,28 +65,45 @@ def any_fault() -> Any:
     return Union[tuple(known().values())]  # noqa: UP007 - built at run time
 
 
-async def bend(exchange: Exchange, fault: Fault) -> AsyncGenerator[Act, None]:
+def bend(exchange: Exchange, fault: Fault) -> Reply:
     """Answer an exchange through a fault, and record it if the fault changed anything.
 
-    What went into the fault is compared with what came out, act by act, so that "it was
-    configured" and "it did something" stay different facts.
+    A fault that works by the pace alone strikes when the engine begins to work at that pace.
     """
+
+    def struck() -> None:
+        exchange.see(records.Struck, fault=type(fault).__name__)
+
+    if fault.paces:
+        exchange.when_paced = struck
+        return fault.around(exchange, _honest)
+    return exchange.stage(_compared(exchange, fault, struck))
+
+
+def _honest(exchange: Exchange) -> Reply:
+    return exchange.stage(answer(exchange))
+
+
+async def _compared(
+    exchange: Exchange, fault: Fault, struck: Callable[[], None]
+) -> AsyncGenerator[Act, None]:
+    """What went into the fault is compared with what came out, act by act, so that "it was
+    configured" and "it did something" stay different facts."""
     inner: list[Act] = []
 
     async def watched() -> AsyncGenerator[Act, None]:
-        async for act in exchange.stage(answer(exchange)):
+        async for act in _honest(exchange):
             inner.append(act)
             yield act
 
     def handler(_: Exchange) -> Reply:
         return exchange.stage(watched())
 
-    struck = False
+    same = True
     async for act in exchange.stage(fault.around(exchange, handler)):
-        same = bool(inner) and _same(inner.pop(0), act)
-        if not struck and (exchange.paced if fault.paces else not same):
-            struck = True
-            exchange.see(records.Struck, fault=type(fault).__name__)
+        if same and not (inner and _same(inner.pop(0), act)):
+            same = False
+            struck()
         yield act
 
 

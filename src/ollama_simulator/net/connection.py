@@ -229,7 +229,8 @@ class Connection(asyncio.Protocol):
     async def write(self, data: bytes) -> None:
         """Hand bytes to the kernel; returns when it has taken them all."""
         for start in range(0, len(data), PIECE):
-            await self._thawed.wait()
+            if not self._thawed.is_set():
+                await self._thawed.wait()
             if self._lost.done():
                 return
             self._transport.write(data[start : start + PIECE])
@@ -286,10 +287,9 @@ class Connection(asyncio.Protocol):
             return
         body = self._parser.receiving
         full = body is not None and body.full and self._ended_by != "us"
-        current = self._current.body if self._current is not None else None
-        if len(self._requests) > MOST_PIPELINED or (full and self._current and body is not current):
-            # Whoever is not read is not seen leaving, so nobody may pile up requests unread
-            # behind one that is being answered.
+        behind = full and self._current is not None and self._current.body is not body
+        if behind or len(self._requests) > MOST_PIPELINED:
+            # Whoever is not read is not seen leaving: nothing may pile up unread behind a request.
             self.abort()
             return
         want = self._thawed.is_set() and not full
