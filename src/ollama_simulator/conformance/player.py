@@ -33,6 +33,7 @@ async def play(
     clock: Clock = WallClock()
     started = clock.now()
     error: str | None = None
+    inconclusive: str | None = None
     run: Run | None = None
     async with Fleet(ports) as fleet, _control(fleet, control_port):
         async with balancer.running(scenario.timeout, fleet.ports) as subject:
@@ -40,16 +41,18 @@ async def play(
                 async with Run(fleet, subject.port, scenario.timeout, scenario.name) as run:
                     await _limited(scenario, run)
             except* NotArranged as group:
-                error = f"inconclusive: {first_of(group)}"
+                inconclusive = f"inconclusive: {first_of(group)}"
             except* Exception as group:
                 error = f"the suite failed: {first_of(group)!r}"
             if run is not None and (ended := subject.ended()) is not None:
                 # The cause of whatever else went wrong, so it is told first.
                 run.checks.insert(0, Check("the balancer's process", "running", ended, held=False))
+                inconclusive = None
         for failure in fleet.journal.where(Failed):
             error = f"the simulator failed: {failure.error}"
-    assert run is not None
-    return Result(scenario.name, clock.now() - started, tuple(run.checks), error, scenario.claim)
+    checks = tuple(run.checks) if run is not None else ()
+    seconds = clock.now() - started
+    return Result(scenario.name, seconds, checks, error or inconclusive, scenario.claim)
 
 
 async def _limited(scenario: Scenario, run: Run) -> None:

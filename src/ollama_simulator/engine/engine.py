@@ -13,7 +13,7 @@ It must not import anything but layer 0 and its own package.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import msgspec
 
@@ -36,6 +36,7 @@ from ollama_simulator.model import (
     Job,
     ListLoaded,
     ListModels,
+    Nothing,
     Origin,
     Show,
     Token,
@@ -51,6 +52,10 @@ BREATH = 64
 
 
 _CANCELED = "error reading llama-server response: context canceled"
+
+
+Looking = Embed | Show | ListModels | ListLoaded | Nothing
+"""The jobs that are answered in one piece."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -101,7 +106,7 @@ class Engine:
         return self._answer(job, pace, gone, see)
 
     async def _answer(
-        self, job: Job, pace: Pace, gone: Interrupt, see: See
+        self, job: Looking, pace: Pace, gone: Interrupt, see: See
     ) -> AsyncGenerator[Event, None]:
         match job:
             case Embed():
@@ -112,8 +117,10 @@ class Engine:
                 yield Answer(self.store.newest_first())
             case ListLoaded():
                 yield Answer(self.memory.listed(busy=self._slot.busy))
-            case _:
+            case Nothing():
                 yield Answer(None)
+            case _:
+                assert_never(job)
 
     async def _infer(
         self, job: Infer, pace: Pace, gone: Interrupt, see: See

@@ -12,6 +12,7 @@ It must not import the journal or anything above.
 
 import importlib
 import pkgutil
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, ClassVar, TypeVar, Union
 
@@ -89,19 +90,20 @@ async def _compared(
 ) -> AsyncGenerator[Act, None]:
     """What went into the fault is compared with what came out, act by act, so that "it was
     configured" and "it did something" stay different facts."""
-    inner: list[Act] = []
+    inner: deque[Act] = deque()
+    same = True
 
     async def watched() -> AsyncGenerator[Act, None]:
         async for act in _honest(exchange):
-            inner.append(act)
+            if same:
+                inner.append(act)
             yield act
 
     def handler(_: Exchange) -> Reply:
         return exchange.stage(watched())
 
-    same = True
     async for act in exchange.stage(fault.around(exchange, handler)):
-        if same and not (inner and _same(inner.pop(0), act)):
+        if same and not (inner and _same(inner.popleft(), act)):
             same = False
             struck()
         yield act
