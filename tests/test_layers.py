@@ -16,6 +16,9 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / PACKAGE
 
 LAYERS = {
     "model": 0,
+    "script": 0,
+    "settings": 0,
+    "golang": 0,
     "names": 0,
     "acts": 0,
     "records": 0,
@@ -38,6 +41,9 @@ LAYERS = {
 
 ALLOWED = {
     ("records", "acts"),  # a record says which Door moved and How a connection ended
+    ("golang", "model"),  # what Go can't read is a Refusal
+    ("script", "model"),  # a script is matched on a Job
+    ("settings", "golang"),  # the environment holds Go's durations
 }
 """Imports within one layer, as (who, whom), each with its reason."""
 

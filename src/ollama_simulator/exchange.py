@@ -28,6 +28,8 @@ from ollama_simulator.model import (
     Infer,
     ModelMissing,
     Origin,
+    Progress,
+    Quiet,
     Refusal,
     Token,
 )
@@ -35,6 +37,9 @@ from ollama_simulator.net import request as net
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire.codec import Codec, Wire
 from ollama_simulator.wire.routes import Fixed, dialect, resolve
+
+TICKING = (Token, Quiet, Progress)
+"""The events that are one unit of progress each."""
 
 S = TypeVar("S", bound=AsyncIterator[Any])
 Handler = Callable[["Exchange"], Reply]
@@ -75,6 +80,15 @@ class Exchange:
             self._body = b"".join(kept)
         return self._body
 
+    async def upload(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises `Refusal` if it can't be read to its end."""
+        try:
+            async for data in self.request.body.chunks():
+                yield data
+        except net.BadBody as error:
+            self.request.keep_alive = False
+            raise Refusal(400, str(error), Origin.DECODE) from None
+
     async def drain(self) -> None:
         """Read the request's body and forget it, whatever is wrong with it."""
         if self._body is None:
@@ -109,8 +123,15 @@ class Exchange:
         """The request, understood. Reads the body when first asked. Raises `Refusal`."""
         if self._codec is None:
             assert not isinstance(self.route, Fixed), "only a route has a codec"
-            body = await self.body()
-            request = wire.Request(self.request.method, self.route.path, self.route.params, body)
+            late = self.route.codec.late
+            request = wire.Request(
+                self.request.method,
+                self.route.path,
+                self.route.params,
+                b"" if late else await self.body(),
+                tuple(self.request.headers),
+                self.upload,
+            )
             self._codec = self.route.codec(request, self._wire)
         return self._codec
 
@@ -144,7 +165,7 @@ class Exchange:
         # The first event of a stream is flushed, so an error in its place is chunked (1.7).
         flush = refusal.origin is Origin.RUNNER
         yield Tick()
-        yield Head(refusal.status, tuple(sorted((*extra, *media))))
+        yield Head(document.status or refusal.status, tuple(sorted((*extra, *media))))
         yield Body(document.body, flush=flush)
         yield End()
 
@@ -197,23 +218,32 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
         events = exchange.events(codec)
         if codec.stream:
             async for event in events:
-                if isinstance(event, Token):
+                if isinstance(event, TICKING):
                     yield Tick()
+                if isinstance(event, Quiet):
+                    continue
                 for chunk in codec.encode(event):
                     if not started:
                         started = True
                         yield _head_of(codec)
                     yield Body(chunk)
+            if not started:
+                # A stream without events has the native type whatever was spoken (5.5).
+                yield Head(200, (("Content-Type", "application/x-ndjson"),))
         else:
-            collected = []
+            collected: list[Event] = []
+            ticked = False
             async for event in events:
-                if isinstance(event, Token):
+                if isinstance(event, TICKING):
+                    ticked = True
                     yield Tick()
-                collected.append(event)
-            if not any(isinstance(event, Token) for event in collected):
+                if not isinstance(event, Quiet):
+                    collected.append(event)
+            if not ticked:
                 yield Tick()
+            body = codec.collect(collected)
             yield _head_of(codec)
-            yield Body(codec.collect(collected), flush=False)
+            yield Body(body, flush=False)
         yield End()
     except ModelMissing as missing:
         for act in exchange.fail(404, exchange.missing(missing.model)):
@@ -231,4 +261,4 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
 
 def _head_of(codec: Codec) -> Head:
     headers = (*codec.headers, ("Content-Type", codec.media))
-    return Head(200, tuple(sorted(headers)))
+    return Head(codec.status, tuple(sorted(pair for pair in headers if pair[1])))

@@ -23,7 +23,9 @@ from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
+from ollama_simulator.script import Script
 from ollama_simulator.server import SimServer
+from ollama_simulator.settings import Settings
 
 HOST = "127.0.0.1"
 
@@ -42,8 +44,17 @@ class Fleet:
         seed: int = 0,
         clock: Clock | None = None,
         records: int | None = None,
+        settings: Settings | Sequence[Settings] | None = None,
     ) -> None:
-        """One server for each port; 0 takes a free one. `records` limits the journal."""
+        """One server for each port; 0 takes a free one. `records` limits the journal.
+
+        `settings` are those of all servers, or of each in the order of the ports.
+        """
+        if settings is None or isinstance(settings, Settings):
+            settings = [settings or Settings()] * len(ports)
+        if len(settings) != len(ports):
+            raise ValueError(f"{len(ports)} ports, but settings for {len(settings)} servers")
+        self._settings = tuple(settings)
         self.journal = Journal(records)
         self.clock: Clock = clock or WallClock()
         self.servers: dict[int, SimServer] = {}
@@ -70,6 +81,7 @@ class Fleet:
                 seed=self.seed,
                 journal=self.journal,
                 number=lambda: next(numbers),
+                settings=self._settings[index - 1],
             )
             server.listener = Listener(server, self.clock, sock, self._spawn)
             server.listener.start()
@@ -116,6 +128,11 @@ class Fleet:
         """Replace the installed models of one server, or of all."""
         for server in self.select(port):
             server.store.replace(models)
+
+    def script(self, port: int | None, scripts: Sequence[Script]) -> None:
+        """Replace the scripts of one server, or of all."""
+        for server in self.select(port):
+            server.scripts.replace(scripts)
 
     def load(self, port: int | None, model: str | None) -> None:
         """Set the loaded model of one server, or of all; None for none."""

@@ -18,6 +18,7 @@ from ollama_simulator.acts import Door, How, Reply
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.memory import Memory
+from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import TEST_MODEL, Store
 from ollama_simulator.exchange import Exchange
 from ollama_simulator.faults.fault import Fault, bend
@@ -28,6 +29,7 @@ from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
+from ollama_simulator.settings import Settings
 from ollama_simulator.wire.codec import Wire
 
 R = TypeVar("R", bound=records.Record)
@@ -41,9 +43,18 @@ class SimServer:
     """A simulated Ollama server. Made by the fleet, which gives it a listener."""
 
     def __init__(
-        self, name: str, *, clock: Clock, seed: int, journal: Journal, number: Callable[[], int]
+        self,
+        name: str,
+        *,
+        clock: Clock,
+        seed: int,
+        journal: Journal,
+        number: Callable[[], int],
+        settings: Settings,
     ) -> None:
         """`number` gives the next exchange number of the fleet."""
+        self.settings = settings
+        self.scripts = Scripts()
         self.name = name
         self.behavior: Fault = Normal()
         self.listener: Listener
@@ -52,8 +63,8 @@ class SimServer:
         self._clock = clock
         self._journal = journal
         self._number = number
-        self._engine = Engine(self.store, self.memory, clock, seed)
-        self._wire = Wire(clock.wall_ns, random.Random(f"{seed}/{name}"))
+        self._engine = Engine(self.store, self.memory, clock, seed, settings, self.scripts)
+        self._wire = Wire(clock.wall_ns, random.Random(f"{seed}/{name}"), settings)
         self._running: set[_Served] = set()
         self._ordinal = 0
         self._moving = asyncio.Lock()
@@ -116,6 +127,7 @@ class SimServer:
     async def reset(self) -> None:
         """Return to the state of the start. Running requests go on."""
         self.store.replace((TEST_MODEL,))
+        self.scripts.replace(())
         self.memory.clear()
         await self.behave(Normal())
 

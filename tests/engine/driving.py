@@ -39,7 +39,14 @@ def chat(
     uses_cache: bool = True,
 ) -> Infer:
     """A job of one message."""
-    return Infer(model, (Message("user", text),), limit, keep_alive, uses_cache)
+    options = {} if limit is None else {"num_predict": limit}
+    return Infer(
+        model,
+        (Message("user", text),),
+        options=options,
+        keep_alive=keep_alive,
+        uses_cache=uses_cache,
+    )
 
 
 class Machine:

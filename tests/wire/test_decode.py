@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Origin, Refusal
 from ollama_simulator.wire.decode import (
     ANYTHING,
@@ -20,7 +21,6 @@ from ollama_simulator.wire.decode import (
     Record,
     body,
 )
-from ollama_simulator.wire.parse import Json, refused
 
 
 def even(value: Json, place: Place) -> str:

@@ -13,14 +13,16 @@ It must not import anything but layer 0 and its own package.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol
 
 import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, Interrupt
+from ollama_simulator.engine import options
 from ollama_simulator.engine.memory import Memory
 from ollama_simulator.engine.queue import Interrupted, Slot
+from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import Store
 from ollama_simulator.engine.text import pieces, prompt_tokens, tokenize
 from ollama_simulator.engine.vectors import embed
@@ -36,6 +38,7 @@ from ollama_simulator.model import (
     Job,
     ListLoaded,
     ListModels,
+    Message,
     Nothing,
     Origin,
     Show,
@@ -43,6 +46,7 @@ from ollama_simulator.model import (
     Usage,
 )
 from ollama_simulator.names import canonical
+from ollama_simulator.settings import Settings
 
 STALL_S = 0.25
 """A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
@@ -52,10 +56,6 @@ BREATH = 64
 
 
 _CANCELED = "error reading llama-server response: context canceled"
-
-
-Looking = Embed | Show | ListModels | ListLoaded | Nothing
-"""The jobs that are answered in one piece."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -84,7 +84,17 @@ class See(Protocol):
 class Engine:
     """The machine behind one server."""
 
-    def __init__(self, store: Store, memory: Memory, clock: Clock, seed: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        memory: Memory,
+        clock: Clock,
+        seed: int,
+        settings: Settings | None = None,
+        scripts: Scripts | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.scripts = scripts or Scripts()
         self.store = store
         self.memory = memory
         self._clock = clock
@@ -106,7 +116,7 @@ class Engine:
         return self._answer(job, pace, gone, see)
 
     async def _answer(
-        self, job: Looking, pace: Pace, gone: Interrupt, see: See
+        self, job: Job, pace: Pace, gone: Interrupt, see: See
     ) -> AsyncGenerator[Event, None]:
         match job:
             case Embed():
@@ -120,23 +130,25 @@ class Engine:
             case Nothing():
                 yield Answer(None)
             case _:
-                assert_never(job)
+                raise AssertionError(f"the engine does not know how to do {job}")
 
     async def _infer(
         self, job: Infer, pace: Pace, gone: Interrupt, see: See
     ) -> AsyncGenerator[Event, None]:
         started = self._clock.now()
         installed = self.store.find(job.model)
-        if not job.messages and job.keep_alive == 0:
+        if job.empty and job.keep_alive == 0:
             if self.memory.holds(installed.model, busy=self._slot.busy):
                 self.memory.unload_when_idle(busy=self._slot.busy)
             yield Done("unload", None)
             return
+        limit = options.read(job.options).get("num_predict", 0)
+        limit = limit if limit > 0 else None
         async with self._turn(job, installed, pace, gone, see) as (stay, load_s):
-            if not job.messages:
+            if job.empty:
                 yield Done("load", None)
                 return
-            prompt = prompt_tokens(job.messages)
+            prompt = prompt_tokens(job.messages or (Message("user", job.prompt),))
             cached = self.memory.match(prompt) if job.uses_cache else 0
             prompt_s = (len(prompt) - cached) / pace.prefill_tps
             due = self._clock.now() + prompt_s
@@ -148,7 +160,7 @@ class Engine:
                 evaluated = True
                 see(records.Evaluated, prompt=len(prompt), cached=cached, seconds=prompt_s)
                 first = due
-                count = pace.tokens if job.limit is None else job.limit
+                count = pace.tokens if limit is None else limit
                 for piece in pieces(self._seed, canonical(installed.model.name), prompt, count):
                     due = first + (len(text) + 1) / pace.decode_tps
                     if not await self._clock.sleep_until(due, gone):
@@ -167,7 +179,7 @@ class Engine:
                     rest = round(max(0.0, due - self._clock.now()) * pace.prefill_tps + 0.5)
                     self.memory.remember(stay, prompt[: max(cached, len(prompt) - rest)])
             yield Done(
-                "stop" if job.limit is None else "length",
+                "stop" if limit is None else "length",
                 Usage(
                     total_s=self._clock.now() - started,
                     load_s=load_s,

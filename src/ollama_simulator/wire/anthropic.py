@@ -13,12 +13,13 @@ It must not import `openai`.
 
 import msgspec
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Done, Event, Infer, Origin, Refusal, Token
-from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.anthropic_request import MESSAGES, conversation, estimate
 from ollama_simulator.wire.codec import Codec, Document, Request, Wire
-from ollama_simulator.wire.native import BARE_JSON, JSON, checked_name, model_required, positive
-from ollama_simulator.wire.parse import refused
+from ollama_simulator.wire.native import BARE_JSON, JSON, checked_name, model_required
 
 EMPTY = "EOF"
 """What is said of a request without a body."""
@@ -144,14 +145,16 @@ class Messages(Codec):
         model = body.get("model", "")
         if not model:
             raise refused("model is required")
-        limit = positive(body.get("max_tokens", 0))
-        if limit is None:
+        limit = body.get("max_tokens", 0)
+        if limit <= 0:
             raise refused("max_tokens is required and must be positive")
         if not body.get("messages"):
             raise refused("messages is required")
         messages = conversation(body)
         self._estimate = estimate(body)
-        self.job = Infer(checked_name(model, model_required()), messages, limit)
+        self.job = Infer(
+            checked_name(model, model_required()), messages, options={"num_predict": limit}
+        )
         self.stream = body.get("stream", False)
         self.media = SSE if self.stream else BARE_JSON
         self.headers = STREAM_HEADERS if self.stream else ()

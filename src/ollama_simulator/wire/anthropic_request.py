@@ -7,12 +7,12 @@ It must not import another dialect.
 
 from typing import Any
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.gosyntax import TOO_DEEP
+from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Message
-from ollama_simulator.wire import gojson
 from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Own, Place, Record
-from ollama_simulator.wire.gosyntax import TOO_DEEP
 from ollama_simulator.wire.native import STRINGS
-from ollama_simulator.wire.parse import Json, refused
 
 _BLOCKS = Array(
     "[]anthropic.ContentBlock",

@@ -12,21 +12,34 @@ It must not import the engine or the network.
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import ClassVar
 
 import msgspec
 
 from ollama_simulator.model import Event, Job, Refusal
+from ollama_simulator.settings import Settings
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """The body of a request that has none."""
+    return
+    yield b""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request as a codec sees it: routed, with its body read."""
+    """A request as a codec sees it: routed, with its body read (or still to be read)."""
 
     method: str
     path: str
     params: Mapping[str, str]
     """The named parts of the path (`/v1/models/{model}`)."""
     body: bytes
+    """All of it; empty for a codec that takes it late."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """As sent."""
+    upload: Callable[[], AsyncIterator[bytes]] = _nothing
+    """The body as it comes, for a codec that takes it late. Raises `Refusal`."""
 
 
 class Wire(msgspec.Struct, frozen=True):
@@ -36,6 +49,8 @@ class Wire(msgspec.Struct, frozen=True):
     """Time of day in nanoseconds since 1970, for time stamps."""
     ids: random.Random
     """Where the ids come from; seeded, so that a run repeats."""
+    settings: Settings = Settings()
+    """How the server is set up; `settings.wire` is the version that is imitated."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -43,11 +58,15 @@ class Document(msgspec.Struct, frozen=True):
 
     media: str | None
     body: bytes
+    status: int | None = None
+    """None for the refusal's own."""
 
 
 class Codec(ABC):
     """One endpoint in one dialect."""
 
+    late: ClassVar[bool] = False
+    """Whether the body is not read before the engine asks for it (`Request.upload`)."""
     job: Job
     """What the client wants."""
     stream: bool = False
@@ -56,6 +75,8 @@ class Codec(ABC):
     """Content type of the success answer, of this mode."""
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers of the success answer."""
+    status: int = 200
+    """Status of the success answer. A codec may set it in `collect`."""
 
     @abstractmethod
     def __init__(self, request: Request, wire: Wire) -> None:
@@ -67,7 +88,8 @@ class Codec(ABC):
 
     @abstractmethod
     def collect(self, events: list[Event]) -> bytes:
-        """Say all events at once: the body of the whole answer."""
+        """Say all events at once: the body of the whole answer. A generation that broke off
+        has no `Done` among them, or nothing at all (native specification, 5.5)."""
 
     def broken(self, refusal: Refusal) -> list[bytes]:
         """Say an error in a stream that has begun. Its status is gone already."""

@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.golang.parse import Json, kind, number, parse, refused
 from ollama_simulator.model import Refusal
-from ollama_simulator.wire.parse import Json, kind, number, parse, refused
 
 _INT64 = range(-(2**63), 2**63)
 _INTEGER = re.compile(rb"-?[0-9]{1,19}")

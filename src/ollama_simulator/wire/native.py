@@ -5,45 +5,21 @@ Source: native specification 1.7, 2.4, 3.2, 3.3, 3.5, 3.8, 5.6 and 7.
 It must not import another dialect.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ollama_simulator import names
+from ollama_simulator.golang import duration, gojson
+from ollama_simulator.golang.parse import Json, number, refused
 from ollama_simulator.model import Origin, Refusal, Usage
-from ollama_simulator.wire import duration, gojson
 from ollama_simulator.wire.codec import Codec, Document, Wire
 from ollama_simulator.wire.decode import FLAG, TEXT, Array, Own, Place, Record, Text
-from ollama_simulator.wire.parse import Json, number, refused
 
 JSON = "application/json; charset=utf-8"
 BARE_JSON = "application/json"
 EMPTY = "missing request body"
 """What is said of a request without a body."""
-
-OPTIONS: dict[str, str] = {
-    **dict.fromkeys(
-        "num_ctx num_batch num_gpu main_gpu num_thread draft_num_predict num_keep seed "
-        "num_predict top_k repeat_last_n".split(),
-        "integer",
-    ),
-    **dict.fromkeys(
-        "top_p min_p typical_p temperature repeat_penalty presence_penalty "
-        "frequency_penalty".split(),
-        "float32",
-    ),
-    "use_mmap": "boolean",
-    "stop": "array",
-}
-"""The options that Ollama knows, with the type that it asks for."""
-
-_PYTHON: dict[str, type] = {
-    "integer": msgspec.Raw,
-    "float32": msgspec.Raw,
-    "boolean": bool,
-    "array": list,
-}
 
 _LEVELS = ("high", "medium", "low", "max")
 _THINK = '"high", "medium", "low", "max", true, or false'
@@ -92,23 +68,6 @@ def check_top_logprobs(given: int) -> None:
     """Raises `Refusal` if there are too many alternatives, or fewer than none."""
     if not 0 <= given <= 20:
         raise Refusal(400, "top_logprobs must be between 0 and 20")
-
-
-def limit_in(options: Mapping[str, Json]) -> int | None:
-    """The limit of tokens in `options`. Raises `Refusal` if any known option is of a wrong type."""
-    for name, word in OPTIONS.items():
-        value = options.get(name)
-        if value is not None and not isinstance(value, _PYTHON[word]):
-            raise Refusal(500, f'option "{name}" must be of type {word}')
-    if not all(isinstance(item, str) for item in options.get("stop") or ()):
-        raise Refusal(500, 'option "stop" must be of an array of strings')
-    given = options.get("num_predict")
-    return None if given is None else positive(int(min(max(number(given), 0.0), 2.0**62)))
-
-
-def positive(limit: int) -> int | None:
-    """A limit of tokens; 0 and negative ones are none."""
-    return limit if limit > 0 else None
 
 
 # --- fields of requests that several endpoints have ------------------------------------------

@@ -18,8 +18,10 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.parse import plain
 from ollama_simulator.model import Done, Event, Infer, Message, Refusal, Token
-from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record
 from ollama_simulator.wire.native import (
@@ -34,7 +36,6 @@ from ollama_simulator.wire.native import (
     Native,
     check_top_logprobs,
     checked_name,
-    limit_in,
     metrics,
     model_required,
 )
@@ -146,7 +147,7 @@ class _Generation(Native):
 
     def _prepare(self, body: dict[str, Any], job: Infer, wire: Wire) -> None:
         self.job = job
-        self.stream = body.get("stream", True) and bool(job.messages)
+        self.stream = body.get("stream", True) and not job.empty
         self.media = NDJSON if self.stream else JSON
         self._wire = wire
 
@@ -175,11 +176,6 @@ class _Generation(Native):
         return gojson.rfc3339(self._wire.wall_ns())
 
 
-def _limit(body: dict[str, Any], *, unload: bool) -> int | None:
-    """The limit of tokens. An unload never looks at the options."""
-    return None if unload else limit_in(body.get("options", {}))
-
-
 class Chat(_Generation):
     """`POST /api/chat` (4.8)."""
 
@@ -192,8 +188,14 @@ class Chat(_Generation):
             for given in body.get("messages", ())
         )
         keep_alive = body.get("keep_alive")
-        limit = _limit(body, unload=not messages and keep_alive == 0)
-        self._prepare(body, Infer(model, messages, limit, keep_alive, uses_cache=True), wire)
+        job = Infer(
+            model,
+            messages,
+            options=plain(body.get("options", {})),
+            keep_alive=keep_alive,
+            uses_cache=True,
+        )
+        self._prepare(body, job, wire)
 
     def _line(self, text: str, done: Done | None) -> bytes:
         said = Said("assistant", text)
@@ -212,18 +214,20 @@ class Generate(_Generation):
         check_top_logprobs(body.get("top_logprobs", 0))
         model = checked_name(body.get("model", ""), Refusal(404, "model '' not found"))
         system, prompt = body.get("system", ""), body.get("prompt", "")
-        messages: tuple[Message, ...] = ()
-        if prompt:
-            messages = (Message("user", prompt),)
-            if system:
-                messages = (Message("system", system), *messages)
         keep_alive = body.get("keep_alive")
-        unload = not messages and keep_alive == 0
+        unload = not prompt and keep_alive == 0
         self._raw = body.get("raw", False)
         if not unload and self._raw and (system or body.get("template") or body.get("context")):
             raise Refusal(400, "raw mode does not support template, system, or context")
-        limit = _limit(body, unload=unload)
-        self._prepare(body, Infer(model, messages, limit, keep_alive), wire)
+        job = Infer(
+            model,
+            kind="generate",
+            prompt=prompt,
+            system=system,
+            options=plain(body.get("options", {})),
+            keep_alive=keep_alive,
+        )
+        self._prepare(body, job, wire)
         self._pieces: list[str] = []
 
     def encode(self, event: Event) -> list[bytes]:
@@ -251,7 +255,7 @@ class Generate(_Generation):
         same each time."""
         if done.usage is None or self._raw:
             return ()
-        seen = "\n".join(message.content for message in self.job.messages)
+        seen = self.job.prompt
         drawn = shake_256(seen.encode()).digest(3 * done.usage.prompt_tokens)
         prompt = (int.from_bytes(drawn[at : at + 3]) % VOCABULARY for at in range(0, len(drawn), 3))
         answer = (zlib.crc32(piece.encode()) % VOCABULARY for piece in self._pieces)

@@ -7,8 +7,10 @@ It must not import another dialect.
 
 import msgspec
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.parse import Json, plain
 from ollama_simulator.model import Answer, Embed, Embeddings, Event, Refusal
-from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
 from ollama_simulator.wire.native import (
@@ -16,10 +18,8 @@ from ollama_simulator.wire.native import (
     KEEP_ALIVE,
     Native,
     checked_name,
-    limit_in,
     model_required,
 )
-from ollama_simulator.wire.parse import Json
 
 EMBED = Record(
     "api.EmbedRequest",
@@ -65,8 +65,13 @@ class EmbedTexts(Native):
         model = body.get("model", "")
         inputs = texts(body.get("input", [])) if model else ()
         checked_name(model, Refusal(404, "model '' not found"))
-        limit_in(body.get("options", {}))
-        self.job = Embed(model, inputs, body.get("dimensions"), body.get("keep_alive"))
+        self.job = Embed(
+            model,
+            inputs,
+            body.get("dimensions"),
+            body.get("keep_alive"),
+            options=plain(body.get("options", {})),
+        )
 
     def collect(self, events: list[Event]) -> bytes:
         """The vectors, in 32-bit floats. A mere load has no durations."""
@@ -96,9 +101,15 @@ class EmbedPrompt(Native):
     def __init__(self, request: Request, wire: Wire) -> None:
         body = decode.body(request.body, EMBEDDINGS, EMPTY)
         model = checked_name(body.get("model", ""), model_required())
-        limit_in(body.get("options", {}))
         prompt = body.get("prompt", "")
-        self.job = Embed(model, (prompt,) if prompt else (), None, body.get("keep_alive"))
+        self.job = Embed(
+            model,
+            (prompt,) if prompt else (),
+            None,
+            body.get("keep_alive"),
+            options=plain(body.get("options", {})),
+            normalised=False,
+        )
 
     def collect(self, events: list[Event]) -> bytes:
         """The vector: the same 32-bit floats, printed with 64 bits. A mere load has none."""

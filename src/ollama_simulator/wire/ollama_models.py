@@ -9,6 +9,8 @@ import re
 
 import msgspec
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.duration import LONGEST_NS
 from ollama_simulator.model import (
     Answer,
     Event,
@@ -21,10 +23,9 @@ from ollama_simulator.model import (
     Show,
 )
 from ollama_simulator.names import canonical
-from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Wire
 from ollama_simulator.wire.decode import FLAG, MAP, TEXT, Record
-from ollama_simulator.wire.duration import LONGEST_NS
 from ollama_simulator.wire.native import EMPTY, Native, checked_name, model_required
 
 VERSION = "0.33.0-rc2"

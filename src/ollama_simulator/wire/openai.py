@@ -15,8 +15,10 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Done, Event, Infer, Message, Origin, Refusal, Token, Usage
-from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Codec, Document, Request, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Record
 from ollama_simulator.wire.native import (
@@ -26,9 +28,7 @@ from ollama_simulator.wire.native import (
     check_top_logprobs,
     checked_name,
     model_required,
-    positive,
 )
-from ollama_simulator.wire.parse import Json, refused
 
 EMPTY = "EOF"
 """What is said of a request without a body."""
@@ -188,7 +188,7 @@ class ChatCompletions(OpenAI):
         messages = tuple(message for entry in given for message in _messages(entry))
         check_top_logprobs(body.get("top_logprobs", 0))
         model = checked_name(body.get("model", ""), model_required())
-        self.job = Infer(model, messages, positive(body.get("max_tokens", 0)))
+        self.job = Infer(model, messages, options={"num_predict": body.get("max_tokens", 0)})
         streamed = body.get("stream", False)
         # A mere load is written in one go: its frames have a length and no chunks (5.6).
         self.stream = streamed and bool(messages)

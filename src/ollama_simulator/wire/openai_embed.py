@@ -10,14 +10,15 @@ import struct
 
 import msgspec
 
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Embed, Event, Refusal
-from ollama_simulator.wire import decode, gojson
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Wire
 from ollama_simulator.wire.decode import ANYTHING, INT, TEXT, Record
 from ollama_simulator.wire.native import checked_name
 from ollama_simulator.wire.ollama_embed import embeddings, pull_first, texts, vector32
 from ollama_simulator.wire.openai import EMPTY, OpenAI
-from ollama_simulator.wire.parse import refused
 
 EMBED = Record(
     "openai.EmbedRequest",

@@ -8,8 +8,8 @@ It must not import `anthropic`.
 import msgspec
 
 from ollama_simulator import names
+from ollama_simulator.golang import gojson
 from ollama_simulator.model import Event, ListModels, Show
-from ollama_simulator.wire import gojson
 from ollama_simulator.wire.codec import Request, Wire
 from ollama_simulator.wire.native import checked_name, model_required
 from ollama_simulator.wire.ollama_models import installed_model, installed_models

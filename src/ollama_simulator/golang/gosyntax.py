@@ -12,7 +12,7 @@ It must not import anything but `gojson`.
 
 import re
 
-from ollama_simulator.wire.gojson import quote
+from ollama_simulator.golang.gojson import quote
 
 DEEPEST = 10_000
 """Levels of nesting that Go's decoder bears."""

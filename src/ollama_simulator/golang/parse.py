@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.golang.gosyntax import TOO_DEEP, complaint
 from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.wire.gosyntax import TOO_DEEP, complaint
 
 Json = Any
 """None, bool, str, list, dict with str keys, or a number: `msgspec.Raw` with its digits as sent."""
@@ -109,3 +109,18 @@ def kind(value: Json) -> str:
 def number(value: msgspec.Raw) -> float:
     """A number's value; infinite when it is too large."""
     return float(bytes(value))
+
+
+def plain(value: Json) -> Any:
+    """A value with its numbers as int, or as float where they have a point or an exponent."""
+    match value:
+        case msgspec.Raw():
+            digits = bytes(value).decode()
+            return (
+                int(digits) if digits.lstrip("-").isdigit() and len(digits) < 20 else float(digits)
+            )
+        case list():
+            return [plain(item) for item in value]
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+    return value

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ollama_simulator.golang import gosyntax
+from ollama_simulator.golang.parse import kind, number, parse
 from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.wire import gosyntax
-from ollama_simulator.wire.parse import kind, number, parse
 
 
 def plain(value: Any) -> Any:

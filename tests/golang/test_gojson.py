@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollama_simulator.wire import gojson
+from ollama_simulator.golang import gojson
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ollama_simulator.golang import duration
 from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.wire import duration
 
 
 @pytest.mark.parametrize(

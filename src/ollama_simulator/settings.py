@@ -1,0 +1,41 @@
+"""How one server is set up: what Ollama reads from its environment, and what surrounds it.
+
+Source: native specification 6.1.
+
+It must not import anything of this package but `golang` and `model`.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Profile = Literal["0.33", "0.13.5"]
+"""Which Ollama is imitated on the wire."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings of one server. Times in seconds."""
+
+    wire: Profile = "0.33"
+    num_parallel: int = 1
+    max_queue: int = 512
+    max_loaded_models: int = 0
+    """0 for three for each GPU."""
+    keep_alive: float | None = None
+    """Seconds; `inf` for ever; None for 5 minutes under 0.33 and for ever under 0.13.5."""
+    load_timeout: float = 300.0
+    """0 and less for none."""
+    context_length: int = 0
+    """0 for what the model and the memory allow."""
+    bind: str = "127.0.0.1"
+    """The address that the server believes to listen on; a loopback one switches the check of
+    `Host` on (1.6). It doesn't move the listener."""
+    origins: tuple[str, ...] = ()
+    no_cloud: bool = False
+    remotes: tuple[str, ...] = ("ollama.com",)
+    models: str = "/home/ollama/.ollama/models"
+    """Where it says its files are."""
+    hostname: str = "ollama"
+    key: bool = False
+    """Whether it has a key file to sign in with."""
+    pull_bytes_per_second: Annotated[float, msgspec.Meta(gt=0)] = 100_000_000.0
