@@ -18,7 +18,7 @@ from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Done, Event, Infer, Origin, Refusal, Token
 from ollama_simulator.wire import decode
 from ollama_simulator.wire.anthropic_request import MESSAGES, conversation, estimate
-from ollama_simulator.wire.codec import Codec, Document, Request, Wire
+from ollama_simulator.wire.codec import Codec, Document, Request, Route, Wire
 from ollama_simulator.wire.native import BARE_JSON, JSON, checked_name, model_required
 
 EMPTY = "EOF"
@@ -229,3 +229,6 @@ def _counts(done: Done) -> Counts:
     if done.usage is None:
         return Counts(0, 0)
     return Counts(done.usage.prompt_tokens, done.usage.tokens)
+
+
+ROUTES = (Route("POST", "/v1/messages", Messages, since="0.33"),)

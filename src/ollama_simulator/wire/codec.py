@@ -18,7 +18,7 @@ from typing import ClassVar
 import msgspec
 
 from ollama_simulator.model import Event, Job, Refusal
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import Profile, Settings
 
 
 async def _nothing() -> AsyncIterator[bytes]:
@@ -113,3 +113,5 @@ class Route(msgspec.Struct, frozen=True):
     path: str
     """`{name}` stands for one segment."""
     codec: type[Codec]
+    since: Profile = "0.13.5"
+    """The oldest profile that has it."""

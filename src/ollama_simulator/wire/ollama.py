@@ -22,7 +22,7 @@ from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import plain
 from ollama_simulator.model import Done, Event, Infer, Message, Refusal, Token
 from ollama_simulator.wire import decode
-from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record
 from ollama_simulator.wire.native import (
     EMPTY,
@@ -260,3 +260,9 @@ class Generate(_Generation):
         prompt = (int.from_bytes(drawn[at : at + 3]) % VOCABULARY for at in range(0, len(drawn), 3))
         answer = (zlib.crc32(piece.encode()) % VOCABULARY for piece in self._pieces)
         return (*prompt, *answer)
+
+
+ROUTES = (
+    Route("POST", "/api/chat", Chat),
+    Route("POST", "/api/generate", Generate),
+)

@@ -11,7 +11,7 @@ from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import Json, plain
 from ollama_simulator.model import Answer, Embed, Embeddings, Event, Refusal
 from ollama_simulator.wire import decode
-from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
 from ollama_simulator.wire.native import (
     EMPTY,
@@ -149,3 +149,9 @@ def vector32(vector: tuple[float, ...]) -> msgspec.Raw:
 def pull_first(model: str) -> str:
     """How the embedding endpoints say that a model is not installed."""
     return f"model {gojson.quote(model)} not found, try pulling it first"
+
+
+ROUTES = (
+    Route("POST", "/api/embed", EmbedTexts),
+    Route("POST", "/api/embeddings", EmbedPrompt),
+)

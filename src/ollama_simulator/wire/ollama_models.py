@@ -24,7 +24,7 @@ from ollama_simulator.model import (
 )
 from ollama_simulator.names import canonical
 from ollama_simulator.wire import decode
-from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import FLAG, MAP, TEXT, Record
 from ollama_simulator.wire.native import EMPTY, Native, checked_name, model_required
 
@@ -259,3 +259,15 @@ def _info(model: Model) -> dict[str, str | int]:
     if found is not None and len(found[1]) < 16:
         info["general.parameter_count"] = round(float(found[1]) * _SCALE[found[2].upper()])
     return info
+
+
+ROUTES = (
+    Route("HEAD", "/", Root),
+    Route("GET", "/", Root),
+    Route("HEAD", "/api/version", Version),
+    Route("GET", "/api/version", Version),
+    Route("HEAD", "/api/tags", Tags),
+    Route("GET", "/api/tags", Tags),
+    Route("GET", "/api/ps", Ps),
+    Route("POST", "/api/show", ShowModel),
+)

@@ -19,7 +19,7 @@ from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Done, Event, Infer, Message, Origin, Refusal, Token, Usage
 from ollama_simulator.wire import decode
-from ollama_simulator.wire.codec import Codec, Document, Request, Wire
+from ollama_simulator.wire.codec import Codec, Document, Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Record
 from ollama_simulator.wire.native import (
     BARE_JSON,
@@ -293,3 +293,6 @@ def _part(part: Json) -> str:
             case "input_audio" if isinstance(part.get("input_audio"), dict):
                 return ""
     raise refused("invalid message format")
+
+
+ROUTES = (Route("POST", "/v1/chat/completions", ChatCompletions),)

@@ -14,7 +14,7 @@ from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Embed, Event, Refusal
 from ollama_simulator.wire import decode
-from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, INT, TEXT, Record
 from ollama_simulator.wire.native import checked_name
 from ollama_simulator.wire.ollama_embed import embeddings, pull_first, texts, vector32
@@ -97,3 +97,6 @@ class Embeddings(OpenAI):
 
 def _base64(vector: tuple[float, ...]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+ROUTES = (Route("POST", "/v1/embeddings", Embeddings),)

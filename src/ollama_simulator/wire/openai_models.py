@@ -10,7 +10,7 @@ import msgspec
 from ollama_simulator import names
 from ollama_simulator.golang import gojson
 from ollama_simulator.model import Event, ListModels, Show
-from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import checked_name, model_required
 from ollama_simulator.wire.ollama_models import installed_model, installed_models
 from ollama_simulator.wire.openai import OpenAI
@@ -70,3 +70,9 @@ class OneModel(OpenAI):
     def missing(cls, model: str) -> str:
         """The name is completed by its tag."""
         return f"model '{names.canonical(model)}' not found"
+
+
+ROUTES = (
+    Route("GET", "/v1/models", Models),
+    Route("GET", "/v1/models/{model}", OneModel),
+)

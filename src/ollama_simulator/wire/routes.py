@@ -22,35 +22,32 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 
 from ollama_simulator.acts import Framing
+from ollama_simulator.wire import (
+    anthropic,
+    ollama,
+    ollama_embed,
+    ollama_models,
+    openai,
+    openai_embed,
+    openai_models,
+)
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec, Route
-from ollama_simulator.wire.ollama import Chat, Generate
-from ollama_simulator.wire.ollama_embed import EmbedPrompt, EmbedTexts
-from ollama_simulator.wire.ollama_models import Ps, Root, ShowModel, Tags, Version
+from ollama_simulator.wire.ollama import Chat
 from ollama_simulator.wire.openai import ChatCompletions
-from ollama_simulator.wire.openai_embed import Embeddings
-from ollama_simulator.wire.openai_models import Models, OneModel
 
-ROUTES = (
-    Route("HEAD", "/", Root),
-    Route("GET", "/", Root),
-    Route("HEAD", "/api/version", Version),
-    Route("GET", "/api/version", Version),
-    Route("HEAD", "/api/tags", Tags),
-    Route("GET", "/api/tags", Tags),
-    Route("GET", "/api/ps", Ps),
-    Route("POST", "/api/show", ShowModel),
-    Route("POST", "/api/chat", Chat),
-    Route("POST", "/api/generate", Generate),
-    Route("POST", "/api/embed", EmbedTexts),
-    Route("POST", "/api/embeddings", EmbedPrompt),
-    Route("GET", "/v1/models", Models),
-    Route("GET", "/v1/models/{model}", OneModel),
-    Route("POST", "/v1/chat/completions", ChatCompletions),
-    Route("POST", "/v1/embeddings", Embeddings),
-    Route("POST", "/v1/messages", Messages),
+MODULES = (
+    ollama_models,
+    ollama,
+    ollama_embed,
+    openai_models,
+    openai,
+    openai_embed,
+    anthropic,
 )
-"""For one path, in the order in which `Allow` lists the methods."""
+"""Every module that has routes, in a tuple `ROUTES` of its own."""
+
+ROUTES: tuple[Route, ...] = tuple(route for module in MODULES for route in module.ROUTES)
 
 _MISTAKE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
