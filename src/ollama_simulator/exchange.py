@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 from ollama_simulator import records
 from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
-from ollama_simulator.engine.engine import DEFAULT_PACE, Engine, See
+from ollama_simulator.engine.engine import Engine
+from ollama_simulator.engine.machine import DEFAULT_PACE, See
 from ollama_simulator.model import (
     Abandoned,
     Embed,

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ollama_simulator.clock import Clock, Interrupt, VirtualClock
-from ollama_simulator.engine.engine import DEFAULT_PACE, Engine, Pace
+from ollama_simulator.engine.engine import Engine
+from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.engine.memory import Memory
 from ollama_simulator.engine.store import TEST_MODEL, Store
 from ollama_simulator.model import Done, Event, Infer, Job, Message, Model, Token, Usage

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.clock import Interrupt, VirtualClock
-from ollama_simulator.engine.engine import DEFAULT_PACE, STALL_S, Pace
+from ollama_simulator.engine.generate import STALL_S
+from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.engine.text import pieces, prompt_tokens, tokenize
 from ollama_simulator.engine.vectors import embed
@@ -826,7 +827,7 @@ def test_who_left_before_its_turn_is_given_up_at_once() -> None:
 PLANS = st.lists(
     st.tuples(
         st.integers(0, 300),  # when it comes, in hundredths of a second
-        st.integers(0, 6),  # tokens
+        st.integers(1, 6),  # tokens
         st.none() | st.integers(0, 300),  # when it leaves
         st.sampled_from(["gone", "cancelled", "closed"]),
         st.booleans(),  # which model

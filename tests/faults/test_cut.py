@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Tick
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.engine.engine import Pace
+from ollama_simulator.engine.machine import Pace
 from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import (

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from ollama_simulator.acts import Act, End, Hangup, How
-from ollama_simulator.engine.engine import Pace
+from ollama_simulator.engine.machine import Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import msgspec
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Tick
-from ollama_simulator.engine.engine import DEFAULT_PACE, Pace
+from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
 from ollama_simulator.faults.pace import Count, Rate

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from ollama_simulator.acts import Reply
-from ollama_simulator.engine.engine import DEFAULT_PACE, Pace
+from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
 

@@ -1,0 +1,29 @@
+"""The jobs that only look: what is installed, what is loaded, and nothing at all.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+from collections.abc import AsyncGenerator
+
+from ollama_simulator.engine.machine import Call, Machine
+from ollama_simulator.model import Answer, Event, ListLoaded, ListModels, Nothing, Show
+
+
+async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event, None]:
+    """Describe one installed model."""
+    yield Answer(machine.store.find(job.model))
+
+
+async def installed(machine: Machine, job: ListModels, call: Call) -> AsyncGenerator[Event, None]:
+    """List the installed models."""
+    yield Answer(machine.store.newest_first())
+
+
+async def loaded(machine: Machine, job: ListLoaded, call: Call) -> AsyncGenerator[Event, None]:
+    """List the models in memory."""
+    yield Answer(machine.memory.listed(busy=machine.busy))
+
+
+async def nothing(machine: Machine, job: Nothing, call: Call) -> AsyncGenerator[Event, None]:
+    """Answer at once."""
+    yield Answer(None)
