@@ -1,0 +1,26 @@
+"""Pictures and sounds inside the messages of OpenAI's dialects.
+
+Source: compatibility specification 5.1.
+
+It must not import the engine or the network.
+"""
+
+from ollama_simulator.golang import gobase64
+from ollama_simulator.golang.parse import refused
+
+_TYPES = ("jpeg", "jpg", "png", "webp")
+
+
+def image(url: str) -> bytes:
+    """The picture in a data URL. Raises `Refusal`."""
+    if url.startswith(("http://", "https://")):
+        raise refused(
+            "image URLs are not currently supported, please use base64 encoded data instead"
+        )
+    for prefix in (*(f"data:image/{kind};base64," for kind in _TYPES), "data:;base64,"):
+        if url.startswith(prefix):
+            try:
+                return gobase64.decode(url[len(prefix) :])
+            except ValueError:
+                break
+    raise refused("invalid image input")
