@@ -116,6 +116,10 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Wall time of its installation; None for now."""
     broken: str = ""
     """What the reader of its damaged manifest says (2.4); empty for a sound one."""
+    tokenizer: Literal["words", "quarters"] = "words"
+    """What a token is: a word or a mark (`docs/text.md`), or any four characters."""
+    runner_template: str = ""
+    """The Jinja template that its runner renders with, where that isn't the one it shows."""
 
     @property
     def weight_file(self) -> str:
