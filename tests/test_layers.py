@@ -18,6 +18,7 @@ LAYERS = {
     "model": 0,
     "script": 0,
     "settings": 0,
+    "registry": 0,
     "golang": 0,
     "names": 0,
     "acts": 0,
@@ -43,6 +44,9 @@ ALLOWED = {
     ("records", "acts"),  # a record says which Door moved and How a connection ended
     ("golang", "model"),  # what Go can't read is a Refusal
     ("script", "model"),  # a script is matched on a Job
+    ("registry", "model"),  # a registry holds models
+    ("settings", "registry"),  # a server is set up with its registries
+    ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
     ("settings", "golang"),  # the environment holds Go's durations
 }
 """Imports within one layer, as (who, whom), each with its reason."""

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_simulator.names import canonical, split, valid
+from ollama_simulator.names import (
+    ConflictingSources,
+    Source,
+    canonical,
+    parse,
+    pulled,
+    source,
+    split,
+    valid,
+)
 
 FIRST = st.sampled_from("abzAZ09_")
 
@@ -32,7 +41,9 @@ MODELS = part("-.", 8)
         ("host:5000/me/plain", ("host:5000", "me", "plain", "latest")),
         ("https://host/me/plain:1", ("host", "me", "plain", "1")),
         ("  plain \n", ("registry.ollama.ai", "library", "plain", "latest")),
-        ("plain:", ("registry.ollama.ai", "library", "plain", "")),
+        ("plain:", ("registry.ollama.ai", "library", "plain", "!MISSING!")),
+        ("/plain", ("registry.ollama.ai", "!MISSING!", "plain", "latest")),
+        ("http://127.0.0.1:5000/me/plain", ("127.0.0.1:5000", "me", "plain", "latest")),
         ("a/b/c/d", ("a/b", "c", "d", "latest")),
     ],
 )
@@ -90,6 +101,7 @@ def test_valid(name: str) -> None:
         "m:" + "t" * 81,
         "n" * 81 + "/m",
         "h" * 351 + "/n/m",
+        "http://host/m",
     ],
 )
 def test_invalid(name: str) -> None:
@@ -108,6 +120,7 @@ def test_invalid(name: str) -> None:
         ("hf.co/library/plain", "hf.co/library/plain:latest"),
         ("https://hf.co/me/plain:1", "hf.co/me/plain:1"),
         ("Me/Plain", "Me/Plain:latest"),
+        ("Registry.Ollama.AI/Library/Plain", "Plain:latest"),
     ],
 )
 def test_canonical(name: str, short: str) -> None:
@@ -140,3 +153,55 @@ def test_any_text_is_judged(name: str) -> None:
     """Nonsense raises nothing, and its short form is as valid and means as much as itself."""
     assert not valid(name) or valid(canonical(name))
     assert not valid(name) or split(canonical(name)) == split(name)
+
+
+def test_a_name_as_typed_keeps_its_spaces() -> None:
+    """Endpoints that don't trim find such a name invalid, and show it (2.1, 2.4)."""
+    name = parse(" plain ")
+    assert not name.valid
+    assert name.full == "registry.ollama.ai/library/ plain :latest"
+    assert parse("plain:").full == "registry.ollama.ai/library/plain:!MISSING!"
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "where"),
+    [
+        ("plain", "plain", Source.ANY),
+        ("plain:7b", "plain:7b", Source.ANY),
+        (" plain:cloud ", "plain", Source.CLOUD),
+        ("plain:7b:Cloud", "plain:7b", Source.CLOUD),
+        ("plain:7b-cloud", "plain:7b", Source.CLOUD),
+        ("plain:7b-CLOUD", "plain:7b", Source.CLOUD),
+        ("plain-cloud", "plain-cloud", Source.ANY),
+        ("host:5000/me/plain-cloud", "host:5000/me/plain-cloud", Source.ANY),
+        ("plain:local", "plain", Source.LOCAL),
+        ("cloud", "cloud", Source.ANY),
+    ],
+)
+def test_source(name: str, base: str, where: Source) -> None:
+    """The suffixes that say where a model runs (2.2)."""
+    assert source(name) == (base, where)
+
+
+@pytest.mark.parametrize("name", ["x:cloud:local", "x:local:cloud", "x:7b-cloud:local"])
+def test_conflicting_sources(name: str) -> None:
+    """A name can't say both."""
+    with pytest.raises(ConflictingSources) as caught:
+        source(name)
+    assert str(caught.value) == f'use either :local or :cloud, not both: "{name}"'
+
+
+@pytest.mark.parametrize(
+    ("name", "installed"),
+    [
+        ("x:cloud", "x:cloud"),
+        ("x:7b:cloud", "x:7b-cloud"),
+        ("x:7b-cloud", "x:7b-cloud"),
+        ("x:7b", "x:7b"),
+        ("x:local", "x"),
+        ("host:5000/me/x:cloud", "host:5000/me/x:cloud"),
+    ],
+)
+def test_pulled(name: str, installed: str) -> None:
+    """A model of the cloud is installed under a name of the old form (4.11)."""
+    assert pulled(name) == installed

@@ -2,12 +2,14 @@
 
 Source: native specification 6.1.
 
-It must not import anything of this package but `golang` and `model`.
+It must not import anything of this package but `golang`, `model` and `registry`.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
+
+from ollama_simulator.registry import OLLAMA, Registry
 
 Profile = Literal["0.33", "0.13.5"]
 """Which Ollama is imitated on the wire."""
@@ -32,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `Host` on (1.6). It doesn't move the listener."""
     origins: tuple[str, ...] = ()
     no_cloud: bool = False
+    cloud: str = "https://ollama.com:443"
+    """Where the cloud would be. The simulator never connects to it."""
     remotes: tuple[str, ...] = ("ollama.com",)
     models: str = "/home/ollama/.ollama/models"
     """Where it says its files are."""
@@ -39,3 +43,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: bool = False
     """Whether it has a key file to sign in with."""
     pull_bytes_per_second: Annotated[float, msgspec.Meta(gt=0)] = 100_000_000.0
+    registries: tuple[Registry, ...] = (OLLAMA,)
+    """What can be pulled, and from where. All other hosts are out of reach."""

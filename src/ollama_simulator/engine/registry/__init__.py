@@ -1,0 +1,1 @@
+"""What changes the installed models, and who would be asked for them elsewhere."""
