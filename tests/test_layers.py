@@ -47,6 +47,7 @@ ALLOWED = {
     ("registry", "model"),  # a registry holds models
     ("settings", "registry"),  # a server is set up with its registries
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
+    ("settings", "model"),  # a web search finds values that a job answers with
     ("settings", "golang"),  # the environment holds Go's durations
 }
 """Imports within one layer, as (who, whom), each with its reason."""

@@ -27,6 +27,7 @@ from ollama_simulator.model import (
     Embed,
     Event,
     Infer,
+    Job,
     ModelMissing,
     Origin,
     Progress,
@@ -189,11 +190,11 @@ class Exchange:
                 await stage.aclose()
         self._stages.clear()
 
-    def events(self, codec: Codec) -> AsyncIterator[Event]:
+    def events(self, job: Job) -> AsyncIterator[Event]:
         """Let the engine do what was asked."""
-        if self.pace is not DEFAULT_PACE and isinstance(codec.job, Infer | Embed):
+        if self.pace is not DEFAULT_PACE and isinstance(job, Infer | Embed):
             self.when_paced()
-        return self.stage(self._engine.run(codec.job, self.pace, self.request.gone, self.see))
+        return self.stage(self._engine.run(job, self.pace, self.request.gone, self.see))
 
 
 def _forget(data: bytes) -> None:
@@ -214,52 +215,76 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
         yield End()
         return
     started = False
+    codec: Codec | None = None
+    refusal: Refusal
     try:
         codec = await exchange.codec()
-        events = exchange.events(codec)
+        codec.check()
+        job: Job | None = codec.job
         if codec.stream:
-            async for event in events:
-                if isinstance(event, TICKING):
-                    yield Tick()
-                if isinstance(event, Quiet):
-                    continue
-                for chunk in codec.encode(event):
-                    if not started:
-                        started = True
-                        yield _head_of(codec)
-                    yield Body(chunk)
+            while job is not None:
+                async for event in exchange.events(job):
+                    if isinstance(event, TICKING):
+                        yield Tick()
+                    if isinstance(event, Quiet):
+                        continue
+                    for chunk in codec.encode(event):
+                        if not started:
+                            started = True
+                            yield _head_of(codec)
+                        yield Body(chunk)
+                job = codec.then([])
             if not started:
                 # A stream without events has the native type whatever was spoken (5.5).
-                yield Head(200, (("Content-Type", "application/x-ndjson"),))
+                yield _head_of(codec, "application/x-ndjson")
         else:
             collected: list[Event] = []
             ticked = False
-            async for event in events:
-                if isinstance(event, TICKING):
-                    ticked = True
-                    yield Tick()
-                if not isinstance(event, Quiet):
-                    collected.append(event)
+            while job is not None:
+                collected = []
+                async for event in exchange.events(job):
+                    if isinstance(event, TICKING):
+                        ticked = True
+                        yield Tick()
+                    if not isinstance(event, Quiet):
+                        collected.append(event)
+                job = codec.then(collected)
             if not ticked:
                 yield Tick()
             body = codec.collect(collected)
             yield _head_of(codec)
             yield Body(body, flush=False)
         yield End()
+        return
     except ModelMissing as missing:
-        for act in exchange.fail(404, exchange.missing(missing.model)):
-            yield act
-    except Refusal as refusal:
-        exchange.abandoned = isinstance(refusal, Abandoned)
+        refusal = Refusal(404, exchange.missing(missing.model))
+    except Refusal as raised:
+        refusal = raised
+    exchange.abandoned = isinstance(refusal, Abandoned)
+    for act in _refused(exchange, codec, refusal, started):
+        yield act
+
+
+def _refused(
+    exchange: Exchange, codec: Codec | None, refusal: Refusal, started: bool
+) -> Iterator[Act]:
+    """What is left to say when an answer failed."""
+    ending = refusal if codec is None else codec.absorb(refusal)
+    if isinstance(ending, Refusal):
         if not started:
-            for act in exchange.refuse(refusal):
-                yield act
+            yield from exchange.refuse(ending)
             return
-        for chunk in codec.broken(refusal):
-            yield Body(chunk)
-        yield End()
+        assert codec is not None, "what has begun was understood"
+        ending = codec.broken(ending)
+    elif not started:
+        assert codec is not None, "nobody else absorbs"
+        yield Tick()
+        yield _head_of(codec)
+    for chunk in ending:
+        yield Body(chunk, flush=codec is not None and codec.stream)
+    yield End()
 
 
-def _head_of(codec: Codec) -> Head:
-    headers = (*codec.headers, ("Content-Type", codec.media))
+def _head_of(codec: Codec, media: str = "") -> Head:
+    headers = (*codec.headers, ("Content-Type", media or codec.media))
     return Head(codec.status, tuple(sorted(pair for pair in headers if pair[1])))

@@ -272,6 +272,12 @@ class CloudCall(msgspec.Struct, frozen=True):
     """What is unavailable when the cloud is disabled: `web search`, for example."""
 
 
+class WebSearch(msgspec.Struct, frozen=True):
+    """Search the web, for a model that called the built-in tool."""
+
+    query: str
+
+
 class CloudStatus(msgspec.Struct, frozen=True):
     """Ask whether the cloud is enabled (4.3)."""
 
@@ -292,6 +298,7 @@ Job = (
     | PutBlob
     | Account
     | CloudCall
+    | WebSearch
     | CloudStatus
 )
 
@@ -396,13 +403,22 @@ class Embeddings(msgspec.Struct, frozen=True):
     usage: Usage
 
 
+class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that a web search found."""
+
+    title: str
+    url: str
+    content: str = ""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer of one piece."""
 
     value: Any
     """By job: `Show` an `Installed`; `ListModels` and `ListLoaded` a tuple of `Installed` and of
-    `Loaded`; `Embed` an `Embeddings`; `PutBlob` whether the file is new; `CloudStatus` whether
-    the cloud is disabled, and by whom (`none`, `env`); all others None."""
+    `Loaded`; `Embed` an `Embeddings`; `PutBlob` whether the file is new; `WebSearch` a tuple of
+    `Found`; `CloudStatus` whether the cloud is disabled, and by whom (`none`, `env`); all others
+    None."""
 
 
 Event = Token | Quiet | Done | Rendered | Progress | Answer

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from ollama_simulator.model import Found
 from ollama_simulator.registry import OLLAMA, Registry
 
 Profile = Literal["0.33", "0.13.5"]
@@ -40,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: str = "/home/ollama/.ollama/models"
     """Where it says its files are."""
     hostname: str = "ollama"
+    web_search: tuple[Found, ...] | None = None
+    """What every web search finds; None for no such service, so that each of them fails."""
     key: bool = False
     """Whether it has a key file to sign in with."""
     pull_bytes_per_second: Annotated[float, msgspec.Meta(gt=0)] = 100_000_000.0

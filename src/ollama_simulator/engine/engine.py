@@ -15,6 +15,7 @@ from ollama_simulator.engine import looking
 from ollama_simulator.engine.embedding import embeddings
 from ollama_simulator.engine.generate import generate
 from ollama_simulator.engine.machine import Call, Machine, Pace, See
+from ollama_simulator.engine.searching import search
 from ollama_simulator.model import (
     Embed,
     Event,
@@ -24,6 +25,7 @@ from ollama_simulator.model import (
     ListModels,
     Nothing,
     Show,
+    WebSearch,
 )
 
 JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]]] = {
@@ -33,6 +35,7 @@ JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]
     ListModels: looking.installed,
     ListLoaded: looking.loaded,
     Nothing: looking.nothing,
+    WebSearch: search,
 }
 """Who does which job."""
 

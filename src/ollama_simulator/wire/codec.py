@@ -82,6 +82,13 @@ class Codec(ABC):
     def __init__(self, request: Request, wire: Wire) -> None:
         """Read the request. Raises `Refusal` (status 400, as a rule)."""
 
+    def check(self) -> None:
+        """Refuse what the native handler behind a translated dialect refuses at once.
+
+        Raises `Refusal`. In contrast to those of the constructor, these refusals have the
+        headers of the answer.
+        """
+
     def encode(self, event: Event) -> list[bytes]:
         """Say an event in a stream. Each item is one HTTP chunk; none is a silent event."""
         raise AssertionError(f"{type(self).__name__} does not stream, yet it got {event}")
@@ -90,6 +97,16 @@ class Codec(ABC):
     def collect(self, events: list[Event]) -> bytes:
         """Say all events at once: the body of the whole answer. A generation that broke off
         has no `Done` among them, or nothing at all (native specification, 5.5)."""
+
+    def then(self, events: list[Event]) -> Job | None:
+        """What the engine has to do next for the same answer, now that it did a job; None when
+        that was all. `events` are those of the job if they were not encoded. Raises `Refusal`."""
+        return None
+
+    def absorb(self, refusal: Refusal) -> list[bytes] | Refusal:
+        """The end of an answer that tells of a refusal as part of itself: chunks of a stream, or
+        one whole body. An answer that does no such thing gives the refusal to be told."""
+        return refusal
 
     def broken(self, refusal: Refusal) -> list[bytes]:
         """Say an error in a stream that has begun. Its status is gone already."""
