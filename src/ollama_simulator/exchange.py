@@ -219,7 +219,8 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
     refusal: Refusal
     try:
         codec = await exchange.codec()
-        codec.check()
+        if codec.wrong is not None:
+            raise codec.wrong
         job: Job | None = codec.job
         if codec.stream:
             while job is not None:

@@ -8,20 +8,15 @@ It must not import anything but layer 0 and its own package.
 from collections.abc import AsyncGenerator
 
 from ollama_simulator.engine.machine import Call, Machine
-from ollama_simulator.model import Answer, Event, Origin, Refusal, WebSearch
+from ollama_simulator.engine.registry import cloud
+from ollama_simulator.model import Answer, Event, WebSearch
 
-UNREACHABLE = 'Post "https://ollama.com:443/api/web_search": dial tcp: lookup ollama.com: no such host'
+PATH = "/api/web_search"
 
 
 async def search(machine: Machine, job: WebSearch, call: Call) -> AsyncGenerator[Event, None]:
     """Find what the server is set up to find. Raises `Refusal` if that is no service at all."""
     settings = machine.settings
-    if settings.no_cloud:
-        text = "ollama cloud is disabled: web search is unavailable"
-        raise Refusal(403, text, Origin.CLOUD)
-    if settings.web_search is not None:
-        yield Answer(settings.web_search)
-        return
-    if not settings.key:
-        raise Refusal(401, "unauthorized", Origin.CLOUD)
-    raise Refusal(502, UNREACHABLE, Origin.CLOUD)
+    if settings.web_search is None or settings.no_cloud:
+        raise cloud.refuse(settings, PATH, machine.clock.wall_ns(), cloud.WEB_SEARCH)
+    yield Answer(settings.web_search)

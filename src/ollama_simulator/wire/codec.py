@@ -77,17 +77,13 @@ class Codec(ABC):
     """Further headers of the success answer."""
     status: int = 200
     """Status of the success answer. A codec may set it in `collect`."""
+    wrong: Refusal | None = None
+    """What the native handler behind a translated dialect refuses before it does anything. Unlike
+    what the constructor raises, it has the headers of the answer."""
 
     @abstractmethod
     def __init__(self, request: Request, wire: Wire) -> None:
         """Read the request. Raises `Refusal` (status 400, as a rule)."""
-
-    def check(self) -> None:
-        """Refuse what the native handler behind a translated dialect refuses at once.
-
-        Raises `Refusal`. In contrast to those of the constructor, these refusals have the
-        headers of the answer.
-        """
 
     def encode(self, event: Event) -> list[bytes]:
         """Say an event in a stream. Each item is one HTTP chunk; none is a silent event."""
