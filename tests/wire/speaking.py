@@ -21,6 +21,7 @@ from ollama_simulator.model import (
     Token,
     Usage,
 )
+from ollama_simulator.settings import Settings
 from ollama_simulator.wire.codec import Codec, Document, Request, Wire
 from ollama_simulator.wire.routes import Match, resolve
 
@@ -50,22 +51,25 @@ LOADED = Loaded(MODEL, 1_795_443_169_443_536_332, 70_000_000, 4096)
 EMBEDDED = Answer(Embeddings(((0.23076239, 0.0, 7.69208e-9, -0.92304957),), USAGE))
 
 
-def wire() -> Wire:
+NEW = Settings()
+
+
+def wire(settings: Settings = NEW) -> Wire:
     """A world whose clock stands still and whose ids repeat."""
-    return Wire(lambda: WALL_NS, random.Random(7))
+    return Wire(lambda: WALL_NS, random.Random(7), settings)
 
 
-def ask(method: str, path: str, body: Any = None) -> Codec:
+def ask(method: str, path: str, body: Any = None, settings: Settings = NEW) -> Codec:
     """The codec of a request. The body is bytes, or something to be written as JSON."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     match = resolve(method, path)
     assert isinstance(match, Match), match
-    return match.codec(Request(method, match.path, match.params, data), wire())
+    return match.codec(Request(method, match.path, match.params, data), wire(settings))
 
 
-def post(path: str, body: Any = None) -> Codec:
+def post(path: str, body: Any = None, settings: Settings = NEW) -> Codec:
     """The codec of a POST."""
-    return ask("POST", path, body)
+    return ask("POST", path, body, settings)
 
 
 def refusal(path: str, body: Any) -> tuple[int, str, Origin]:
@@ -80,8 +84,14 @@ def streamed(codec: Codec, events: list[Event]) -> list[bytes]:
     return [chunk for event in events for chunk in codec.encode(event)]
 
 
-def error_of(path: str, status: int, message: str, origin: Origin = Origin.HANDLER) -> Document:
+def error_of(
+    path: str,
+    status: int,
+    message: str,
+    origin: Origin = Origin.HANDLER,
+    settings: Settings = NEW,
+) -> Document:
     """An error as the codec at this path words it."""
     match = resolve("POST", path)
     assert isinstance(match, Match)
-    return match.codec.error(Refusal(status, message, origin), wire())
+    return match.codec.error(Refusal(status, message, origin), wire(settings))

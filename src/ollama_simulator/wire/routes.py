@@ -27,21 +27,23 @@ from ollama_simulator.wire import (
     ollama,
     ollama_embed,
     ollama_models,
-    openai,
+    openai_chat,
+    openai_completions,
     openai_embed,
     openai_models,
 )
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec, Route
 from ollama_simulator.wire.ollama import Chat
-from ollama_simulator.wire.openai import ChatCompletions
+from ollama_simulator.wire.openai_chat import ChatCompletions
 
 MODULES = (
     ollama_models,
     ollama,
     ollama_embed,
     openai_models,
-    openai,
+    openai_chat,
+    openai_completions,
     openai_embed,
     anthropic,
 )

@@ -1,0 +1,305 @@
+"""Chat in OpenAI's dialect: `/v1/chat/completions`.
+
+Source: compatibility specification 5, 14.3 and 15.
+
+It must not import `anthropic`.
+"""
+
+import msgspec
+
+from ollama_simulator.golang import gojson
+from ollama_simulator.golang.parse import refused
+from ollama_simulator.model import Done, Event, Infer, Refusal, Rendered, Token, ToolCall
+from ollama_simulator.wire import decode, effort, logprobs, tools
+from ollama_simulator.wire.codec import Request, Route, Wire
+from ollama_simulator.wire.native import (
+    BARE_JSON,
+    check_top_logprobs,
+    checked_name,
+    model_required,
+)
+from ollama_simulator.wire.openai import (
+    DONE,
+    EMPTY,
+    FINGERPRINT,
+    NEVER,
+    SSE,
+    Counts,
+    OpenAI,
+    ending,
+    frame,
+    spoken,
+)
+from ollama_simulator.wire.openai_request import CHAT, conversation, format_of, options
+
+
+class Function(msgspec.Struct, frozen=True):
+    """What is called."""
+
+    name: str
+    arguments: str
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call of a tool."""
+
+    id: str
+    index: int
+    type: str
+    function: Function
+
+
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The message of a whole answer, or what a chunk adds to it."""
+
+    role: str | msgspec.UnsetType = msgspec.UNSET
+    content: str | msgspec.UnsetType = msgspec.UNSET
+    reasoning: str = ""
+    tool_calls: tuple[Call, ...] = ()
+
+
+class Likely(msgspec.Struct, frozen=True):
+    """How likely the tokens were."""
+
+    content: tuple[logprobs.Entry, ...]
+
+
+class WholeChoice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The only choice of a whole answer."""
+
+    index: int
+    message: Said
+    finish_reason: str | None
+    logprobs: Likely | msgspec.UnsetType = msgspec.UNSET
+
+
+class Debug(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The prompt that the model would have got."""
+
+    rendered_template: str
+    image_count: int = 0
+
+
+class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A whole answer."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: tuple[WholeChoice, ...]
+    usage: Counts
+    debug: Debug | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="_debug_info")
+
+
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The only choice of a chunk."""
+
+    index: int
+    delta: Said
+    finish_reason: str | None
+    logprobs: Likely | msgspec.UnsetType = msgspec.UNSET
+
+
+class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One frame of a stream."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: tuple[Choice, ...]
+    usage: Counts | None = None
+
+
+class ChatCompletions(OpenAI):
+    """`POST /v1/chat/completions`."""
+
+    job: Infer
+
+    def __new__(cls, request: Request, wire: Wire) -> "ChatCompletions":
+        """The codec of the version that is imitated: the stream's form changed in 0.32.6."""
+        old = wire.settings.wire == "0.13.5"
+        return super().__new__(OldChatCompletions if old else ChatCompletions)
+
+    def __init__(self, request: Request, wire: Wire) -> None:
+        body = decode.body(request.body, CHAT, EMPTY)
+        given = body.get("messages", [])
+        if not given:
+            raise refused("[] is too short - 'messages'")
+        messages = conversation(given)
+        wanted = body["reasoning"].get("effort", "") if "reasoning" in body else None
+        think = effort.think(
+            body.get("reasoning_effort", "") if wanted is None else wanted, wire.settings.wire
+        )
+        check_top_logprobs(body.get("top_logprobs", 0))
+        self.job = Infer(
+            checked_name(body.get("model", ""), model_required()),
+            messages,
+            tools=tools.tools(body.get("tools", ())),
+            think=think,
+            format=format_of(body.get("response_format", {})),
+            options=options(body),
+            logprobs=body.get("logprobs", False),
+            top_logprobs=body.get("top_logprobs", 0),
+            debug=body.get("_debug_render_only", False),
+        )
+        streamed = body.get("stream", False)
+        # A mere load, and a mere prompt, are written in one go: with a length, not in chunks (5.5).
+        self.stream = streamed and bool(messages) and not self.job.debug
+        self.media = SSE if streamed else BARE_JSON
+        self._include_usage = body.get("stream_options", {}).get("include_usage", False)
+        self._wire = wire
+        self._id = f"chatcmpl-{wire.ids.randrange(999)}"
+        self._created: int | None = None
+        self._called = False
+
+    # --- a stream ---------------------------------------------------------------------------
+
+    def encode(self, event: Event) -> list[bytes]:
+        """The frames of one event (5.3)."""
+        match event:
+            case Token():
+                return [self._piece(event)]
+            case Done():
+                return [self._end(event)]
+            case _:
+                raise AssertionError(f"a chat does not say {event}")
+
+    def broken(self, refusal: Refusal) -> list[bytes]:
+        """An empty piece without a model: the error itself is lost (14.3)."""
+        return [self._frame(Said(content=""), model="")]
+
+    def _piece(self, event: Token | Done) -> bytes:
+        """What one event says, thinking in a frame of its own."""
+        likely = _likely(event)
+        calls = _calls(event.calls)
+        self._called = self._called or bool(calls)
+        if event.thinking and (event.text or calls):
+            thought = Said(self._role(), reasoning=event.thinking)
+            said = Said(content=event.text, tool_calls=calls)
+            return self._frame(thought, likely=likely) + self._frame(said)
+        said = Said(self._role(), event.text, event.thinking, calls)
+        return self._frame(said, likely=likely)
+
+    def _end(self, done: Done) -> bytes:
+        says = done.text or done.thinking or done.calls or done.logprobs
+        out = self._piece(done) if says or self._created is None else b""
+        reason = done.reason or "stop"
+        if reason == "stop" and self._called:
+            reason = "tool_calls"
+        out += self._frame(Said(), reason=reason)
+        return out + self._counted(done) + DONE
+
+    def _counted(self, done: Done) -> bytes:
+        return self._frame(None, usage=Counts.of(done.usage)) if self._include_usage else b""
+
+    def _role(self) -> str | msgspec.UnsetType:
+        """The role stands in the first frame only."""
+        return "assistant" if self._created is None else msgspec.UNSET
+
+    def _second(self) -> int:
+        """All frames tell the second of the first."""
+        if self._created is None:
+            self._created = self._wire.wall_ns() // gojson.SECOND_NS
+        return self._created
+
+    def _frame(
+        self,
+        delta: Said | None,
+        *,
+        reason: str | None = None,
+        likely: Likely | msgspec.UnsetType = msgspec.UNSET,
+        usage: Counts | None = None,
+        model: str | None = None,
+    ) -> bytes:
+        return frame(
+            Chunk(
+                id=self._id,
+                object="chat.completion.chunk",
+                created=self._second(),
+                model=self.job.model if model is None else model,
+                system_fingerprint=FINGERPRINT,
+                choices=() if delta is None else (Choice(0, delta, reason, likely),),
+                usage=usage,
+            )
+        )
+
+    # --- a whole answer -----------------------------------------------------------------------
+
+    def collect(self, events: list[Event]) -> bytes:
+        """One completion; for a mere load or prompt that should be streamed, its frames."""
+        rendered = events[0] if events and isinstance(events[0], Rendered) else None
+        debug = Debug(rendered.template, rendered.images) if rendered else msgspec.UNSET
+        done = ending(events)
+        if self.media == SSE:
+            return self._end(done) if done else self._piece(Token(""))
+        said = spoken(events)
+        calls = tuple(call for event in said for call in _calls(event.calls))
+        if rendered or not said:
+            message = Said("", "")
+        else:
+            text = "".join(event.text for event in said)
+            thought = "".join(event.thinking for event in said)
+            message = Said("assistant", text, thought, calls)
+        likely = logprobs.entries(entry for event in said for entry in event.logprobs)
+        choice = WholeChoice(
+            0, message, _reason(done, bool(calls)), Likely(likely) if likely else msgspec.UNSET
+        )
+        completion = Completion(
+            id=self._id,
+            object="chat.completion",
+            created=self._wire.wall_ns() // gojson.SECOND_NS if events else NEVER,
+            model=self.job.model if events else "",
+            system_fingerprint=FINGERPRINT,
+            choices=(choice,),
+            usage=Counts.of(done.usage if done else None),
+            debug=debug,
+        )
+        return gojson.encode(completion) + b"\n"
+
+
+class OldChatCompletions(ChatCompletions):
+    """As it was until 0.32.5: every chunk has role and content, the last one the reason (15)."""
+
+    def _piece(self, event: Token | Done) -> bytes:
+        return self._old(event, None)
+
+    def _end(self, done: Done) -> bytes:
+        self._called = self._called or bool(done.calls)
+        reason = "tool_calls" if self._called else done.reason
+        return self._old(done, reason) + self._counted(done) + DONE
+
+    def broken(self, refusal: Refusal) -> list[bytes]:
+        """An empty piece without role and model (14.3)."""
+        return [self._frame(Said("", ""), model="")]
+
+    def _second(self) -> int:
+        return self._wire.wall_ns() // gojson.SECOND_NS
+
+    def _old(self, event: Token | Done, reason: str | None) -> bytes:
+        calls = _calls(event.calls)
+        self._called = self._called or bool(calls)
+        said = Said("assistant", event.text, event.thinking, calls)
+        return self._frame(said, reason=reason, likely=_likely(event))
+
+
+def _reason(done: Done | None, called: bool) -> str | None:
+    if done is None:
+        return None
+    return "tool_calls" if called and done.reason == "stop" else done.reason
+
+
+def _likely(event: Token | Done) -> Likely | msgspec.UnsetType:
+    return Likely(logprobs.entries(event.logprobs)) if event.logprobs else msgspec.UNSET
+
+
+def _calls(calls: tuple[ToolCall, ...]) -> tuple[Call, ...]:
+    return tuple(
+        Call(call.id, call.index, "function", Function(call.name, call.arguments)) for call in calls
+    )
+
+
+ROUTES: tuple[Route, ...] = (Route("POST", "/v1/chat/completions", ChatCompletions),)
