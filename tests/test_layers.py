@@ -18,6 +18,7 @@ LAYERS = {
     "model": 0,
     "script": 0,
     "settings": 0,
+    "environment": 0,
     "registry": 0,
     "golang": 0,
     "names": 0,
@@ -32,6 +33,7 @@ LAYERS = {
     "journal": 4,
     "server": 5,
     "fleet": 6,
+    "fleet_file": 6,
     "control": 7,
     "conformance": 8,
     "pytest_plugin": 9,
@@ -48,7 +50,9 @@ ALLOWED = {
     ("settings", "registry"),  # a server is set up with its registries
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
     ("settings", "model"),  # a web search finds values that a job answers with
-    ("settings", "golang"),  # the environment holds Go's durations
+    ("settings", "script"),  # a server may have scripts from its start
+    ("environment", "golang"),  # the environment holds Go's durations
+    ("environment", "model"),  # ... and what Go can't read is a Refusal
 }
 """Imports within one layer, as (who, whom), each with its reason."""
 

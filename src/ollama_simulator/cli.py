@@ -15,10 +15,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, cast, get_args
 
 import typer
 
+from ollama_simulator import fleet_file
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers.process import (
     EVERYWHERE,
@@ -31,9 +33,11 @@ from ollama_simulator.conformance.balancers.process import (
 from ollama_simulator.conformance.player import first_of
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
+from ollama_simulator.settings import Profile, Settings
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
+PROFILES: tuple[str, ...] = get_args(Profile)
 
 AT_ONCE = 2
 """Scenarios that are played at once where each has a balancer and ports of its own."""
@@ -80,36 +84,71 @@ def _simulator(
             help="Ports of the simulated servers, separated by commas; each 0 takes a free one.",
         ),
     ] = ",".join(map(str, SERVER_PORTS)),
+    wire: Annotated[
+        str,
+        typer.Option(
+            metavar="VERSION",
+            help=f"Which Ollama is imitated on the wire: {' or '.join(PROFILES)}.",
+        ),
+    ] = PROFILES[0],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A fleet in TOML: its servers, their settings, models and scripts. It takes the "
+            "place of --server-ports and --wire.",
+        ),
+    ] = None,
 ) -> None:
     """Start simulated Ollama servers and the control API that makes them misbehave.
 
     They listen on 127.0.0.1 until Ctrl-C or SIGTERM.
     """
-    ports = _ports(control_port, server_ports)
+    settings: list[Settings]
+    seed = 0
+    if config is not None:
+        try:
+            fleet = fleet_file.read(config)
+        except fleet_file.BadFile as bad:
+            _wrong(f"--config: {bad}")
+        if fleet.control_port is not None:
+            control_port = fleet.control_port
+        ports, settings, seed = fleet.ports, list(fleet.servers), fleet.seed
+    else:
+        if wire not in PROFILES:
+            _wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
+        ports = _ports(server_ports)
+        settings = [Settings(wire=cast(Profile, wire))] * len(ports)
+    _check_ports(control_port, ports)
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with _environment(), contextlib.suppress(KeyboardInterrupt):
-        _run(_serve(control_port, ports))
+        _run(_serve(control_port, ports, settings, seed))
 
 
-def _ports(control_port: int, words: str) -> list[int]:
+def _ports(words: str) -> list[int]:
     ports = []
     for word in words.split(","):
         if not (word.isascii() and word.strip().isdigit() and int(word) <= 65535):
             _wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
         ports.append(int(word))
-    if not 0 <= control_port <= 65535:
-        _wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
     for port in ports:
         if port and ports.count(port) > 1:
             _wrong(f"--server-ports: {port} stands twice")
-        if port and port == control_port:
-            _wrong(f"--server-ports: {port} is the control port, too")
     return ports
 
 
-async def _serve(control_port: int, ports: list[int]) -> None:
+def _check_ports(control_port: int, ports: list[int]) -> None:
+    if not 0 <= control_port <= 65535:
+        _wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
+    for port in ports:
+        if port and port == control_port:
+            _wrong(f"--server-ports: {port} is the control port, too")
+
+
+async def _serve(control_port: int, ports: list[int], settings: list[Settings], seed: int) -> None:
     stop = _stop_event()
-    async with Fleet(ports, records=RECORDS) as fleet, asyncio.TaskGroup() as group:
+    fleet = Fleet(ports, seed=seed, records=RECORDS, settings=settings)
+    async with fleet, asyncio.TaskGroup() as group:
         control = kernel.listen(HOST, control_port)
         lines = [
             "Ollama Simulator starting...",

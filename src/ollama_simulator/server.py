@@ -54,11 +54,11 @@ class SimServer:
     ) -> None:
         """`number` gives the next exchange number of the fleet."""
         self.settings = settings
-        self.scripts = Scripts()
+        self.scripts = Scripts(settings.scripts)
         self.name = name
         self.behavior: Fault = Normal()
         self.listener: Listener
-        self.store = Store(clock)
+        self.store = Store(clock, self._models_at_the_start)
         self.memory = Memory(clock, self._unloaded)
         self._clock = clock
         self._journal = journal
@@ -69,6 +69,11 @@ class SimServer:
         self._ordinal = 0
         self._moving = asyncio.Lock()
         """Held while a behaviour is set: two at once leave the door to the later one."""
+
+    @property
+    def _models_at_the_start(self) -> tuple[Model, ...]:
+        given = self.settings.installed_models
+        return (TEST_MODEL,) if given is None else given
 
     @property
     def loaded_model(self) -> str | None:
@@ -126,8 +131,8 @@ class SimServer:
 
     async def reset(self) -> None:
         """Return to the state of the start. Running requests go on."""
-        self.store.replace((TEST_MODEL,))
-        self.scripts.replace(())
+        self.store.replace(self._models_at_the_start)
+        self.scripts.replace(self.settings.scripts)
         self.memory.clear()
         await self.behave(Normal())
 

@@ -2,15 +2,16 @@
 
 Source: native specification 6.1.
 
-It must not import anything of this package but `golang`, `model` and `registry`.
+It must not import anything of this package but `golang`, `model`, `registry` and `script`.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from ollama_simulator.model import Found
+from ollama_simulator.model import Found, Model
 from ollama_simulator.registry import OLLAMA, Registry
+from ollama_simulator.script import Script
 
 Profile = Literal["0.33", "0.13.5"]
 """Which Ollama is imitated on the wire."""
@@ -48,3 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pull_bytes_per_second: Annotated[float, msgspec.Meta(gt=0)] = 100_000_000.0
     registries: tuple[Registry, ...] = (OLLAMA,)
     """What can be pulled, and from where. All other hosts are out of reach."""
+    installed_models: tuple[Model, ...] | None = None
+    """What is installed at the start, and after a reset; None for the test model alone."""
+    scripts: tuple[Script, ...] = ()
+    """What is answered when, from the start, and after a reset."""

@@ -73,12 +73,14 @@ HINTS = {"$.port": 'the port of a server, or {"all": true}'}
 DONE = {"status": "ok"}
 
 
-def _fleet(state: State) -> Fleet:
+def fleet_in(state: State) -> Fleet:
+    """The fleet that is controlled."""
     fleet: Fleet = state.fleet
     return fleet
 
 
-def _chosen(wish: ForPort) -> int | None:
+def chosen(wish: ForPort) -> int | None:
+    """The port that is meant, or None for all. Raises `BadBody`."""
     if isinstance(wish.port, AllPorts):
         if not wish.port.all:
             raise BadBody(f"$.port.all is false; $.port must be {HINTS['$.port']}")
@@ -89,7 +91,7 @@ def _chosen(wish: ForPort) -> int | None:
 @get("/status")
 async def status(state: State) -> dict[str, list[ServerStatus]]:
     """Every server's state, ordered by port."""
-    fleet = _fleet(state)
+    fleet = fleet_in(state)
     return {
         "servers": [
             ServerStatus(
@@ -116,7 +118,7 @@ async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[
         "$.behavior.content_type": "printable Latin-1 characters",
     }
     wish: Any = decode(await request.body(), _set_behavior(), hints=hints)
-    await _fleet(state).behave(_chosen(wish), wish.behavior)
+    await fleet_in(state).behave(chosen(wish), wish.behavior)
     return DONE
 
 
@@ -137,7 +139,7 @@ async def set_models(state: State, request: Request[Any, Any, State]) -> dict[st
                 f"{model.name!r} stands twice - at `$.models[{other}].name` and "
                 f"`$.models[{index}].name`"
             )
-    _fleet(state).install(_chosen(wish), wish.models)
+    fleet_in(state).install(chosen(wish), wish.models)
     return DONE
 
 
@@ -147,7 +149,7 @@ async def set_loaded_model(state: State, request: Request[Any, Any, State]) -> d
     wish = decode(await request.body(), SetLoadedModel, hints=HINTS)
     if wish.model is not None and not names.valid(wish.model):
         raise BadBody(f"{wish.model!r} is no model name - at `$.model`")
-    _fleet(state).load(_chosen(wish), wish.model)
+    fleet_in(state).load(chosen(wish), wish.model)
     return DONE
 
 
@@ -155,15 +157,15 @@ async def set_loaded_model(state: State, request: Request[Any, Any, State]) -> d
 async def reset(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
     """Return every server to its state at the start; the counters only when asked."""
     wish = decode(await request.body(), Reset, hints={}, empty=Reset())
-    await _fleet(state).reset(clear_counters=wish.clear_counters)
+    await fleet_in(state).reset(clear_counters=wish.clear_counters)
     return DONE
 
 
 @get("/request-count/{port:str}")
 async def request_count(state: State, request: Request[Any, Any, State]) -> dict[str, int]:
     """How many requests a server got, whatever their path or outcome."""
-    fleet = _fleet(state)
-    port = _port(request)
+    fleet = fleet_in(state)
+    port = port_in(request)
     server = fleet.server(port)
     return {"port": port, "request_count": fleet.journal.requests[server.name]}
 
@@ -171,8 +173,8 @@ async def request_count(state: State, request: Request[Any, Any, State]) -> dict
 @get("/kv-cache/{port:str}")
 async def kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str, int | list[str]]:
     """The tokens in a server's KV cache."""
-    port = _port(request)
-    tokens = _fleet(state).server(port).cached_tokens
+    port = port_in(request)
+    tokens = fleet_in(state).server(port).cached_tokens
     return {"port": port, "token_count": len(tokens), "tokens": tokens}
 
 
@@ -180,14 +182,14 @@ async def kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str,
 async def clear_kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
     """Empty the KV cache of a server, or of every server."""
     wish = decode(await request.body(), ForPort, hints=HINTS)
-    _fleet(state).clear_cache(_chosen(wish))
+    fleet_in(state).clear_cache(chosen(wish))
     return DONE
 
 
 @post("/cancel/{port:str}", status_code=200)
 async def cancel(state: State, request: Request[Any, Any, State]) -> dict[str, int]:
     """End a server's running requests at once, by resetting their connections."""
-    return {"cancelled": _fleet(state).server(_port(request)).cancel()}
+    return {"cancelled": fleet_in(state).server(port_in(request)).cancel()}
 
 
 @get("/health")
@@ -196,7 +198,8 @@ async def health() -> dict[str, str]:
     return DONE
 
 
-def _port(request: Request[Any, Any, State]) -> int:
+def port_in(request: Request[Any, Any, State]) -> int:
+    """The port in the path. Raises `BadBody`."""
     port = str(request.path_params["port"])
     if not port.isascii() or not port.isdigit() or len(port) > 5:
         raise BadBody(f"{port!r} is no port - in the path; it must be a number")

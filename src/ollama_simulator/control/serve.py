@@ -19,7 +19,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from ollama_simulator.control import classic
+from ollama_simulator.control import classic, scripts
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.fleet import Fleet, UnknownServer
 from ollama_simulator.net.kernel import PortTaken
@@ -37,7 +37,7 @@ def application(fleet: Fleet) -> Litestar:
         Exception: _bug,
     }
     return Litestar(
-        classic.ROUTES,
+        [*classic.ROUTES, *scripts.ROUTES],
         state=State({"fleet": fleet}),
         exception_handlers=handlers,
         openapi_config=None,

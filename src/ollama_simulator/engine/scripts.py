@@ -29,6 +29,11 @@ class Scripts:
         """The scripts, in the order in which they are tried."""
         return self._scripts
 
+    @property
+    def used(self) -> tuple[int, ...]:
+        """How often each of them answered."""
+        return tuple(self._used)
+
     def replace(self, scripts: Iterable[Script]) -> None:
         """Have exactly these, none used yet."""
         self._scripts = tuple(scripts)

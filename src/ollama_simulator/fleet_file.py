@@ -1,0 +1,117 @@
+"""A fleet in a file: its seed, its servers, their settings, models and scripts, in TOML.
+
+Rules of this file:
+
+1. A `[[servers]]` table holds the fields of `Settings` and, under `environment`, Ollama's own
+   variables; what stands in `[defaults]` holds for every server that doesn't say otherwise.
+2. Whatever can't be meant is refused, with the file and the place in it.
+
+It must not import the fleet or anything above.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from ollama_simulator import names
+from ollama_simulator.environment import Invalid, settings_in
+from ollama_simulator.settings import Settings
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class BadFile(Exception):
+    """A file that describes no fleet. The text names the file and the place in it."""
+
+
+class Server(Settings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One server in the file."""
+
+    port: Port = 0
+    """0 takes a free one."""
+
+
+class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file says."""
+
+    servers: Annotated[tuple[Server, ...], msgspec.Meta(min_length=1)]
+    seed: int = 0
+    control_port: Port | None = None
+    """None for the port that the command line says."""
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of the servers."""
+        return [server.port for server in self.servers]
+
+
+def read(path: Path) -> FleetFile:
+    """The fleet in a file. Raises `BadFile`."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadFile(f"{path}: {reason}") from None
+    return _fleet(document, path)
+
+
+def _fleet(document: dict[str, Any], path: Path) -> FleetFile:
+    defaults = document.pop("defaults", {})
+    servers = document.get("servers")
+    if not isinstance(defaults, dict) or not isinstance(servers, list):
+        raise BadFile(f"{path}: it must have [[servers]], and `defaults` must be a table")
+    if "port" in defaults:
+        raise BadFile(f"{path}: `defaults.port`: every server has a port of its own")
+    document["servers"] = [
+        _merged(defaults, server, f"{path}: `servers[{index}]`")
+        for index, server in enumerate(servers)
+    ]
+    try:
+        fleet = msgspec.convert(document, FleetFile)
+    except msgspec.ValidationError as error:
+        raise BadFile(f"{path}: {_placed(str(error))}") from None
+    _check(fleet, path)
+    return fleet
+
+
+def _merged(defaults: Mapping[str, Any], server: Any, place: str) -> Any:
+    """A server's table with the defaults in it, and the variables turned into fields."""
+    if not isinstance(server, dict):
+        return server
+    out: dict[str, Any] = {}
+    for table in (defaults, server):
+        fields = dict(table)
+        environment = fields.pop("environment", {})
+        if not isinstance(environment, dict):
+            raise BadFile(f"{place}: `environment` must be a table of Ollama's variables")
+        try:
+            out |= settings_in({name: str(value) for name, value in environment.items()})
+        except Invalid as invalid:
+            raise BadFile(f"{place}: `environment`: {invalid}") from None
+        out |= fields
+    return out
+
+
+def _check(fleet: FleetFile, path: Path) -> None:
+    for index, server in enumerate(fleet.servers):
+        place = f"{path}: `servers[{index}]"
+        if server.port and fleet.ports.index(server.port) != index:
+            raise BadFile(f"{place}.port`: {server.port} stands twice")
+        if server.port and server.port == fleet.control_port:
+            raise BadFile(f"{place}.port`: {server.port} is the control port, too")
+        for number, model in enumerate(server.installed_models or ()):
+            if not names.valid(model.name):
+                raise BadFile(
+                    f"{place}.installed_models[{number}].name`: {model.name!r} is no model name; "
+                    "it must look like [host/][namespace/]model[:tag]"
+                )
+
+
+def _placed(message: str) -> str:
+    """A complaint with its place in front, in TOML's words."""
+    found = re.search(r"^(.*) - at `\$\.?([^`]*)`$", message, re.DOTALL)
+    return f"`{found[2]}`: {found[1]}" if found and found[2] else message
