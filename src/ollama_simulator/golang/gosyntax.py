@@ -4,13 +4,15 @@ Source: native specification 1.9, compatibility specification 2.2.
 
 Rules of this file:
 
-1. It is asked only after a fast parser has failed: it looks for words, not for values.
+1. It is asked only where a fast parser has failed, or keeps too little: it looks for words and
+   places, not for values.
 2. It looks at the first value only, byte by byte as Go does, and uses no recursion.
 
 It must not import anything but `gojson`.
 """
 
 import re
+from collections.abc import Iterator
 
 from ollama_simulator.golang.gojson import quote
 
@@ -39,6 +41,11 @@ def complaint(data: bytes) -> str | None:
     except _Wrong as wrong:
         return str(wrong)
     return None
+
+
+def members(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The keys of a sound JSON object, with their quotes, and the values, all as written."""
+    return _Scanner(data).members()
 
 
 class _Scanner:
@@ -76,6 +83,24 @@ class _Scanner:
                     raise self._unexpected(f"after {inside}")
                 closers.pop()
             else:
+                return
+
+    def members(self) -> Iterator[tuple[bytes, bytes]]:
+        """The keys and values of the object that begins here."""
+        self._next()
+        if self._next() == ord("}"):
+            return
+        self._at -= 1
+        while True:
+            self._skip(_SPACE)
+            key = self._at
+            self._key()
+            colon = self._at - 1
+            self._skip(_SPACE)
+            begin = self._at
+            self.value()
+            yield self._data[key:colon].rstrip(), self._data[begin : self._at]
+            if self._next() == ord("}"):
                 return
 
     def _key(self) -> None:

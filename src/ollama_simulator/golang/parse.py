@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from ollama_simulator.golang.gosyntax import TOO_DEEP, complaint
+from ollama_simulator.golang.gosyntax import TOO_DEEP, complaint, members
 from ollama_simulator.model import Origin, Refusal
 
 Json = Any
@@ -70,7 +70,7 @@ _decoder = json.JSONDecoder(
 
 def parse(data: bytes, empty: str) -> Json:
     """The first JSON value of a body. `empty` is what is said of a blank one."""
-    text = data.decode("utf-8", "ollama_simulator.go").lstrip(_BLANK)
+    text = _text(data).lstrip(_BLANK)
     if not text:
         raise refused(empty)
     if "\\u" in text:
@@ -83,6 +83,19 @@ def parse(data: bytes, empty: str) -> Json:
     if isinstance(value, msgspec.Raw) and (wrong := complaint(data)):
         raise refused(wrong)
     return value
+
+
+def as_sent(data: bytes, name: str) -> str:
+    """How a value was written in a body that `parse` has read as an object with this key."""
+    found = b""
+    for key, value in members(data):
+        if json.loads(_text(key)).lower() == name:
+            found = value
+    return _text(found)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "ollama_simulator.go")
 
 
 def refused(message: str) -> Refusal:

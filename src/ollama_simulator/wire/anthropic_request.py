@@ -33,7 +33,8 @@ def _content(value: Json, place: Place) -> list[dict[str, Any]]:
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
     # Ollama reads the blocks on their own, so their way starts at the message.
-    return _BLOCKS.read(value, Place(place.struct, "messages"))
+    blocks: list[dict[str, Any]] = _BLOCKS.read(value, Place(place.struct, "messages"))
+    return blocks
 
 
 _PARAM = Record(

@@ -8,6 +8,8 @@ Rules of this file:
 2. A request is described by a `Record` of types. Each type knows Go's name for it, which the
    client reads when it sends something else.
 3. Whatever is wrong raises a `Refusal` with status 400 and nothing else.
+4. Of several values of a wrong type the first is told; but a type that Go reads by code of its
+   own ends the reading, so what it says wins over all that was wrong before.
 
 It must not import a dialect.
 """
@@ -19,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.golang import gobase64
 from ollama_simulator.golang.parse import Json, kind, number, parse, refused
 from ollama_simulator.model import Refusal
 
@@ -31,11 +34,17 @@ class Place(msgspec.Struct, frozen=True):
 
     struct: str = ""
     path: str = ""
+    mistakes: list[Refusal] = msgspec.field(default_factory=list)
+    """Values of a wrong type, found so far. The first is what the client reads, unless a type
+    with messages of its own refuses something later."""
+    own: bool = False
+    """Whether it is inside of something that Go reads by code of its own."""
 
-    def wrong(self, what: str, go: str) -> Refusal:
-        """Say that something of kind `what` stands where a `go` should."""
+    def wrong(self, what: str, go: str) -> None:
+        """Note that something of kind `what` stands where a `go` should."""
         target = f"struct field {self.struct}.{self.path}" if self.path else "value"
-        return refused(f"json: cannot unmarshal {what} into Go {target} of type {go}")
+        said = f"json: cannot unmarshal {what} into Go {target} of type {go}"
+        self.mistakes.append(refused(said))
 
 
 class Type(msgspec.Struct, frozen=True):
@@ -44,7 +53,15 @@ class Type(msgspec.Struct, frozen=True):
     go: str = "interface {}"
 
     def read(self, value: Json, place: Place) -> Any:
-        """The Python form of a value that is not null. Raises `Refusal`."""
+        """The Python form of a value that is not null. Raises `Refusal`: one type on its own."""
+        alone = Place(place.struct, place.path, own=place.own)
+        taken = self.take(value, alone)
+        if alone.mistakes:
+            raise alone.mistakes[0]
+        return taken
+
+    def take(self, value: Json, place: Place) -> Any:
+        """As `read`, but a wrong type is noted in the place and read as the zero value."""
         return value
 
     def zero(self) -> Any:
@@ -57,10 +74,11 @@ class Text(Type, frozen=True):
 
     go: str = "string"
 
-    def read(self, value: Json, place: Place) -> str:
+    def take(self, value: Json, place: Place) -> str:
         """The string."""
         if not isinstance(value, str):
-            raise place.wrong(kind(value), self.go)
+            place.wrong(kind(value), self.go)
+            return ""
         return value
 
     def zero(self) -> str:
@@ -73,10 +91,11 @@ class Flag(Type, frozen=True):
 
     go: str = "bool"
 
-    def read(self, value: Json, place: Place) -> bool:
+    def take(self, value: Json, place: Place) -> bool:
         """The boolean."""
         if not isinstance(value, bool):
-            raise place.wrong(kind(value), self.go)
+            place.wrong(kind(value), self.go)
+            return False
         return value
 
 
@@ -85,14 +104,20 @@ class Int(Type, frozen=True):
 
     go: str = "int"
 
-    def read(self, value: Json, place: Place) -> int:
+    def take(self, value: Json, place: Place) -> int:
         """The integer."""
         if not isinstance(value, msgspec.Raw):
-            raise place.wrong(kind(value), self.go)
+            place.wrong(kind(value), self.go)
+            return 0
         digits = bytes(value)
         if not _INTEGER.fullmatch(digits) or int(digits) not in _INT64:
-            raise place.wrong(f"number {digits.decode()}", self.go)
+            place.wrong(f"number {digits.decode()}", self.go)
+            return 0
         return int(digits)
+
+    def zero(self) -> int:
+        """Zero."""
+        return 0
 
 
 class Float(Type, frozen=True):
@@ -100,14 +125,36 @@ class Float(Type, frozen=True):
 
     go: str = "float64"
 
-    def read(self, value: Json, place: Place) -> float:
+    def take(self, value: Json, place: Place) -> float:
         """The float."""
         if not isinstance(value, msgspec.Raw):
-            raise place.wrong(kind(value), self.go)
+            place.wrong(kind(value), self.go)
+            return 0.0
         x = number(value)
         if math.isinf(x):
-            raise place.wrong(f"number {bytes(value).decode()}", self.go)
+            place.wrong(f"number {bytes(value).decode()}", self.go)
         return x
+
+
+class Bytes(Type, frozen=True):
+    """Bytes, as base64."""
+
+    go: str = "[]uint8"
+
+    def take(self, value: Json, place: Place) -> bytes:
+        """The bytes."""
+        if not isinstance(value, str):
+            place.wrong(kind(value), self.go)
+            return b""
+        try:
+            return gobase64.decode(value)
+        except ValueError as error:
+            place.mistakes.append(refused(str(error)))
+            return b""
+
+    def zero(self) -> bytes:
+        """None at all."""
+        return b""
 
 
 class Map(Type, frozen=True):
@@ -115,11 +162,30 @@ class Map(Type, frozen=True):
 
     go: str = "map[string]interface {}"
 
-    def read(self, value: Json, place: Place) -> dict[str, Json]:
+    def take(self, value: Json, place: Place) -> dict[str, Any]:
         """The object."""
         if not isinstance(value, dict):
-            raise place.wrong(kind(value), self.go)
+            place.wrong(kind(value), self.go)
+            return {}
         return value
+
+    def zero(self) -> dict[str, Any]:
+        """An object without keys."""
+        return {}
+
+
+class Table(Map, frozen=True, kw_only=True):
+    """An object with any keys, whose values have one type."""
+
+    item: Type
+
+    def take(self, value: Json, place: Place) -> dict[str, Any]:
+        """The keys, as they are, with what their values are read as."""
+        item = self.item
+        return {
+            key: item.zero() if given is None else item.take(given, place)
+            for key, given in Map.take(self, value, place).items()
+        }
 
 
 class Array(Type, frozen=True, kw_only=True):
@@ -127,20 +193,22 @@ class Array(Type, frozen=True, kw_only=True):
 
     item: Type
 
-    def read(self, value: Json, place: Place) -> list[Any]:
+    def take(self, value: Json, place: Place) -> list[Any]:
         """A list of what its items are read as."""
         if not isinstance(value, list):
-            raise place.wrong(kind(value), self.go)
+            place.wrong(kind(value), self.go)
+            return []
         item = self.item
-        return [item.zero() if v is None else item.read(v, place) for v in value]
+        return [item.zero() if v is None else item.take(v, place) for v in value]
 
 
 class Own(Type, frozen=True, kw_only=True):
     """A type that Go reads by code of its own, with messages of its own."""
 
     reader: Callable[[Json, Place], Any]
+    """Raises `Refusal`, which ends the reading of the whole request."""
 
-    def read(self, value: Json, place: Place) -> Any:
+    def take(self, value: Json, place: Place) -> Any:
         """Whatever the reader makes of it."""
         return self.reader(value, place)
 
@@ -153,33 +221,51 @@ class Record(Type, frozen=True, kw_only=True):
     """An object with known keys; read as a dict of those that are present."""
 
     fields: Mapping[str, Type]
-    """By lower-case key."""
+    """By the key's name in Go's struct."""
     name: str | None = None
     """What the client reads when a field in it is wrong, if that isn't the last part of `go`."""
     own: bool = False
-    """Whether Go reads it by code of its own: then the struct around it is named instead."""
+    """Whether Go reads it by code of its own: then the struct around it is named instead, and a
+    mistake in it ends the reading."""
     nulls: frozenset[str] = frozenset()
     """Keys for which null is not the same as absent."""
 
-    def read(self, value: Json, place: Place) -> dict[str, Any]:
-        """The known keys, in lower case, with what their values are read as."""
-        if not isinstance(value, dict):
-            raise place.wrong(kind(value), self.go)
+    def take(self, value: Json, place: Place) -> dict[str, Any]:
+        """The known keys, spelled as in `fields`, with what their values are read as."""
+        out: dict[str, Any] = {}
+        inside = Place(place.struct, place.path, own=True) if self.own else place
+        if isinstance(value, dict):
+            self._take_fields(value, inside, out)
+        else:
+            inside.wrong(kind(value), self.go)
+        if self.own and inside.mistakes:
+            raise inside.mistakes[0]
+        return out
+
+    def _take_fields(self, value: dict[str, Json], place: Place, out: dict[str, Any]) -> None:
         struct = self.go.rpartition(".")[2] if self.name is None else self.name
-        if self.own:
+        if place.own:
             struct = place.struct
         way = f"{place.path}." if place.path else ""
-        out: dict[str, Any] = {}
         for key, given in value.items():
-            name = key.lower()
-            field = self.fields.get(name)
-            if field is None:
+            name = key if key in self.fields else self._meant(key)
+            if name is None:
                 continue
+            field = self.fields[name]
             if given is not None:
-                out[name] = field.read(given, Place(struct, way + name))
+                if type(given) is str and type(field) is Text:
+                    out[name] = given
+                else:
+                    out[name] = field.take(
+                        given, Place(struct, way + name, place.mistakes, place.own)
+                    )
             elif name in self.nulls:
                 out[name] = None
-        return out
+
+    def _meant(self, key: str) -> str | None:
+        """The field that is spelled otherwise in a request. Go folds these two letters, too."""
+        folded = key.lower().replace("\u017f", "s")
+        return next((name for name in self.fields if name.lower() == folded), None)
 
     def zero(self) -> dict[str, Any]:
         """An object without keys."""

@@ -5,6 +5,7 @@ Source: native specification 1.7, 2.4, 3.2, 3.3, 3.5, 3.8, 5.6 and 7.
 It must not import another dialect.
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,16 +14,25 @@ from ollama_simulator import names
 from ollama_simulator.golang import duration, gojson
 from ollama_simulator.golang.parse import Json, number, refused
 from ollama_simulator.model import Origin, Refusal, Usage
+from ollama_simulator.settings import Profile
 from ollama_simulator.wire.codec import Codec, Document, Wire
-from ollama_simulator.wire.decode import FLAG, TEXT, Array, Own, Place, Record, Text
+from ollama_simulator.wire.decode import (
+    ANYTHING,
+    FLAG,
+    INT,
+    TEXT,
+    Array,
+    Bytes,
+    Own,
+    Place,
+    Record,
+    Type,
+)
 
 JSON = "application/json; charset=utf-8"
 BARE_JSON = "application/json"
 EMPTY = "missing request body"
 """What is said of a request without a body."""
-
-_LEVELS = ("high", "medium", "low", "max")
-_THINK = '"high", "medium", "low", "max", true, or false'
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -50,11 +60,26 @@ class Native(Codec):
 # --- checks ---------------------------------------------------------------------------------
 
 
-def checked_name(model: str, absent: Refusal) -> str:
-    """A model's name as typed. Raises `absent` if there is none, or says that it is invalid."""
-    if not model:
+def checked_name(
+    model: str, absent: Refusal, profile: Profile = "0.33", unfit: Refusal | None = None
+) -> str:
+    """A model's name as typed. Raises `absent` if there is none, and says if it is invalid.
+
+    `unfit` is what the old profile says of an invalid one.
+    """
+    if profile == "0.13.5":
+        if not model:
+            raise absent
+        if model != model.strip() or not names.valid(model):
+            raise unfit or Refusal(400, "invalid model name")
+        return model
+    if not model.strip():
         raise absent
-    if not names.valid(model):
+    try:
+        base, _ = names.source(model)
+    except names.ConflictingSources as error:
+        raise Refusal(400, str(error)) from None
+    if not names.valid(base):
         raise Refusal(400, "invalid model name")
     return model
 
@@ -87,31 +112,60 @@ def _keep_alive(value: Json, place: Place) -> float:
             raise refused("Unsupported type: 'map[string]interface {}'")
 
 
-def _think(value: Json, place: Place) -> Json:
-    if isinstance(value, str) and value not in _LEVELS:
-        raise refused(f"invalid think value: {gojson.quote(value)} (must be {_THINK})")
+def _think(levels: tuple[str, ...], value: Json, place: Place) -> Json:
+    choices = ", ".join((*(f'"{level}"' for level in levels), "true, or false"))
+    if isinstance(value, str) and value not in levels:
+        raise refused(f"invalid think value: {gojson.quote(value)} (must be {choices})")
     if not isinstance(value, bool | str):
-        raise refused(f"think must be a boolean or string ({_THINK})")
+        raise refused(f"think must be a boolean or string ({choices})")
     return value
 
 
-def _object(value: Json, place: Place) -> Json:
+def _object(value: Json, place: Place) -> dict[str, Json]:
     # The words are those of the library that Ollama reads ordered objects with.
     if not isinstance(value, dict):
         raise refused("Value looks like object, but can't find closing '}' symbol")
     return value
 
 
+def _properties(value: Json, place: Place) -> dict[str, Any]:
+    given = _object(value, place)
+    return {
+        name: {} if entry is None else PROPERTY.read(entry, place) for name, entry in given.items()
+    }
+
+
+def _property_type(value: Json, place: Place) -> str | list[str]:
+    return value if isinstance(value, str) else STRINGS.read(value, place)
+
+
 KEEP_ALIVE = Own("api.Duration", reader=_keep_alive)
-THINK = Own("api.ThinkValue", reader=_think)
+THINK: dict[Profile, Own] = {
+    "0.33": Own("api.ThinkValue", reader=partial(_think, ("high", "medium", "low", "max"))),
+    "0.13.5": Own("api.ThinkValue", reader=partial(_think, ("high", "medium", "low"))),
+}
 OBJECT = Own("map[string]interface {}", reader=_object)
-IMAGES = Array("[]api.ImageData", item=Text("api.ImageData"))
+IMAGES = Array("[]api.ImageData", item=Bytes("api.ImageData"))
 STRINGS = Array("[]string", item=TEXT)
+
+PROPERTIES = Own("api.ToolPropertiesMap", reader=_properties)
+_property: dict[str, Type] = {
+    "type": Own("api.PropertyType", reader=_property_type),
+    "items": ANYTHING,
+    "description": TEXT,
+    "enum": Array("[]interface {}", item=ANYTHING),
+    "properties": PROPERTIES,
+    "required": STRINGS,
+}
+PROPERTY = Record("api.ToolProperty", own=True, fields=_property)
+# A property may be one of several, each of them a property.
+_property["anyOf"] = Array("[]api.ToolProperty", item=Record("api.ToolProperty", fields=_property))
 
 TOOL = Record(
     "api.Tool",
     fields={
         "type": TEXT,
+        "items": ANYTHING,
         "function": Record(
             "api.ToolFunction",
             fields={
@@ -119,11 +173,41 @@ TOOL = Record(
                 "description": TEXT,
                 "parameters": Record(
                     "api.ToolFunctionParameters",
-                    fields={"type": TEXT, "required": STRINGS, "properties": OBJECT},
+                    fields={
+                        "type": TEXT,
+                        "$defs": ANYTHING,
+                        "items": ANYTHING,
+                        "required": STRINGS,
+                        "properties": PROPERTIES,
+                    },
                 ),
             },
         ),
     },
+)
+
+_TOOL_CALL = Record(
+    "api.ToolCall",
+    fields={
+        "id": TEXT,
+        "function": Record(
+            "api.ToolCallFunction",
+            fields={"index": INT, "name": TEXT, "arguments": OBJECT},
+        ),
+    },
+)
+
+MESSAGES = Array(
+    "[]api.Message",
+    item=Record(
+        "api.Alias",
+        own=True,
+        fields={
+            **dict.fromkeys("role content thinking tool_name tool_call_id".split(), TEXT),
+            "images": IMAGES,
+            "tool_calls": Array("[]api.ToolCall", item=_TOOL_CALL),
+        },
+    ),
 )
 
 SWITCHES = dict.fromkeys("stream truncate shift logprobs _debug_render_only".split(), FLAG)

@@ -4,32 +4,40 @@ Source: native specification 3, 4.7, 4.8 and 5.
 
 Rules of this file:
 
-1. An answer is a line for each piece of text and a line with the numbers, or one object that
-   says the same.
-2. A mere load or unload is one object, whatever `stream` says.
+1. An answer is a line for each event, or one object that says the same.
+2. A mere load or unload and a rendered prompt are one object, whatever `stream` says.
+3. Whatever needs the model is checked by the engine.
 
 It must not import another dialect.
 """
 
-import zlib
 from abc import abstractmethod
-from hashlib import shake_256
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from ollama_simulator.golang import gojson
-from ollama_simulator.golang.parse import plain
-from ollama_simulator.model import Done, Event, Infer, Message, Refusal, Token
-from ollama_simulator.wire import decode
+from ollama_simulator.golang.parse import as_sent, plain
+from ollama_simulator.model import (
+    Done,
+    Event,
+    Infer,
+    Logprob,
+    Message,
+    Refusal,
+    Rendered,
+    Token,
+    ToolCall,
+)
+from ollama_simulator.settings import Profile
+from ollama_simulator.wire import decode, tools
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record
+from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record, Type
 from ollama_simulator.wire.native import (
     EMPTY,
     IMAGES,
     JSON,
     KEEP_ALIVE,
-    OBJECT,
+    MESSAGES,
     SWITCHES,
     THINK,
     TOOL,
@@ -39,11 +47,17 @@ from ollama_simulator.wire.native import (
     metrics,
     model_required,
 )
+from ollama_simulator.wire.ollama_lines import (
+    NEVER,
+    ChatLine,
+    GenerateLine,
+    Said,
+    calls,
+    debug_info,
+    likelihoods,
+)
 
 NDJSON = "application/x-ndjson"
-
-VOCABULARY = 128_000
-"""The numbers of tokens in a `context` are below this."""
 
 _COMMON = {
     **SWITCHES,
@@ -51,47 +65,21 @@ _COMMON = {
     "format": ANYTHING,
     "keep_alive": KEEP_ALIVE,
     "options": MAP,
-    "think": THINK,
     "top_logprobs": INT,
 }
 
-_TOOL_CALL = Record(
-    "api.ToolCall",
-    own=True,
-    fields={
-        "id": TEXT,
-        "function": Record(
-            "api.ToolCallFunction",
-            own=True,
-            fields={"index": INT, "name": TEXT, "arguments": OBJECT},
-        ),
-    },
-)
 
-CHAT = Record(
-    "api.ChatRequest",
-    fields={
-        **_COMMON,
-        "messages": Array(
-            "[]api.Message",
-            item=Record(
-                "api.Alias",
-                own=True,
-                fields={
-                    **dict.fromkeys("role content thinking tool_name tool_call_id".split(), TEXT),
-                    "images": IMAGES,
-                    "tool_calls": Array("[]api.ToolCall", item=_TOOL_CALL),
-                },
-            ),
-        ),
-        "tools": Array("api.Tools", item=TOOL),
-    },
-)
+def _shapes(go: str, fields: Mapping[str, Type]) -> dict[Profile, Record]:
+    return {
+        profile: Record(go, fields={**_COMMON, "think": think, **fields})
+        for profile, think in THINK.items()
+    }
 
-GENERATE = Record(
+
+CHAT = _shapes("api.ChatRequest", {"messages": MESSAGES, "tools": Array("api.Tools", item=TOOL)})
+GENERATE = _shapes(
     "api.GenerateRequest",
-    fields={
-        **_COMMON,
+    {
         **dict.fromkeys("prompt suffix system template".split(), TEXT),
         "context": Array("[]int", item=INT),
         "raw": FLAG,
@@ -100,166 +88,218 @@ GENERATE = Record(
 )
 
 
-class Said(msgspec.Struct, frozen=True):
-    """The message of a line."""
-
-    role: str
-    content: str
-
-
-class ChatLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a chat, or all of it."""
-
-    model: str
-    created_at: str
-    message: Said
-    done: bool
-    done_reason: str = ""
-    total_duration: int = 0
-    load_duration: int = 0
-    prompt_eval_count: int = 0
-    prompt_eval_duration: int = 0
-    eval_count: int = 0
-    eval_duration: int = 0
-
-
-class GenerateLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a completion, or all of it."""
-
-    model: str
-    created_at: str
-    response: str
-    done: bool
-    done_reason: str = ""
-    context: tuple[int, ...] = ()
-    total_duration: int = 0
-    load_duration: int = 0
-    prompt_eval_count: int = 0
-    prompt_eval_duration: int = 0
-    eval_count: int = 0
-    eval_duration: int = 0
-
-
 class _Generation(Native):
     """What chat and generate share."""
 
     job: Infer
 
-    def _prepare(self, body: dict[str, Any], job: Infer, wire: Wire) -> None:
+    def _prepare(self, body: Mapping[str, Any], job: Infer, wire: Wire) -> None:
         self.job = job
-        self.stream = body.get("stream", True) and not job.empty
+        self.stream = body.get("stream", True) and not job.empty and not job.debug
         self.media = NDJSON if self.stream else JSON
-        self._wire = wire
-
-    @abstractmethod
-    def _line(self, text: str, done: Done | None) -> bytes:
-        """A piece of text; with `done`, the last one, and the numbers."""
+        self._model = job.model
+        self._wall_ns = wire.wall_ns
 
     def encode(self, event: Event) -> list[bytes]:
         """A line."""
         match event:
             case Token():
-                return [self._line(event.text, None) + b"\n"]
+                return [self._token(event) + b"\n"]
             case Done():
-                return [self._line("", event) + b"\n"]
+                return [self._whole(event.text, event.thinking, event, event) + b"\n"]
             case _:
                 raise AssertionError(f"a generation does not say {event}")
 
     def collect(self, events: list[Event]) -> bytes:
-        """One object with the whole text and the numbers."""
-        done = events[-1]
-        assert isinstance(done, Done), "a generation that ends says so"
-        text = "".join(event.text for event in events if isinstance(event, Token))
-        return self._line(text, done)
+        """One object with all that was said, and the numbers of the last event."""
+        said = [event for event in events if isinstance(event, Token | Done)]
+        if said:
+            text = "".join(event.text for event in said)
+            thinking = "".join(event.thinking for event in said)
+            return self._whole(text, thinking, said[-1], *said)
+        match events:
+            case [Rendered() as rendered]:
+                return self._debug(rendered)
+            case []:
+                return self._nothing()
+            case _:
+                raise AssertionError(f"a generation does not say {events}")
 
     def _now(self) -> str:
-        return gojson.rfc3339(self._wire.wall_ns())
+        return gojson.rfc3339(self._wall_ns())
+
+    @abstractmethod
+    def _token(self, token: Token) -> bytes:
+        """A line of its own for a piece."""
+
+    @abstractmethod
+    def _whole(self, text: str, thinking: str, last: Token | Done, *said: Token | Done) -> bytes:
+        """What these events say; with the numbers, if the last one is the end."""
+
+    @abstractmethod
+    def _debug(self, rendered: Rendered) -> bytes:
+        """The prompt that the model would have got."""
+
+    @abstractmethod
+    def _nothing(self) -> bytes:
+        """A generation that broke off before it began."""
+
+
+def _ending(last: Token | Done) -> dict[str, Any]:
+    if isinstance(last, Token):
+        return {"done": False}
+    return {"done": True, "done_reason": last.reason, **metrics(last.usage)}
+
+
+def _logprobs(said: Iterable[Token | Done]) -> tuple[Logprob, ...]:
+    return tuple(entry for event in said for entry in event.logprobs)
 
 
 class Chat(_Generation):
     """`POST /api/chat` (4.8)."""
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        body = decode.body(request.body, CHAT, EMPTY)
+        profile = wire.settings.wire
+        body = decode.body(request.body, CHAT[profile], EMPTY)
         check_top_logprobs(body.get("top_logprobs", 0))
-        model = checked_name(body.get("model", ""), model_required())
-        messages = tuple(
-            Message(given.get("role", "").lower(), given.get("content", ""))
-            for given in body.get("messages", ())
-        )
-        keep_alive = body.get("keep_alive")
+        absent = model_required()
+        model = checked_name(body.get("model", ""), absent, profile, unfit=absent)
         job = Infer(
             model,
-            messages,
-            options=plain(body.get("options", {})),
-            keep_alive=keep_alive,
+            tuple(map(_message, body.get("messages", ()))),
+            tools=tools.tools(body.get("tools", ())),
             uses_cache=True,
+            **_common(body, request.body),
         )
         self._prepare(body, job, wire)
 
-    def _line(self, text: str, done: Done | None) -> bytes:
-        said = Said("assistant", text)
-        if done is None:
-            return gojson.encode(ChatLine(self.job.model, self._now(), said, False))
-        numbers = metrics(done.usage)
-        line = ChatLine(self.job.model, self._now(), said, True, done.reason, **numbers)
-        return gojson.encode(line)
+    def _token(self, token: Token) -> bytes:
+        if token.thinking or token.calls or token.logprobs:
+            return self._whole(token.text, token.thinking, token, token)
+        said = Said("assistant", token.text)
+        return gojson.encode(ChatLine(self._model, self._now(), said, False))
+
+    def _whole(self, text: str, thinking: str, last: Token | Done, *said: Token | Done) -> bytes:
+        # Without tools only the calls of the last piece are kept (5.2).
+        made = [call for event in said for call in event.calls] if self.job.tools else last.calls
+        return gojson.encode(
+            ChatLine(
+                self._model,
+                self._now(),
+                Said("assistant", text, thinking, calls(made)),
+                logprobs=likelihoods(_logprobs(said)),
+                **_ending(last),
+            )
+        )
+
+    def _debug(self, rendered: Rendered) -> bytes:
+        info = debug_info(rendered)
+        return gojson.encode(ChatLine(self._model, self._now(), Said("", ""), False, "", info))
+
+    def _nothing(self) -> bytes:
+        return gojson.encode(ChatLine("", NEVER, Said("", ""), False))
 
 
 class Generate(_Generation):
     """`POST /api/generate` (4.7)."""
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        body = decode.body(request.body, GENERATE, EMPTY)
+        profile = wire.settings.wire
+        body = decode.body(request.body, GENERATE[profile], EMPTY)
         check_top_logprobs(body.get("top_logprobs", 0))
-        model = checked_name(body.get("model", ""), Refusal(404, "model '' not found"))
-        system, prompt = body.get("system", ""), body.get("prompt", "")
-        keep_alive = body.get("keep_alive")
-        unload = not prompt and keep_alive == 0
-        self._raw = body.get("raw", False)
-        if not unload and self._raw and (system or body.get("template") or body.get("context")):
-            raise Refusal(400, "raw mode does not support template, system, or context")
+        typed = body.get("model", "")
+        absent = Refusal(404, f"model '{typed}' not found")
         job = Infer(
-            model,
+            checked_name(typed, absent, profile, unfit=absent),
             kind="generate",
-            prompt=prompt,
-            system=system,
-            options=plain(body.get("options", {})),
-            keep_alive=keep_alive,
+            prompt=body.get("prompt", ""),
+            suffix=body.get("suffix", ""),
+            system=body.get("system", ""),
+            template=body.get("template", ""),
+            context=tuple(body.get("context", ())),
+            raw=body.get("raw", False),
+            images=tuple(body.get("images", ())),
+            **_common(body, request.body),
         )
         self._prepare(body, job, wire)
-        self._pieces: list[str] = []
 
-    def encode(self, event: Event) -> list[bytes]:
-        """A line. The pieces are kept, for the context of the last one."""
-        if isinstance(event, Token):
-            self._pieces.append(event.text)
-        return super().encode(event)
-
-    def collect(self, events: list[Event]) -> bytes:
-        """One object with the whole text, the context and the numbers."""
-        self._pieces = [event.text for event in events if isinstance(event, Token)]
-        return super().collect(events)
-
-    def _line(self, text: str, done: Done | None) -> bytes:
-        if done is None:
-            return gojson.encode(GenerateLine(self.job.model, self._now(), text, False))
-        numbers = metrics(done.usage)
-        line = GenerateLine(
-            self.job.model, self._now(), text, True, done.reason, self._context(done), **numbers
+    def _token(self, token: Token) -> bytes:
+        return gojson.encode(
+            GenerateLine(
+                model=self._model,
+                created_at=self._now(),
+                response=token.text,
+                thinking=token.thinking,
+                done=False,
+                logprobs=likelihoods(token.logprobs) if token.logprobs else (),
+            )
         )
-        return gojson.encode(line)
 
-    def _context(self, done: Done) -> tuple[int, ...]:
-        """Numbers for the tokens of prompt and answer: as many as there are, made up, and the
-        same each time."""
-        if done.usage is None or self._raw:
-            return ()
-        seen = self.job.prompt
-        drawn = shake_256(seen.encode()).digest(3 * done.usage.prompt_tokens)
-        prompt = (int.from_bytes(drawn[at : at + 3]) % VOCABULARY for at in range(0, len(drawn), 3))
-        answer = (zlib.crc32(piece.encode()) % VOCABULARY for piece in self._pieces)
-        return (*prompt, *answer)
+    def _whole(self, text: str, thinking: str, last: Token | Done, *said: Token | Done) -> bytes:
+        done = last if isinstance(last, Done) else None
+        return gojson.encode(
+            GenerateLine(
+                model=self._model,
+                created_at=self._now(),
+                response=text,
+                thinking=thinking,
+                context=done.context if done else (),
+                tool_calls=calls(done.calls) if done else (),
+                logprobs=likelihoods(_logprobs(said)),
+                **_ending(last),
+            )
+        )
+
+    def _debug(self, rendered: Rendered) -> bytes:
+        return gojson.encode(
+            GenerateLine(
+                model=self._model,
+                created_at=self._now(),
+                response="",
+                done=False,
+                debug_info=debug_info(rendered),
+            )
+        )
+
+    def _nothing(self) -> bytes:
+        return gojson.encode(GenerateLine(model="", created_at=NEVER, response="", done=False))
+
+
+def _common(body: Mapping[str, Any], sent: bytes) -> dict[str, Any]:
+    """The fields of a job that both have."""
+    return {
+        "think": body.get("think"),
+        "format": as_sent(sent, "format") if "format" in body else None,
+        "options": plain(body.get("options", {})),
+        "keep_alive": body.get("keep_alive"),
+        "truncate": body.get("truncate", True),
+        "shift": body.get("shift"),
+        "logprobs": body.get("logprobs", False),
+        "top_logprobs": body.get("top_logprobs", 0),
+        "debug": body.get("_debug_render_only", False),
+    }
+
+
+def _message(given: Mapping[str, Any]) -> Message:
+    return Message(
+        given.get("role", "").lower(),
+        given.get("content", ""),
+        given.get("thinking", ""),
+        tuple(given.get("images", ())),
+        tuple(map(_call, given.get("tool_calls", ()))),
+        given.get("tool_name", ""),
+        given.get("tool_call_id", ""),
+    )
+
+
+def _call(given: Mapping[str, Any]) -> ToolCall:
+    function = given.get("function", {})
+    return tools.call(
+        function.get("name", ""),
+        function.get("arguments", {}),
+        id=given.get("id", ""),
+        index=function.get("index", 0),
+    )
 
 
 ROUTES = (

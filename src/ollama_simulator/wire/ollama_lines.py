@@ -1,0 +1,130 @@
+"""The objects that `/api/chat` and `/api/generate` answer with, in the order of their keys.
+
+Source: native specification 4.7, 4.8, 5.2 and 5.8.
+
+Rules of this file:
+
+1. A struct is one of Ollama's: its fields in order; one with a default is left out when it has
+   that value.
+2. What most lines don't have costs them nothing.
+
+It must not import another dialect.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ollama_simulator.golang import gojson
+from ollama_simulator.model import Logprob, Rendered, ToolCall
+
+NEVER = "0001-01-01T00:00:00Z"
+"""The time of what was never said."""
+
+
+class Function(msgspec.Struct, frozen=True):
+    """What is called."""
+
+    index: int
+    name: str
+    arguments: msgspec.Raw
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A call of a tool. It has no type."""
+
+    id: str = ""
+    function: Function
+
+
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The message of a line."""
+
+    role: str
+    content: str
+    thinking: str = ""
+    tool_calls: tuple[Call, ...] = ()
+
+
+class Likelihood(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How likely a token was, and others in its place."""
+
+    token: str
+    logprob: msgspec.Raw
+    bytes: tuple[int, ...] = ()
+    top_logprobs: tuple["Likelihood", ...] = ()
+
+
+class DebugInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The prompt that the model would have got."""
+
+    rendered_template: str
+    image_count: int = 0
+
+
+class ChatLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a chat, or all of it."""
+
+    model: str
+    created_at: str
+    message: Said
+    done: bool
+    done_reason: str = ""
+    debug_info: DebugInfo | None = msgspec.field(default=None, name="_debug_info")
+    logprobs: tuple[Likelihood, ...] = ()
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+    prompt_eval_duration: int = 0
+    eval_count: int = 0
+    eval_duration: int = 0
+
+
+class GenerateLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One line of a completion, or all of it."""
+
+    model: str
+    created_at: str
+    response: str
+    thinking: str = ""
+    done: bool
+    done_reason: str = ""
+    context: tuple[int, ...] = ()
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+    prompt_eval_duration: int = 0
+    eval_count: int = 0
+    eval_duration: int = 0
+    tool_calls: tuple[Call, ...] = ()
+    debug_info: DebugInfo | None = msgspec.field(default=None, name="_debug_info")
+    logprobs: tuple[Likelihood, ...] = ()
+
+
+def calls(made: Iterable[ToolCall]) -> tuple[Call, ...]:
+    """Calls of tools as they are printed."""
+    return tuple(
+        Call(
+            id=call.id,
+            function=Function(call.index, call.name, msgspec.Raw(call.arguments.encode())),
+        )
+        for call in made
+    )
+
+
+def likelihoods(given: Iterable[Logprob]) -> tuple[Likelihood, ...]:
+    """Log probabilities as they are printed."""
+    return tuple(
+        Likelihood(
+            entry.token,
+            msgspec.Raw(gojson.float64(entry.logprob).encode()),
+            tuple(entry.token.encode("utf-8", "replace")),
+            likelihoods(entry.top),
+        )
+        for entry in given
+    )
+
+
+def debug_info(rendered: Rendered) -> DebugInfo:
+    """A rendered prompt as it is printed."""
+    return DebugInfo(rendered.template, rendered.images)
