@@ -59,12 +59,18 @@ def wire(settings: Settings = NEW) -> Wire:
     return Wire(lambda: WALL_NS, random.Random(7), settings)
 
 
-def ask(method: str, path: str, body: Any = None, settings: Settings = NEW) -> Codec:
+def ask(
+    method: str,
+    path: str,
+    body: Any = None,
+    settings: Settings = NEW,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Codec:
     """The codec of a request. The body is bytes, or something to be written as JSON."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     match = resolve(method, path)
     assert isinstance(match, Match), match
-    return match.codec(Request(method, match.path, match.params, data), wire(settings))
+    return match.codec(Request(method, match.path, match.params, data, headers), wire(settings))
 
 
 def post(path: str, body: Any = None, settings: Settings = NEW) -> Codec:
@@ -72,10 +78,10 @@ def post(path: str, body: Any = None, settings: Settings = NEW) -> Codec:
     return ask("POST", path, body, settings)
 
 
-def refusal(path: str, body: Any) -> tuple[int, str, Origin]:
+def refusal(path: str, body: Any, settings: Settings = NEW) -> tuple[int, str, Origin]:
     """What a POST is refused with."""
     with pytest.raises(Refusal) as caught:
-        post(path, body)
+        post(path, body, settings)
     return caught.value.status, caught.value.message, caught.value.origin
 
 

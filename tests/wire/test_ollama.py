@@ -1,16 +1,22 @@
-"""`/api/chat` and `/api/generate`."""
+"""What `/api/chat` and `/api/generate` answer."""
 
 from __future__ import annotations
 
-import json
-import math
-from typing import Any
-
 import pytest
 
-from ollama_simulator.model import Answer, Done, Infer, Message, Origin, Refusal, Token
-from ollama_simulator.wire.ollama import VOCABULARY
-from tests.wire.speaking import HELLO, USAGE, ask, error_of, post, refusal, streamed
+from ollama_simulator.model import (
+    Answer,
+    Done,
+    Event,
+    Infer,
+    Logprob,
+    Origin,
+    Refusal,
+    Rendered,
+    Token,
+    ToolCall,
+)
+from tests.wire.speaking import HELLO, USAGE, ask, error_of, post, streamed
 
 JSON = "application/json; charset=utf-8"
 TIME = '"created_at":"2026-11-23T14:05:21.4389085Z"'
@@ -19,13 +25,6 @@ NUMBERS = (
     '"prompt_eval_duration":33387435,"eval_count":3,"eval_duration":267475275'
 )
 HI = [{"role": "user", "content": "hi"}]
-
-
-def chat(**fields: Any) -> Infer:
-    """The job of a chat with these fields."""
-    job = post("/api/chat", {"model": "plain", "messages": HI, **fields}).job
-    assert isinstance(job, Infer)
-    return job
 
 
 def test_chat_stream() -> None:
@@ -84,248 +83,137 @@ def test_text_is_escaped_for_html() -> None:
     assert rb'"content":"\u003cthink\u003e\u0026\u2028' + "é".encode() in line
 
 
-def test_chat_job() -> None:
-    """The conversation, with its roles in lower case and nulls as nothing."""
-    given = [
-        {"role": "System", "content": "be brief"},
-        {"role": "USER", "content": None},
-        {"content": "x"},
-        {"role": "assistant", "content": "\ud800", "tool_calls": None, "images": ["AAAA"]},
-        None,
+CALLS = (ToolCall("f", '{"b":1,"a":"\\u003c"}', "call_1"), ToolCall("g", index=1))
+SHOWN_CALLS = (
+    '"tool_calls":[{"id":"call_1","function":{"index":0,"name":"f",'
+    '"arguments":{"b":1,"a":"\\u003c"}}},'
+    '{"function":{"index":1,"name":"g","arguments":{}}}]'
+)
+LIKELY = (Logprob("He", -0.1, (Logprob("\u00e9", -1e-7), Logprob("", -2.0))),)
+SHOWN_LIKELY = (
+    '"logprobs":[{"token":"He","logprob":-0.1,"bytes":[72,101],"top_logprobs":'
+    '[{"token":"\u00e9","logprob":-1e-7,"bytes":[195,169]},{"token":"","logprob":-2}]}]'
+)
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+
+
+def chatted(events: list[Event], **fields: object) -> list[str]:
+    """The lines of a chat, or the one object, without what they begin with."""
+    codec = post("/api/chat", {"model": "m", "messages": HI, **fields})
+    said = streamed(codec, events) if codec.stream else [codec.collect(events)]
+    return [line.decode().removeprefix(f'{{"model":"m",{TIME},') for line in said]
+
+
+def generated(events: list[Event], **fields: object) -> list[str]:
+    """The same of a completion."""
+    codec = post("/api/generate", {"model": "m", "prompt": "x", **fields})
+    said = streamed(codec, events) if codec.stream else [codec.collect(events)]
+    return [line.decode().removeprefix(f'{{"model":"m",{TIME},') for line in said]
+
+
+def test_thinking_calls_and_likelihoods_of_a_chat() -> None:
+    """Each has its place in a line."""
+    events: list[Event] = [
+        Token("", "Hm"),
+        Token("", calls=CALLS),
+        Token("He", logprobs=LIKELY),
+        Done("stop", USAGE, " tail", "more", CALLS, LIKELY),
     ]
-    assert chat(messages=given).messages == (
-        Message("system", "be brief"),
-        Message("user", ""),
-        Message("", "x"),
-        Message("assistant", "\ufffd"),
-        Message("", ""),
-    )
-    assert chat().uses_cache is True
+    empty = '"message":{"role":"assistant","content":""'
+    assert chatted(events) == [
+        f'{empty},"thinking":"Hm"}},"done":false}}\n',
+        f'{empty},{SHOWN_CALLS}}},"done":false}}\n',
+        f'"message":{{"role":"assistant","content":"He"}},"done":false,{SHOWN_LIKELY}}}\n',
+        f'"message":{{"role":"assistant","content":" tail","thinking":"more",{SHOWN_CALLS}}},'
+        f'"done":true,"done_reason":"stop",{SHOWN_LIKELY},{NUMBERS}}}\n',
+    ]
 
 
-@pytest.mark.parametrize(
-    ("options", "limit"),
-    [
-        (None, None),
-        ({}, None),
-        ({"num_predict": 5}, 5),
-        ({"num_predict": 1.7}, 1),
-        ({"num_predict": 0}, None),
-        ({"num_predict": -1}, None),
-        ({"num_predict": None}, None),
-        ({"NUM_PREDICT": 5}, None),
-        ({"num_predict": 1e300}, 2**62),
-        ({"bogus": [], "temperature": 1, "stop": ["a"], "use_mmap": True, "seed": None}, None),
-    ],
-)
-def test_limit(options: Any, limit: int | None) -> None:
-    """`num_predict`, cut to an integer; 0 and less is none."""
-    assert chat(options=options).limit == limit
+def test_thinking_calls_and_likelihoods_of_a_whole_chat() -> None:
+    """All of them together."""
+    events: list[Event] = [
+        Token("a", "Hm", CALLS[:1]),
+        Token("b", "!", CALLS[1:], LIKELY),
+        Done("stop", USAGE),
+    ]
+    begin = '"message":{"role":"assistant","content":"ab","thinking":"Hm!"'
+    end = f'"done":true,"done_reason":"stop",{SHOWN_LIKELY},{NUMBERS}}}'
+    assert chatted(events, stream=False, tools=TOOLS) == [f"{begin},{SHOWN_CALLS}}},{end}"]
+    assert chatted(events, stream=False) == [f"{begin}}},{end}"]
 
 
-def test_a_number_too_large_for_a_float_is_no_crash() -> None:
-    """Whatever it means."""
-    body = b'{"model":"m","messages":[{}],"options":{"num_predict":1e999},"keep_alive":1e999}'
-    job = post("/api/chat", body).job
-    assert isinstance(job, Infer)
-    assert (job.limit, job.keep_alive) == (2**62, 0.0)
-    body = b'{"model":"m","messages":[{}],"options":{"num_predict":-1e999},"keep_alive":-1e999}'
-    job = post("/api/chat", body).job
-    assert isinstance(job, Infer)
-    assert (job.limit, job.keep_alive) == (None, math.inf)
+def test_calls_that_nobody_asked_for() -> None:
+    """Of a whole answer without tools only those of the last piece are kept."""
+    events: list[Event] = [Token("", calls=CALLS[:1]), Done("stop", USAGE, calls=CALLS)]
+    (whole,) = chatted(events, stream=False)
+    assert f'"content":"",{SHOWN_CALLS}}},"done":true' in whole
 
 
-@pytest.mark.parametrize(
-    ("option", "word"),
-    [
-        ({"num_ctx": "4096"}, '"num_ctx" must be of type integer'),
-        ({"num_predict": True}, '"num_predict" must be of type integer'),
-        ({"use_mmap": 1}, '"use_mmap" must be of type boolean'),
-        ({"temperature": "hot"}, '"temperature" must be of type float32'),
-        ({"stop": "x"}, '"stop" must be of type array'),
-        ({"stop": ["x", 5]}, '"stop" must be of an array of strings'),
-    ],
-)
-@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
-def test_option_types(path: str, option: dict[str, Any], word: str) -> None:
-    """Wrong types are 500. An unload doesn't look at them."""
-    body = {"model": "plain", "messages": HI, "prompt": "x", "options": option}
-    assert refusal(path, body) == (500, f"option {word}", Origin.HANDLER)
-    post(path, {"model": "plain", "options": option, "keep_alive": 0})
-
-
-@pytest.mark.parametrize(
-    ("given", "seconds"),
-    [(None, None), (0, 0.0), (0.4, 0.4), (-1, math.inf), ("5m", 300.0), ("-1s", math.inf)],
-)
-def test_keep_alive(given: Any, seconds: float | None) -> None:
-    """Numbers and durations."""
-    assert chat(keep_alive=given).keep_alive == seconds
-
-
-THINK = '"high", "medium", "low", "max", true, or false'
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("keep_alive", "5", 'time: missing unit in duration "5"'),
-        ("keep_alive", True, "Unsupported type: 'bool'"),
-        ("keep_alive", [], "Unsupported type: '[]interface {}'"),
-        ("keep_alive", {}, "Unsupported type: 'map[string]interface {}'"),
-        ("think", "huge", f'invalid think value: "huge" (must be {THINK})'),
-        ("think", 5, f"think must be a boolean or string ({THINK})"),
-    ],
-)
-def test_own_words(field: str, value: Any, message: str) -> None:
-    """Fields with messages of their own."""
-    body = {"model": "plain", field: value}
-    assert refusal("/api/chat", body) == (400, message, Origin.DECODE)
-    assert refusal("/api/generate", body) == (400, message, Origin.DECODE)
-
-
-FIELD = "json: cannot unmarshal {} into Go struct field {}"
-CHAT_FIELDS: list[tuple[dict[str, Any], str, str]] = [
-    ({"stream": "yes"}, "string", "ChatRequest.stream of type bool"),
-    ({"messages": "x"}, "string", "ChatRequest.messages of type []api.Message"),
-    ({"messages": [5]}, "number", "ChatRequest.messages of type api.Alias"),
-    ({"messages": [{"content": []}]}, "array", "ChatRequest.messages.content of type string"),
-    (
-        {"messages": [{"images": "x"}]},
-        "string",
-        "ChatRequest.messages.images of type []api.ImageData",
-    ),
-    (
-        {"messages": [{"images": [1]}]},
-        "number",
-        "ChatRequest.messages.images of type api.ImageData",
-    ),
-    (
-        {"messages": [{"tool_calls": {}}]},
-        "object",
-        "ChatRequest.messages.tool_calls of type []api.ToolCall",
-    ),
-    (
-        {"messages": [{"tool_calls": [{"function": {"name": 5}}]}]},
-        "number",
-        "ChatRequest.messages.tool_calls.function.name of type string",
-    ),
-    ({"tools": {}}, "object", "ChatRequest.tools of type api.Tools"),
-    ({"tools": ["x"]}, "string", "ChatRequest.tools of type api.Tool"),
-    (
-        {"tools": [{"function": "f"}]},
-        "string",
-        "Tool.tools.function of type api.ToolFunction",
-    ),
-    (
-        {"tools": [{"function": {"name": 5}}]},
-        "number",
-        "ToolFunction.tools.function.name of type string",
-    ),
-    (
-        {"tools": [{"function": {"parameters": {"required": "x"}}}]},
-        "string",
-        "ToolFunctionParameters.tools.function.parameters.required of type []string",
-    ),
-    ({"options": 5}, "number", "ChatRequest.options of type map[string]interface {}"),
-]
-
-
-@pytest.mark.parametrize(("fields", "kind", "where"), CHAT_FIELDS)
-def test_chat_fields(fields: dict[str, Any], kind: str, where: str) -> None:
-    """Go's words for a field of a wrong type."""
-    expected = (400, FIELD.format(kind, where), Origin.DECODE)
-    assert refusal("/api/chat", {"model": "plain", **fields}) == expected
-
-
-def test_objects_that_are_none() -> None:
-    """Where Ollama keeps the order of keys, it has other words."""
-    words = "Value looks like object, but can't find closing '}' symbol"
-    tool: Any = {"function": {"parameters": {"properties": []}}}
-    assert refusal("/api/chat", {"model": "m", "tools": [tool]})[1] == words
-    call = {"function": {"name": "f", "arguments": "{}"}}
-    assert refusal("/api/chat", {"model": "m", "messages": [{"tool_calls": [call]}]})[1] == words
-
-
-@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
-@pytest.mark.parametrize("body", [b"", b" \n"])
-def test_empty_body(path: str, body: bytes) -> None:
-    """Native words for nothing."""
-    assert refusal(path, body) == (400, "missing request body", Origin.DECODE)
-
-
-def test_order_of_checks() -> None:
-    """Body, alternatives, name, options."""
-    top = (400, "top_logprobs must be between 0 and 20", Origin.HANDLER)
-    assert refusal("/api/chat", {"top_logprobs": 21}) == top
-    assert refusal("/api/generate", {"top_logprobs": -1}) == top
-    assert refusal("/api/chat", b"null") == (400, "model is required", Origin.HANDLER)
-    assert refusal("/api/generate", {}) == (404, "model '' not found", Origin.HANDLER)
-    bad = {"model": "a b", "options": {"seed": "x"}, "messages": HI, "prompt": "x"}
-    assert refusal("/api/chat", bad) == (400, "invalid model name", Origin.HANDLER)
-    assert refusal("/api/generate", bad) == (400, "invalid model name", Origin.HANDLER)
+def test_thinking_calls_and_likelihoods_of_a_completion() -> None:
+    """Calls come at the end only, and likelihoods after the numbers."""
+    events: list[Event] = [
+        Token("", "Hm", CALLS),
+        Token("He", logprobs=LIKELY),
+        Done("stop", USAGE, "!", "more", CALLS, LIKELY, (1, 2)),
+    ]
+    ending = f'"done":true,"done_reason":"stop","context":[1,2],{NUMBERS},{SHOWN_CALLS}'
+    assert generated(events) == [
+        '"response":"","thinking":"Hm","done":false}\n',
+        f'"response":"He","done":false,{SHOWN_LIKELY}}}\n',
+        f'"response":"!","thinking":"more",{ending},{SHOWN_LIKELY}}}\n',
+    ]
+    twice = SHOWN_LIKELY[:-1] + SHOWN_LIKELY.replace('"logprobs":[', ",")
+    assert generated(events, stream=False) == [
+        f'"response":"He!","thinking":"Hmmore",{ending},{twice}}}'
+    ]
 
 
 def test_generate_stream() -> None:
     """A line for each token, a line with context and numbers."""
     codec = post("/api/generate", {"model": "plain", "prompt": "hi"})
     assert (codec.stream, codec.media) == (True, "application/x-ndjson")
-    *pieces, last = streamed(codec, HELLO)
-    assert [piece.decode() for piece in pieces] == [
-        f'{{"model":"plain",{TIME},"response":"Hello","done":false}}\n',
-        f'{{"model":"plain",{TIME},"response":"!","done":false}}\n',
+    begin = f'{{"model":"plain",{TIME},"response":'
+    assert [line.decode() for line in streamed(codec, HELLO)] == [
+        f'{begin}"Hello","done":false}}\n',
+        f'{begin}"!","done":false}}\n',
+        f'{begin}"","done":true,"done_reason":"stop",{NUMBERS}}}\n',
     ]
-    context = json.loads(last)["context"]
-    assert len(context) == USAGE.prompt_tokens + 2
-    assert all(0 <= number < VOCABULARY for number in context)
-    shown = json.dumps(context, separators=(",", ":"))
-    assert last.decode() == (
-        f'{{"model":"plain",{TIME},"response":"","done":true,"done_reason":"stop",'
-        f'"context":{shown},{NUMBERS}}}\n'
-    )
-    again = post("/api/generate", {"model": "plain", "prompt": "hi"})
-    assert streamed(again, HELLO)[-1] == last
-    other = post("/api/generate", {"model": "plain", "prompt": "ho"})
-    assert streamed(other, HELLO)[-1] != last
-
-
-def test_generate_whole() -> None:
-    """One object; raw has no context."""
-    fields = {"model": "plain", "prompt": "hi", "stream": False, "raw": True}
-    codec = post("/api/generate", fields)
-    assert (codec.stream, codec.media) == (False, JSON)
-    assert codec.collect(HELLO).decode() == (
-        f'{{"model":"plain",{TIME},"response":"Hello!","done":true,"done_reason":"stop",{NUMBERS}}}'
-    )
-    cooked = post("/api/generate", {**fields, "raw": False})
-    assert len(json.loads(cooked.collect(HELLO))["context"]) == USAGE.prompt_tokens + 2
 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_generate_load_and_unload(stream: bool) -> None:
     """As in chat."""
     codec = post("/api/generate", {"model": "plain", "system": "x", "stream": stream})
-    assert codec.job == Infer("plain", ())
+    assert codec.job == Infer("plain", kind="generate", system="x")
     assert (codec.stream, codec.media) == (False, JSON)
     assert codec.collect([Done("load", None)]).decode() == (
         f'{{"model":"plain",{TIME},"response":"","done":true,"done_reason":"load"}}'
     )
 
 
-def test_generate_job() -> None:
-    """System and prompt are a conversation; no cache is used."""
-    body = {"model": "m", "prompt": "hi", "system": "be brief", "options": {"num_predict": 3}}
-    said = (Message("system", "be brief"), Message("user", "hi"))
-    assert post("/api/generate", body).job == Infer("m", said, 3)
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_rendered_prompt(stream: bool) -> None:
+    """One object, whatever `stream` says."""
+    info = '"_debug_info":{"rendered_template":"\\u003cb'
+    asked = {"_debug_render_only": True, "stream": stream}
+    assert chatted([Rendered("<b", 1)], **asked) == [
+        f'"message":{{"role":"","content":""}},"done":false,{info}","image_count":1}}}}'
+    ]
+    assert generated([Rendered("<b")], **asked) == [f'"response":"","done":false,{info}"}}}}']
 
 
-@pytest.mark.parametrize("field", [{"template": "x"}, {"system": "x"}, {"context": [1]}])
-def test_raw(field: dict[str, Any]) -> None:
-    """A raw prompt is all there is. An unload doesn't look at it."""
-    body = {"model": "m", "raw": True, **field}
-    message = "raw mode does not support template, system, or context"
-    assert refusal("/api/generate", {**body, "prompt": "x"}) == (400, message, Origin.HANDLER)
-    post("/api/generate", {**body, "keep_alive": 0})
+def test_a_generation_that_breaks_off() -> None:
+    """The end is missing; or everything is."""
+    said: list[Event] = [Token("a"), Token("b", "t")]
+    assert chatted(said, stream=False) == [
+        '"message":{"role":"assistant","content":"ab","thinking":"t"},"done":false}'
+    ]
+    assert generated(said, stream=False) == ['"response":"ab","thinking":"t","done":false}']
+    never = '{"model":"","created_at":"0001-01-01T00:00:00Z",'
+    assert chatted([], stream=False) == [
+        f'{never}"message":{{"role":"","content":""}},"done":false}}'
+    ]
+    assert generated([], stream=False) == [f'{never}"response":"","done":false}}']
 
 
 def test_errors() -> None:
@@ -344,5 +232,7 @@ def test_a_generation_says_nothing_else() -> None:
     codec = post("/api/chat", {"model": "plain", "messages": HI})
     with pytest.raises(AssertionError):
         codec.encode(Answer(None))
+    with pytest.raises(AssertionError):
+        codec.collect([Answer(None)])
     with pytest.raises(AssertionError):
         ask("GET", "/api/version").encode(Answer(None))
