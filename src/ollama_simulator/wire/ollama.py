@@ -16,31 +16,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ollama_simulator.golang import gojson
-from ollama_simulator.golang.parse import as_sent, plain
-from ollama_simulator.model import (
-    Done,
-    Event,
-    Infer,
-    Logprob,
-    Message,
-    Refusal,
-    Rendered,
-    Token,
-    ToolCall,
-)
-from ollama_simulator.settings import Profile
+from ollama_simulator.model import Done, Event, Infer, Logprob, Refusal, Rendered, Token
 from ollama_simulator.wire import decode, tools
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record, Type
 from ollama_simulator.wire.native import (
     EMPTY,
-    IMAGES,
     JSON,
-    KEEP_ALIVE,
-    MESSAGES,
-    SWITCHES,
-    THINK,
-    TOOL,
     Native,
     check_top_logprobs,
     checked_name,
@@ -56,36 +37,9 @@ from ollama_simulator.wire.ollama_lines import (
     debug_info,
     likelihoods,
 )
+from ollama_simulator.wire.ollama_request import CHAT, GENERATE, common, message
 
 NDJSON = "application/x-ndjson"
-
-_COMMON = {
-    **SWITCHES,
-    "model": TEXT,
-    "format": ANYTHING,
-    "keep_alive": KEEP_ALIVE,
-    "options": MAP,
-    "top_logprobs": INT,
-}
-
-
-def _shapes(go: str, fields: Mapping[str, Type]) -> dict[Profile, Record]:
-    return {
-        profile: Record(go, fields={**_COMMON, "think": think, **fields})
-        for profile, think in THINK.items()
-    }
-
-
-CHAT = _shapes("api.ChatRequest", {"messages": MESSAGES, "tools": Array("api.Tools", item=TOOL)})
-GENERATE = _shapes(
-    "api.GenerateRequest",
-    {
-        **dict.fromkeys("prompt suffix system template".split(), TEXT),
-        "context": Array("[]int", item=INT),
-        "raw": FLAG,
-        "images": IMAGES,
-    },
-)
 
 
 class _Generation(Native):
@@ -166,10 +120,10 @@ class Chat(_Generation):
         model = checked_name(body.get("model", ""), absent, profile, unfit=absent)
         job = Infer(
             model,
-            tuple(map(_message, body.get("messages", ()))),
+            tuple(map(message, body.get("messages", ()))),
             tools=tools.tools(body.get("tools", ())),
             uses_cache=True,
-            **_common(body, request.body),
+            **common(body, request.body),
         )
         self._prepare(body, job, wire)
 
@@ -219,7 +173,7 @@ class Generate(_Generation):
             context=tuple(body.get("context", ())),
             raw=body.get("raw", False),
             images=tuple(body.get("images", ())),
-            **_common(body, request.body),
+            **common(body, request.body),
         )
         self._prepare(body, job, wire)
 
@@ -263,43 +217,6 @@ class Generate(_Generation):
 
     def _nothing(self) -> bytes:
         return gojson.encode(GenerateLine(model="", created_at=NEVER, response="", done=False))
-
-
-def _common(body: Mapping[str, Any], sent: bytes) -> dict[str, Any]:
-    """The fields of a job that both have."""
-    return {
-        "think": body.get("think"),
-        "format": as_sent(sent, "format") if "format" in body else None,
-        "options": plain(body.get("options", {})),
-        "keep_alive": body.get("keep_alive"),
-        "truncate": body.get("truncate", True),
-        "shift": body.get("shift"),
-        "logprobs": body.get("logprobs", False),
-        "top_logprobs": body.get("top_logprobs", 0),
-        "debug": body.get("_debug_render_only", False),
-    }
-
-
-def _message(given: Mapping[str, Any]) -> Message:
-    return Message(
-        given.get("role", "").lower(),
-        given.get("content", ""),
-        given.get("thinking", ""),
-        tuple(given.get("images", ())),
-        tuple(map(_call, given.get("tool_calls", ()))),
-        given.get("tool_name", ""),
-        given.get("tool_call_id", ""),
-    )
-
-
-def _call(given: Mapping[str, Any]) -> ToolCall:
-    function = given.get("function", {})
-    return tools.call(
-        function.get("name", ""),
-        function.get("arguments", {}),
-        id=given.get("id", ""),
-        index=function.get("index", 0),
-    )
 
 
 ROUTES = (

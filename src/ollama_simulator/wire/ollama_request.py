@@ -1,0 +1,82 @@
+"""What `/api/chat` and `/api/generate` take.
+
+Source: native specification 3, 4.7 and 4.8.
+
+It must not import another dialect.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ollama_simulator.golang.parse import as_sent, plain
+from ollama_simulator.model import Message, ToolCall
+from ollama_simulator.settings import Profile
+from ollama_simulator.wire import tools
+from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record, Type
+from ollama_simulator.wire.native import IMAGES, KEEP_ALIVE, MESSAGES, SWITCHES, THINK, TOOL
+
+_COMMON = {
+    **SWITCHES,
+    "model": TEXT,
+    "format": ANYTHING,
+    "keep_alive": KEEP_ALIVE,
+    "options": MAP,
+    "top_logprobs": INT,
+}
+
+
+def _shapes(go: str, fields: Mapping[str, Type]) -> dict[Profile, Record]:
+    return {
+        profile: Record(go, fields={**_COMMON, "think": think, **fields})
+        for profile, think in THINK.items()
+    }
+
+
+CHAT = _shapes("api.ChatRequest", {"messages": MESSAGES, "tools": Array("api.Tools", item=TOOL)})
+GENERATE = _shapes(
+    "api.GenerateRequest",
+    {
+        **dict.fromkeys("prompt suffix system template".split(), TEXT),
+        "context": Array("[]int", item=INT),
+        "raw": FLAG,
+        "images": IMAGES,
+    },
+)
+
+
+def common(body: Mapping[str, Any], sent: bytes) -> dict[str, Any]:
+    """The fields of a job that both have; `sent` is the body before it was read."""
+    return {
+        "think": body.get("think"),
+        "format": as_sent(sent, "format") if "format" in body else None,
+        "options": plain(body.get("options", {})),
+        "keep_alive": body.get("keep_alive"),
+        "truncate": body.get("truncate", True),
+        "shift": body.get("shift"),
+        "logprobs": body.get("logprobs", False),
+        "top_logprobs": body.get("top_logprobs", 0),
+        "debug": body.get("_debug_render_only", False),
+    }
+
+
+def message(given: Mapping[str, Any]) -> Message:
+    """One turn of a conversation."""
+    return Message(
+        given.get("role", "").lower(),
+        given.get("content", ""),
+        given.get("thinking", ""),
+        tuple(given.get("images", ())),
+        tuple(map(_call, given.get("tool_calls", ()))),
+        given.get("tool_name", ""),
+        given.get("tool_call_id", ""),
+    )
+
+
+def _call(given: Mapping[str, Any]) -> ToolCall:
+    function = given.get("function", {})
+    return tools.call(
+        function.get("name", ""),
+        function.get("arguments", {}),
+        id=given.get("id", ""),
+        index=function.get("index", 0),
+    )
