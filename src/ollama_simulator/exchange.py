@@ -22,6 +22,7 @@ from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.machine import DEFAULT_PACE, See
+from ollama_simulator.golang.gosyntax import TOO_DEEP
 from ollama_simulator.model import (
     Abandoned,
     Embed,
@@ -134,7 +135,11 @@ class Exchange:
                 tuple(self.request.headers),
                 self.upload,
             )
-            self._codec = self.route.codec(request, self._wire)
+            try:
+                self._codec = self.route.codec(request, self._wire)
+            except RecursionError:
+                # Go bears more levels than we do, but not any number of them either.
+                raise Refusal(400, TOO_DEEP, Origin.DECODE) from None
         return self._codec
 
     async def success_head(self) -> Head:
@@ -235,6 +240,11 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
                             yield _head_of(codec)
                         yield Body(chunk)
                 job = codec.then([])
+            for chunk in codec.finish():
+                if not started:
+                    started = True
+                    yield _head_of(codec)
+                yield Body(chunk)
             if not started:
                 # A stream without events has the native type whatever was spoken (5.5).
                 yield _head_of(codec, "application/x-ndjson")

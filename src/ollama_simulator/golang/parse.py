@@ -40,7 +40,10 @@ def _as_go_does(error: UnicodeError) -> tuple[str, int]:
     return "\ufffd" * (error.end - error.start), error.end
 
 
-codecs.register_error("ollama_simulator.go", _as_go_does)
+REPLACE = "ollama_simulator.go"
+"""How to decode bytes that should be text."""
+
+codecs.register_error(REPLACE, _as_go_does)
 
 
 def _last_wins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -95,7 +98,7 @@ def as_sent(data: bytes, name: str) -> str:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "ollama_simulator.go")
+    return data.decode("utf-8", REPLACE)
 
 
 def refused(message: str) -> Refusal:

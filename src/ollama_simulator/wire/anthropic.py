@@ -1,30 +1,50 @@
 """Chat in Anthropic's dialect: `/v1/messages`.
 
-Source: compatibility specification 2.3, 10 and 14.
+Source: compatibility specification 2.3, 10, 13 and 14.
 
 Rules of this file:
 
-1. What is wrong with the request itself has `Origin.DECODE`; see `openai`.
+1. What is wrong with the request itself has `Origin.DECODE`: Ollama's translator found it, and
+   writes no newline. What its native handler would refuse has `Origin.HANDLER`.
 2. One event of the stream is one HTTP chunk.
 3. A stream that breaks stops where it is, without a word (10.4).
 
 It must not import `openai`.
 """
 
-import msgspec
-
+from ollama_simulator import names
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import refused
-from ollama_simulator.model import Done, Event, Infer, Origin, Refusal, Token
-from ollama_simulator.wire import decode
-from ollama_simulator.wire.anthropic_request import MESSAGES, conversation, estimate
+from ollama_simulator.model import Done, Event, Infer, Job, Origin, Refusal, Token
+from ollama_simulator.wire import anthropic_shapes as shapes
+from ollama_simulator.wire import compressed, decode
+from ollama_simulator.wire.answer import whole
+from ollama_simulator.wire.anthropic_estimate import estimate
+from ollama_simulator.wire.anthropic_request import (
+    MESSAGES,
+    conversation,
+    given_tools,
+    options,
+    searches,
+    think,
+)
+from ollama_simulator.wire.anthropic_search import Content, Search, content
+from ollama_simulator.wire.anthropic_shapes import Error, ErrorDetail, Reply
+from ollama_simulator.wire.anthropic_stream import Stream
 from ollama_simulator.wire.codec import Codec, Document, Request, Route, Wire
-from ollama_simulator.wire.native import BARE_JSON, JSON, checked_name, model_required
+from ollama_simulator.wire.native import (
+    BARE_JSON,
+    JSON,
+    Native,
+    checked_name,
+    model_required,
+)
 
 EMPTY = "EOF"
 """What is said of a request without a body."""
 
 SSE = "text/event-stream"
+NDJSON = "application/x-ndjson"
 STREAM_HEADERS = (("Cache-Control", "no-cache"), ("Connection", "keep-alive"))
 
 ERROR_TYPES = {
@@ -37,103 +57,6 @@ ERROR_TYPES = {
     529: "overloaded_error",
 }
 
-STOP_REASONS = {"stop": "end_turn", "length": "max_tokens"}
-"""Any other reason, in practice only `load`, becomes `stop_sequence`."""
-
-
-class ErrorDetail(msgspec.Struct, frozen=True):
-    """What is wrong."""
-
-    type: str
-    message: str
-
-
-class Error(msgspec.Struct, frozen=True):
-    """An error."""
-
-    type: str
-    error: ErrorDetail
-    request_id: str
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """Tokens of a prompt and its answer."""
-
-    input_tokens: int
-    output_tokens: int
-
-
-class TextBlock(msgspec.Struct, frozen=True):
-    """A block of text."""
-
-    type: str
-    text: str
-
-
-class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message: whole, or at the start of a stream."""
-
-    id: str
-    type: str
-    role: str
-    model: str
-    content: tuple[TextBlock, ...] | None
-    stop_reason: str | msgspec.UnsetType = msgspec.UNSET
-    usage: Counts | msgspec.UnsetType = msgspec.UNSET
-
-
-class MessageStart(msgspec.Struct, frozen=True):
-    """The first event."""
-
-    type: str
-    message: Reply
-
-
-class BlockStart(msgspec.Struct, frozen=True):
-    """A block begins."""
-
-    type: str
-    index: int
-    content_block: TextBlock
-
-
-class BlockDelta(msgspec.Struct, frozen=True):
-    """A block goes on."""
-
-    type: str
-    index: int
-    delta: TextBlock
-
-
-class BlockStop(msgspec.Struct, frozen=True):
-    """A block ends."""
-
-    type: str
-    index: int
-
-
-class StopReason(msgspec.Struct, frozen=True):
-    """Why the message ends."""
-
-    stop_reason: str
-
-
-class MessageDelta(msgspec.Struct, frozen=True):
-    """The message ends."""
-
-    type: str
-    delta: StopReason
-    usage: Counts
-
-
-class MessageStop(msgspec.Struct, frozen=True):
-    """The last event."""
-
-    type: str
-
-
-StreamEvent = MessageStart | BlockStart | BlockDelta | BlockStop | MessageDelta | MessageStop
-
 
 class Messages(Codec):
     """`POST /v1/messages`."""
@@ -141,94 +64,107 @@ class Messages(Codec):
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        body = decode.body(request.body, MESSAGES, EMPTY)
+        sent = compressed.body(request, wire)
+        body = decode.body(sent, MESSAGES, EMPTY)
         model = body.get("model", "")
         if not model:
             raise refused("model is required")
-        limit = body.get("max_tokens", 0)
-        if limit <= 0:
+        if body.get("max_tokens", 0) <= 0:
             raise refused("max_tokens is required and must be positive")
         if not body.get("messages"):
             raise refused("messages is required")
-        messages = conversation(body)
-        self._estimate = estimate(body)
         self.job = Infer(
-            checked_name(model, model_required()), messages, options={"num_predict": limit}
+            model,
+            conversation(body),
+            tools=given_tools(body),
+            think=think(body),
+            think_if_able=True,
+            options=options(body),
         )
-        self.stream = body.get("stream", False)
-        self.media = SSE if self.stream else BARE_JSON
-        self.headers = STREAM_HEADERS if self.stream else ()
         self._id = f"msg_{wire.ids.randbytes(12).hex()}"
-        self._started = False
-        self._open = False
+        self._search: Search | None = None
+        self.stream = body.get("stream", False)
+        self.headers = STREAM_HEADERS if self.stream else ()
+        self.media = SSE if self.stream else BARE_JSON
+        if searches(body):
+            self._search = Search(self._id, self.job)
+            # The writer that searches leaves the type to the native handler.
+            if self.stream and not self.job.empty:
+                self.media = NDJSON
+        self.wrong = self._wrong(wire)
+        self._said = Stream(self._id, model, estimate(body, sent) if self.stream else 0)
 
     def encode(self, event: Event) -> list[bytes]:
         """The events of the stream that one of ours leads to (10.4)."""
-        out: list[StreamEvent] = []
-        match event:
-            case Token():
-                out += self._begin(self._estimate)
-                if not self._open:
-                    self._open = True
-                    out.append(BlockStart("content_block_start", 0, TextBlock("text", "")))
-                delta = TextBlock("text_delta", event.text)
-                out.append(BlockDelta("content_block_delta", 0, delta))
-            case Done():
-                counts = _counts(event)
-                out += self._begin(counts.input_tokens or self._estimate)
-                if self._open:
-                    out.append(BlockStop("content_block_stop", 0))
-                out.append(MessageDelta("message_delta", StopReason(_reason(event)), counts))
-                out.append(MessageStop("message_stop"))
-            case _:
-                raise AssertionError(f"a chat does not say {event}")
-        return [_frame(said) for said in out]
+        if self._search is not None and self._search.takes(event):
+            return []
+        assert isinstance(event, Token | Done), f"a chat does not say {event}"
+        return [shapes.frame(said) for said in self._said.say(event)]
+
+    def then(self, events: list[Event]) -> Job | None:
+        """A search, or the model again with its result."""
+        return None if self._search is None else self._search.next_job(events)
+
+    def finish(self) -> list[bytes]:
+        """What a search came to, in a stream."""
+        outcome = None if self._search is None else self._search.outcome
+        if outcome is None:
+            return []
+        out = [*self._said.begin(outcome.counts.input_tokens), *self._said.close()]
+        for block in outcome.blocks:
+            out += self._said.whole(block)
+        out += shapes.ending(outcome.stop_reason, outcome.counts)
+        return [shapes.frame(event) for event in out]
 
     def collect(self, events: list[Event]) -> bytes:
         """One message. An empty one has a content of null."""
-        done = events[-1]
-        assert isinstance(done, Done), "a chat that ends says so"
-        text = "".join(event.text for event in events if isinstance(event, Token))
-        content = (TextBlock("text", text),) if text else None
-        return gojson.encode(self._reply(content, _reason(done), _counts(done))) + b"\n"
+        if self._search is not None and self._search.outcome is not None:
+            return self._message(self.job.model, self._search.outcome)
+        said = whole(events)
+        # Nothing at all is told as the zero value of what was never said.
+        return self._message("" if said.silent else self.job.model, content(said))
+
+    def absorb(self, refusal: Refusal) -> list[bytes] | Refusal:
+        """A search that fails, and a model that fails after it, are part of the message."""
+        if self._search is None:
+            return refusal
+        if self._search.under_way:
+            self._search.fail()
+            return self.finish() if self.stream else [self.collect([])]
+        if refusal.origin is Origin.CLOUD:
+            # With a search declared the request didn't go to the proxy in front.
+            return Refusal(refusal.status, refusal.message)
+        return refusal
 
     @classmethod
     def error(cls, refusal: Refusal, wire: Wire) -> Document:
-        """Anthropic's error object (10.2)."""
+        """Anthropic's error object (10.2); the cloud's proxy speaks natively (13)."""
+        if refusal.origin is Origin.CLOUD:
+            return Native.error(refusal, wire)
         detail = ErrorDetail(ERROR_TYPES.get(refusal.status, "api_error"), refusal.message)
         body = gojson.encode(Error("error", detail, f"req_{wire.ids.randbytes(12).hex()}"))
         if refusal.origin is Origin.DECODE:
             return Document(JSON, body)
         return Document(BARE_JSON, body + b"\n")
 
-    def _begin(self, input_tokens: int) -> list[StreamEvent]:
-        if self._started:
-            return []
-        self._started = True
-        reply = self._reply((), msgspec.UNSET, Counts(input_tokens, 0))
-        return [MessageStart("message_start", reply)]
+    def _message(self, model: str, holds: Content) -> bytes:
+        blocks = holds.blocks or None
+        reply = Reply(
+            self._id, "message", "assistant", model, blocks, holds.stop_reason, holds.counts
+        )
+        return gojson.encode(reply) + b"\n"
 
-    def _reply(
-        self,
-        content: tuple[TextBlock, ...] | None,
-        reason: str | msgspec.UnsetType,
-        counts: Counts,
-    ) -> Reply:
-        return Reply(self._id, "message", "assistant", self.job.model, content, reason, counts)
-
-
-def _frame(event: StreamEvent) -> bytes:
-    return b"event: " + event.type.encode() + b"\ndata: " + gojson.encode(event) + b"\n\n"
-
-
-def _reason(done: Done) -> str:
-    return STOP_REASONS.get(done.reason, "stop_sequence")
-
-
-def _counts(done: Done) -> Counts:
-    if done.usage is None:
-        return Counts(0, 0)
-    return Counts(done.usage.prompt_tokens, done.usage.tokens)
+    def _wrong(self, wire: Wire) -> Refusal | None:
+        """What is wrong with the model's name, or with searching for a model of the cloud."""
+        try:
+            name = checked_name(self.job.model, model_required())
+        except Refusal as refusal:
+            return refusal
+        remote = names.source(name)[1] is names.Source.CLOUD
+        if remote and self._search is not None and wire.settings.no_cloud:
+            text = "ollama cloud is disabled: web search is unavailable"
+            return Refusal(403, text, Origin.DECODE)
+        return None
 
 
 ROUTES = (Route("POST", "/v1/messages", Messages, since="0.33"),)

@@ -99,6 +99,10 @@ class Codec(ABC):
         that was all. `events` are those of the job if they were not encoded. Raises `Refusal`."""
         return None
 
+    def finish(self) -> list[bytes]:
+        """The last chunks of a stream, when the engine has nothing left to do."""
+        return []
+
     def absorb(self, refusal: Refusal) -> list[bytes] | Refusal:
         """The end of an answer that tells of a refusal as part of itself: chunks of a stream, or
         one whole body. An answer that does no such thing gives the refusal to be told."""

@@ -161,6 +161,17 @@ PROPERTY = Record("api.ToolProperty", own=True, fields=_property)
 # A property may be one of several, each of them a property.
 _property["anyOf"] = Array("[]api.ToolProperty", item=Record("api.ToolProperty", fields=_property))
 
+PARAMETERS = Record(
+    "api.ToolFunctionParameters",
+    fields={
+        "type": TEXT,
+        "$defs": ANYTHING,
+        "items": ANYTHING,
+        "required": STRINGS,
+        "properties": PROPERTIES,
+    },
+)
+
 TOOL = Record(
     "api.Tool",
     fields={
@@ -171,16 +182,7 @@ TOOL = Record(
             fields={
                 "name": TEXT,
                 "description": TEXT,
-                "parameters": Record(
-                    "api.ToolFunctionParameters",
-                    fields={
-                        "type": TEXT,
-                        "$defs": ANYTHING,
-                        "items": ANYTHING,
-                        "required": STRINGS,
-                        "properties": PROPERTIES,
-                    },
-                ),
+                "parameters": PARAMETERS,
             },
         ),
     },
