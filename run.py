@@ -4,6 +4,7 @@
 python3 run.py                           judges the built-in load balancer
 python3 run.py load_balancer_test ...    the same program, with arguments of its own
 python3 run.py ollama_simulator ...      runs simulated servers
+python3 run.py golden FILE...            replays recordings of real servers and compares
 python3 run.py test ...                  runs the project's tests; pytest takes arguments
 """
 # 1. Standard library only; quoted annotations, so that Python 3.6 can be told it is too old.
@@ -28,6 +29,11 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "run.stamp"
 PIP = "-m pip install --quiet --disable-pip-version-check --no-input --no-user --editable".split()
+PROGRAMS = {
+    "load_balancer_test": "load_balancer_test",
+    "ollama_simulator": "ollama_simulator",
+    "golden": "ollama_golden",
+}
 NO_VENV = """this Python lacks the module venv or ensurepip, which make virtual environments.
 On Debian and Ubuntu they are in the package python3-venv (or python{}.{}-venv)."""
 NO_PIP = "pip could not install the project, see above. Is it the network, or a proxy setting?"
@@ -38,7 +44,7 @@ def main(words: "list[str]") -> int:
     if sys.version_info < OLDEST:
         return too_old(".".join(map(str, sys.version_info[:3])))
     name, arguments = (words[0], words[1:]) if words else ("load_balancer_test", [])
-    if name not in ("test", "load_balancer_test", "ollama_simulator"):
+    if name not in ("test", *PROGRAMS):
         return say(f"what is {name!r}?\n\n{__doc__.strip()}")
     try:
         prepare("test" if name == "test" else "")
@@ -49,7 +55,7 @@ def main(words: "list[str]") -> int:
     if name == "test":
         os.chdir(ROOT)
         return start([str(program("python")), "-m", "pytest", *arguments])
-    return start([str(program(name)), *arguments])
+    return start([str(program(PROGRAMS[name])), *arguments])
 
 
 def too_old(found: str) -> int:

@@ -36,6 +36,7 @@ LAYERS = {
     "fleet_file": 6,
     "control": 7,
     "conformance": 8,
+    "golden": 8,
     "pytest_plugin": 9,
     "cli": 9,
     "entry": 10,

@@ -108,7 +108,7 @@ def test_the_python_needed_is_the_one_the_project_names(run: ModuleType) -> None
     """`OLDEST` and `requires-python` say the same."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == ">={}.{}".format(*run.OLDEST)
-    assert set(project["scripts"]) == {"load_balancer_test", "ollama_simulator"}
+    assert set(project["scripts"]) == set(run.PROGRAMS.values())
 
 
 def test_an_environment_has_its_programs_where_the_system_wants_them(run: ModuleType) -> None:

@@ -59,6 +59,13 @@ def suite_main() -> None:
     _program(_suite)
 
 
+def golden_main() -> None:
+    """Run `golden`."""
+    from ollama_simulator.golden.command import golden
+
+    _program(golden)
+
+
 def _program(command: Callable[..., None]) -> None:
     """Run a command with its options."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

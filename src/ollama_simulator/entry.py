@@ -1,4 +1,4 @@
-"""Where the two programs begin.
+"""Where the programs begin.
 
 Until a program can end in order, Ctrl-C just ends it: nobody wants a traceback of imports. So
 the signal is set before anything else is imported.
@@ -23,3 +23,11 @@ def suite() -> None:
     from ollama_simulator.cli import suite_main
 
     suite_main()
+
+
+def golden() -> None:
+    """Run `golden`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from ollama_simulator.cli import golden_main
+
+    golden_main()

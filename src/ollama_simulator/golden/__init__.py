@@ -1,0 +1,1 @@
+"""Replays recordings of real servers and compares the answers byte by byte."""

@@ -1,0 +1,112 @@
+"""The command `golden`: replays files of recordings and tells what differs.
+
+Rules of this file:
+
+1. Exit status: 0 if everything is identical but the listed exceptions, 1 if not, 2 for a file
+   that can't be read or wrong options.
+2. One line for each difference, on standard output, and the count at the end.
+
+It must not import the programs' command line.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ollama_simulator.golden.exceptions import exceptions
+from ollama_simulator.golden.play import Outcome, play, previous
+from ollama_simulator.golden.recording import BadRecording, Recording, read
+from ollama_simulator.golden.report import details, lines, summary
+
+AT_ONCE = 12
+"""Recordings that are replayed at once: most wait more than they work."""
+
+
+def golden(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="Files of recordings, one JSON object a line."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PREFIX", help="Only records whose names begin so; repeatable."),
+    ] = None,
+    show_details: Annotated[
+        bool, typer.Option("--details", help="Show the whole answers of records that differ.")
+    ] = False,
+    show_summary: Annotated[
+        bool, typer.Option("--summary", help="Show the count of each group of names.")
+    ] = False,
+    list_exceptions: Annotated[
+        bool, typer.Option("--list-exceptions", help="Show which records may differ, and why.")
+    ] = False,
+) -> None:
+    """Replay recordings of real Ollama servers against simulated ones, and compare every byte.
+
+    Exit status: 0 all identical but the exceptions, 1 some differ, 2 a file is no recording.
+    """
+    if list_exceptions:
+        for each in exceptions():
+            typer.echo(f"{each.file}:{each.line} {each.name}: {each.why}")
+        if not files:
+            raise typer.Exit(0)
+    if not files:
+        typer.echo("error: name at least one file of recordings (see --help)", err=True)
+        raise typer.Exit(2)
+    try:
+        chosen = _chosen([list(read(path)) for path in files], only or [""])
+    except BadRecording as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    if not chosen:
+        typer.echo(f"error: --only: no record's name begins with {only}", err=True)
+        raise typer.Exit(2)
+    outcomes = asyncio.run(_replay(chosen, show_details))
+    if show_summary:
+        typer.echo(summary(outcomes))
+    excused = sum(1 for each in outcomes if not each.identical and _excused(each))
+    identical = sum(1 for each in outcomes if each.identical)
+    end = f"{identical} of {len(outcomes)} identical"
+    typer.echo(end + (f", {excused} excused (see --list-exceptions)" if excused else ""))
+    raise typer.Exit(0 if identical + excused == len(outcomes) else 1)
+
+
+Pair = tuple[Recording, Recording | None]
+
+
+def _chosen(files: Sequence[Sequence[Recording]], prefixes: Sequence[str]) -> list[Pair]:
+    """The wanted recordings, each with the one that it calls the previous one."""
+    found = []
+    for recordings in files:
+        earlier: dict[str, Recording] = {}
+        last = None
+        for each in recordings:
+            if each.name.startswith(tuple(prefixes)):
+                found.append((each, previous(each.name, earlier, last)))
+            earlier[each.name] = last = each
+    return found
+
+
+async def _replay(chosen: Sequence[Pair], show_details: bool) -> list[Outcome]:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(recording: Recording, before: Recording | None) -> Outcome:
+        async with turns:
+            return await play(recording, before)
+
+    outcomes = []
+    async with asyncio.TaskGroup() as group:
+        for task in [group.create_task(one(*pair)) for pair in chosen]:
+            outcomes.append(await task)
+            for line in lines(outcomes[-1], _excused(outcomes[-1])):
+                typer.echo(line)
+            if show_details and not outcomes[-1].identical:
+                typer.echo(details(outcomes[-1]))
+    return outcomes
+
+
+def _excused(outcome: Outcome) -> bool:
+    return any(each.covers(outcome.recording) for each in exceptions())

@@ -1,0 +1,137 @@
+"""What the recorded server's stand-in for a model runner was told, as a script of ours.
+
+Source: native specification 13 (`script`).
+
+Rules of this file:
+
+1. Tokens are raw: they pass through the parser of the model as the runner's did.
+2. A word that isn't known is an error: a script that is understood by half proves nothing.
+
+It must not import anything of this package but `script`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ollama_simulator.script import Alternative, Call, Load, Refuse, Script, Step, Vectors
+
+LOAD_MS = 2.0
+"""How long a start takes whose length isn't told."""
+GAP_MS = 10.0
+PROMPT_TOKENS = 11
+TOKENS = 7
+
+
+class UnknownScript(Exception):
+    """A recorded script has something that isn't known. The text names it."""
+
+
+def translated(told: Mapping[str, Any] | None) -> Script:
+    """A script that answers every request as the stand-in was told. Raises `UnknownScript`."""
+    fields: dict[str, Any] = {
+        "gap_ms": GAP_MS,
+        "prompt_ms": 0.0,
+        "prompt_tokens": PROMPT_TOKENS,
+        "tokens": TOKENS,
+        "load": Load(delay_ms=LOAD_MS),
+    }
+    told = dict(told or {})
+    status, body = told.pop("status", None), told.pop("body", None)
+    if status is not None:
+        fields["refuse"] = Refuse(status, compact(body))
+    for key, value in told.items():
+        match key:
+            case "events":
+                fields |= _events(value)
+            case "gap_ms" | "prompt_ms":
+                fields[key] = float(value)
+            case "timings":
+                fields |= _timings(value)
+            case "load":
+                fields[key] = _load(value)
+            case "embeddings":
+                fields[key] = _vectors(value)
+            case "apply_template":
+                fields["refuse"] = Refuse(value["status"], compact(value["body"]))
+            case _:
+                raise UnknownScript(f"script: {key!r}")
+    return Script(**fields)
+
+
+def compact(value: Any) -> str:
+    """JSON as the stand-in printed it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _events(events: list[dict[str, Any]]) -> dict[str, Any]:
+    steps: list[Step] = []
+    reason: str | None = None
+    for event in events:
+        if "done" in event:
+            reason = event["done"]
+        else:
+            steps.append(_step(event))
+    return {"answer": tuple(steps), "done_reason": reason}
+
+
+def _step(event: dict[str, Any]) -> Step:
+    extra: dict[str, Any] = {key: event[key] for key in ("repeat", "logprob") if key in event}
+    if "top" in event:
+        extra["top"] = tuple(Alternative(token, value) for token, value in event["top"])
+    match event:
+        case {"token": token}:
+            return Step(raw=token, **extra)
+        case {"thinking": text}:
+            return Step(thinking=text, **extra)
+        case {"tool_calls": calls}:
+            made = tuple(
+                Call(call["name"], call.get("arguments", ""), call.get("id", "")) for call in calls
+            )
+            return Step(tool_calls=made, **extra)
+        case {"sleep_ms": wait}:
+            return Step(wait_ms=float(wait), **extra)
+        case {"crash": _}:
+            return Step(crash=event.get("stderr", ""))
+        case {"reset": _}:
+            return Step(reset=True)
+        case {"raw": text}:
+            return Step(event=text, **extra)
+        case {"error": error}:
+            return Step(event=compact({"error": error}), **extra)
+    raise UnknownScript(f"script: event {compact(event)}")
+
+
+def _timings(timings: dict[str, Any]) -> dict[str, Any]:
+    """What is counted; the milliseconds only show in durations."""
+    known = {"prompt_n", "cache_n", "predicted_n", "prompt_ms", "predicted_ms"}
+    if odd := set(timings) - known:
+        raise UnknownScript(f"script: timings {', '.join(sorted(odd))}")
+    prompt = timings.get("prompt_n", PROMPT_TOKENS) + timings.get("cache_n", 0)
+    return {"prompt_tokens": prompt, "tokens": timings.get("predicted_n", TOKENS)}
+
+
+def _load(load: dict[str, Any]) -> Load:
+    if odd := set(load) - {"delay_ms", "stderr", "exit", "stall"}:
+        raise UnknownScript(f"script: load {', '.join(sorted(odd))}")
+    return Load(
+        float(load.get("delay_ms", LOAD_MS)),
+        tuple(load.get("stderr", ())),
+        load.get("exit"),
+        bool(load.get("stall", False)),
+    )
+
+
+def _vectors(told: dict[str, Any]) -> Vectors:
+    known = {"vectors", "default", "prompt_tokens", "status", "body", "crash", "stderr"}
+    if odd := set(told) - known:
+        raise UnknownScript(f"script: embeddings {', '.join(sorted(odd))}")
+    body = told.get("body")
+    return Vectors(
+        {key: tuple(value) for key, value in told.get("vectors", {}).items()},
+        tuple(told["default"]) if "default" in told else None,
+        told.get("prompt_tokens"),
+        told.get("status"),
+        None if body is None else compact(body),
+        bool(told.get("crash")),
+    )
