@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from ollama_simulator.acts import Act, Body, End, Framing, Head, Tick
+from ollama_simulator.answering import answer
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import Pace
-from ollama_simulator.exchange import Exchange, answer
+from ollama_simulator.exchange import Exchange
 from ollama_simulator.model import Origin, Refusal
 from ollama_simulator.net.request import Request
 from ollama_simulator.records import Admitted, Queued, Received

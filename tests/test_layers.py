@@ -29,6 +29,7 @@ LAYERS = {
     "wire": 1,
     "net": 1,
     "exchange": 2,
+    "answering": 2,
     "faults": 3,
     "journal": 4,
     "server": 5,
@@ -50,6 +51,7 @@ ALLOWED = {
     ("registry", "model"),  # a registry holds models
     ("settings", "registry"),  # a server is set up with its registries
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
+    ("answering", "exchange"),  # what is answered is an exchange
     ("settings", "model"),  # a web search finds values that a job answers with
     ("settings", "script"),  # a server may have scripts from its start
     ("environment", "golang"),  # the environment holds Go's durations

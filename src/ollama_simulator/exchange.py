@@ -1,12 +1,10 @@
-"""One request, what is known of it, and the innermost way to answer it.
+"""One request, and what is known of it.
 
 Rules of this file:
 
 1. An exchange owns everything that must be closed. Stages (generators wrapped round each
    other) register here, and are closed outermost first, however the reply ended.
-2. An error before the first byte is a status and a document; after it, whatever the dialect
-   says in a stream that has begun (native specification, section 7).
-3. It knows no fault. Faults wrap `answer` and use what is public here.
+2. It knows no fault. Faults wrap `answering.answer` and use what is public here.
 
 It must not import faults, the journal or anything above.
 """
@@ -24,25 +22,17 @@ from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.machine import DEFAULT_PACE, See
 from ollama_simulator.golang.gosyntax import TOO_DEEP
 from ollama_simulator.model import (
-    Abandoned,
     Embed,
     Event,
     Infer,
     Job,
-    ModelMissing,
     Origin,
-    Progress,
-    Quiet,
     Refusal,
-    Token,
 )
 from ollama_simulator.net import request as net
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire.codec import Codec, Wire
 from ollama_simulator.wire.routes import Fixed, dialect, resolve
-
-TICKING = (Token, Quiet, Progress)
-"""The events that are one unit of progress each."""
 
 S = TypeVar("S", bound=AsyncIterator[Any])
 Handler = Callable[["Exchange"], Reply]
@@ -151,7 +141,7 @@ class Exchange:
         if codec is None:
             media = "application/json; charset=utf-8"
             return Head(200, (("Content-Type", media),))
-        return _head_of(codec)
+        return head_of(codec)
 
     def fail(self, status: int, message: str) -> Iterator[Act]:
         """Refuse, in the words of the dialect that was asked. Only before the first byte."""
@@ -210,92 +200,7 @@ def _nobody() -> None:
     """Who is told of a pace that is incidental to a fault."""
 
 
-async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
-    """The honest answer: what the codec makes of what the engine says."""
-    route = exchange.route
-    if isinstance(route, Fixed):
-        yield Tick()
-        yield Head(route.status, route.headers, route.framing)
-        yield Body(route.body, flush=False)
-        yield End()
-        return
-    started = False
-    codec: Codec | None = None
-    refusal: Refusal
-    try:
-        codec = await exchange.codec()
-        if codec.wrong is not None:
-            raise codec.wrong
-        job: Job | None = codec.job
-        if codec.stream:
-            while job is not None:
-                async for event in exchange.events(job):
-                    if isinstance(event, TICKING):
-                        yield Tick()
-                    if isinstance(event, Quiet):
-                        continue
-                    for chunk in codec.encode(event):
-                        if not started:
-                            started = True
-                            yield _head_of(codec)
-                        yield Body(chunk)
-                job = codec.then([])
-            for chunk in codec.finish():
-                if not started:
-                    started = True
-                    yield _head_of(codec)
-                yield Body(chunk)
-            if not started:
-                # A stream without events has the native type whatever was spoken (5.5).
-                yield _head_of(codec, "application/x-ndjson")
-        else:
-            collected: list[Event] = []
-            ticked = False
-            while job is not None:
-                collected = []
-                async for event in exchange.events(job):
-                    if isinstance(event, TICKING):
-                        ticked = True
-                        yield Tick()
-                    if not isinstance(event, Quiet):
-                        collected.append(event)
-                job = codec.then(collected)
-            if not ticked:
-                yield Tick()
-            body = codec.collect(collected)
-            yield _head_of(codec)
-            yield Body(body, flush=False)
-        yield End()
-        return
-    except ModelMissing as missing:
-        refusal = Refusal(404, exchange.missing(missing.model))
-    except Refusal as raised:
-        refusal = raised
-    exchange.abandoned = isinstance(refusal, Abandoned)
-    for act in _refused(exchange, codec, refusal, started):
-        yield act
-
-
-def _refused(
-    exchange: Exchange, codec: Codec | None, refusal: Refusal, started: bool
-) -> Iterator[Act]:
-    """What is left to say when an answer failed."""
-    ending = refusal if codec is None else codec.absorb(refusal)
-    if isinstance(ending, Refusal):
-        if not started:
-            yield from exchange.refuse(ending)
-            return
-        assert codec is not None, "what has begun was understood"
-        ending = codec.broken(ending)
-    elif not started:
-        assert codec is not None, "nobody else absorbs"
-        yield Tick()
-        yield _head_of(codec)
-    for chunk in ending:
-        yield Body(chunk, flush=codec is not None and codec.stream)
-    yield End()
-
-
-def _head_of(codec: Codec, media: str = "") -> Head:
+def head_of(codec: Codec, media: str = "") -> Head:
+    """The head of a success answer, with its own content type or another."""
     headers = (*codec.headers, ("Content-Type", media or codec.media))
     return Head(codec.status, tuple(sorted(pair for pair in headers if pair[1])))

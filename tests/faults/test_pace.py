@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from ollama_simulator.acts import Act, Body, End, Head, Tick
+from ollama_simulator.answering import answer
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
-from ollama_simulator.exchange import answer
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal, Slow
 from tests.engine.driving import Machine, virtual

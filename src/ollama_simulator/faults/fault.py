@@ -20,7 +20,8 @@ import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.acts import Act, Door, Head, Reply
-from ollama_simulator.exchange import Exchange, Handler, answer
+from ollama_simulator.answering import answer
+from ollama_simulator.exchange import Exchange, Handler
 
 
 class Fault(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True):
