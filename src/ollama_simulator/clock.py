@@ -107,6 +107,11 @@ class Clock(ABC):
                 timer.cancel()
         return True
 
+    def alarm(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back at a moment of `now()`, or before: who is called has to look again."""
+        delay = min(max(when - self.now(), 0.0), LONGEST_S)
+        return asyncio.get_running_loop().call_later(self._delay(delay), callback)
+
     def _delay(self, seconds: float) -> float:
         """What the event loop's timer is told."""
         return seconds

@@ -19,7 +19,7 @@ from ollama_simulator import records
 from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
-from ollama_simulator.engine.machine import DEFAULT_PACE, See
+from ollama_simulator.engine.machine import DEFAULT_PACE
 from ollama_simulator.golang.gosyntax import TOO_DEEP
 from ollama_simulator.model import (
     Embed,
@@ -30,6 +30,7 @@ from ollama_simulator.model import (
     Refusal,
 )
 from ollama_simulator.net import request as net
+from ollama_simulator.records import See
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire.codec import Codec, Wire
 from ollama_simulator.wire.routes import Fixed, dialect, resolve

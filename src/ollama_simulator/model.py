@@ -114,6 +114,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tensors: tuple[Mapping[str, Any], ...] = ()
     modified_ns: int | None = None
     """Wall time of its installation; None for now."""
+    memory_bytes: int = 0
+    """Bytes that it takes when loaded, as `/api/ps` shows them; 0 for what follows from `size`."""
     broken: str = ""
     """What the reader of its damaged manifest says (2.4); empty for a sound one."""
     tokenizer: Literal["words", "quarters"] = "words"
@@ -394,6 +396,8 @@ class Loaded(msgspec.Struct, frozen=True):
     """Bytes of GPU memory that it takes."""
     context: int
     """Length of its context, in tokens."""
+    size: int | None = None
+    """Bytes of memory that it takes in all; None for all of it on the GPU."""
 
 
 class Embeddings(msgspec.Struct, frozen=True):

@@ -10,6 +10,8 @@ Rules of this file:
 It must not import anything of this package but `acts`.
 """
 
+from typing import Any, Protocol
+
 import msgspec
 
 from ollama_simulator.acts import Door, How
@@ -58,17 +60,20 @@ class Struck(Record, frozen=True, kw_only=True, tag=True):
 
 
 class Queued(Record, frozen=True, kw_only=True, tag=True):
-    """A job waits for the slot."""
+    """A job waits for a slot of its model's runner, or for its turn to load one."""
 
     ahead: int
-    """How many jobs are before it, the running one included."""
+    """How many jobs are before it, the running ones included."""
+    waits_for: str = "slot"
+    """`slot` or `load`."""
 
 
 class Admitted(Record, frozen=True, kw_only=True, tag=True):
-    """A job got the slot."""
+    """A job got a slot."""
 
     model: str
     waited: float
+    """Seconds that it waited for the slot; the load that came before is not in it."""
 
 
 class ModelLoaded(Record, frozen=True, kw_only=True, tag=True):
@@ -83,7 +88,8 @@ class ModelUnloaded(Record, frozen=True, kw_only=True, tag=True):
 
     model: str
     why: str
-    """`expired`, `asked` or `replaced`."""
+    """`expired`, `asked`, `replaced` by another model, `reloaded` with other settings, or
+    `crashed` before."""
 
 
 class Evaluated(Record, frozen=True, kw_only=True, tag=True):
@@ -140,3 +146,10 @@ class Failed(Record, frozen=True, kw_only=True, tag=True):
     """The simulator itself went wrong: a bug, never a simulated fault."""
 
     error: str
+
+
+class See(Protocol):
+    """Takes what happened to one job."""
+
+    def __call__(self, kind: type[Record], /, **fields: Any) -> None:
+        """Record it, with the time, the server and the exchange filled in."""

@@ -17,7 +17,7 @@ from ollama_simulator import records
 from ollama_simulator.acts import Door, How, Reply
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
-from ollama_simulator.engine.memory import Memory
+from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import TEST_MODEL, Store
 from ollama_simulator.exchange import Exchange
@@ -59,11 +59,12 @@ class SimServer:
         self.behavior: Fault = Normal()
         self.listener: Listener
         self.store = Store(clock, self._models_at_the_start)
-        self.memory = Memory(clock, self._unloaded)
+        self.scheduler = Scheduler(clock, settings, self._unloaded)
+        self.memory = self.scheduler.memory
         self._clock = clock
         self._journal = journal
         self._number = number
-        self._engine = Engine(self.store, self.memory, clock, seed, settings, self.scripts)
+        self._engine = Engine(self.store, self.scheduler, clock, seed, settings, self.scripts)
         self._wire = Wire(clock.wall_ns, random.Random(f"{seed}/{name}"), settings)
         self._running: set[_Served] = set()
         self._ordinal = 0
@@ -77,14 +78,13 @@ class SimServer:
 
     @property
     def loaded_model(self) -> str | None:
-        """The name of the model in memory."""
-        model = self.memory.loaded(busy=self._engine.busy)
+        """The name of the model that was used last, if it is in memory."""
+        model = self.scheduler.loaded()
         return model.name if model is not None else None
 
     @property
     def cached_tokens(self) -> list[str]:
         """The tokens in the KV cache; none if the model they belong to has expired."""
-        self.memory.loaded(busy=self._engine.busy)
         return list(self.memory.cache)
 
     @property
@@ -118,22 +118,22 @@ class SimServer:
             self.see(records.Behaved, behavior=type(behavior).__name__)
 
     def load(self, name: str | None) -> None:
-        """Have a model in memory, at once; None for none.
+        """Have a model in memory and no other, at once; None for none.
 
         A name that isn't installed is taken too, as a model of size 0: a real server goes on
         showing a loaded model that was deleted from disk.
         """
         if name is None:
-            self.memory.unload()
+            self.scheduler.empty()
             return
         installed = self.store.get(name)
-        self.memory.load(installed.model if installed else Model(name, 0, "", "", "", ""))
+        self.scheduler.load(installed.model if installed else Model(name, 0, "", "", "", ""))
 
     async def reset(self) -> None:
         """Return to the state of the start. Running requests go on."""
         self.store.replace(self._models_at_the_start)
         self.scripts.replace(self.settings.scripts)
-        self.memory.clear()
+        self.scheduler.clear()
         await self.behave(Normal())
 
     def cancel(self) -> int:

@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds; `inf` for ever; None for 5 minutes under 0.33 and for ever under 0.13.5."""
     load_timeout: float = 300.0
     """0 and less for none."""
+    gpu: bool = True
+    """Whether models are in the memory of a GPU; else `size_vram` is 0 (4.5)."""
     context_length: int = 0
     """0 for what the model and the memory allow."""
     bind: str = "127.0.0.1"

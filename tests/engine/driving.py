@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from ollama_simulator.clock import Clock, Interrupt, VirtualClock
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
-from ollama_simulator.engine.memory import Memory
+from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.engine.store import TEST_MODEL, Store
 from ollama_simulator.model import Done, Event, Infer, Job, Message, Model, Token, Usage
 from ollama_simulator.records import ModelUnloaded, Record
+from ollama_simulator.settings import Settings
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -53,12 +54,21 @@ def chat(
 class Machine:
     """An engine, its memory, and all it recorded."""
 
-    def __init__(self, clock: Clock, *, seed: int = 0, models: tuple[Model, ...] = ()) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        models: tuple[Model, ...] = (),
+        settings: Settings | None = None,
+    ) -> None:
         self.clock = clock
         self.seen: list[Record] = []
         self.store = Store(clock, models or (TEST_MODEL, OTHER_MODEL))
-        self.memory = Memory(clock, self._unloaded)
-        self.engine = Engine(self.store, self.memory, clock, seed)
+        settings = settings or Settings()
+        self.scheduler = Scheduler(clock, settings, self._unloaded)
+        self.memory = self.scheduler.memory
+        self.engine = Engine(self.store, self.scheduler, clock, seed, settings)
 
     def see(self, kind: type[Record], /, **fields: Any) -> None:
         """Keep a record, as the server would."""

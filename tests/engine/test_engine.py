@@ -50,6 +50,7 @@ from ollama_simulator.records import (
     ModelUnloaded,
     Queued,
 )
+from ollama_simulator.settings import Settings
 from tests.engine.driving import (
     NAME,
     OTHER_MODEL,
@@ -61,6 +62,7 @@ from tests.engine.driving import (
     virtual,
 )
 
+ONE_MODEL = Settings(max_loaded_models=1)
 ROUNDING = 1e-9
 """What floating point rounds away, in seconds; no event is that close to another."""
 
@@ -384,12 +386,18 @@ def test_leaving_at_once_loses_nothing_that_was_cached() -> None:
     """Not even a token that rounding takes: prompts of all lengths, given up as they begin."""
 
     async def main(clock: VirtualClock) -> list[int]:
-        machine, gone, sizes = Machine(clock), Interrupt(), list[int]()
+        machine, sizes = Machine(clock), list[int]()
         await machine.done(chat(prompt(50)))
-        gone.fire()
         for more in range(1, 200):
+            gone = Interrupt()
+
+            def see(kind: Any, /, leaves: Interrupt = gone, **fields: Any) -> None:
+                if kind is Admitted:
+                    leaves.fire()
+
+            job = chat(prompt(50) + " x" * more)
             with pytest.raises(Abandoned):
-                await machine.timed(chat(prompt(50) + " x" * more), gone=gone)
+                await anext(machine.engine.run(job, DEFAULT_PACE, gone, see))
             sizes.append(len(machine.memory.cache))
         return sizes
 
@@ -408,7 +416,7 @@ def test_the_cache_is_lost_with_the_model() -> None:
     """Another model needs memory; what came back finds nothing."""
 
     async def main(clock: VirtualClock) -> Machine:
-        machine = Machine(clock)
+        machine = Machine(clock, settings=ONE_MODEL)
         for model in (NAME, OTHER_MODEL.name, NAME):
             await machine.done(chat(prompt(100), model=model))
         return machine
@@ -428,7 +436,7 @@ def test_a_model_is_loaded_once() -> None:
     """The load's delay comes before the first answer only, and again after another model."""
 
     async def main(clock: VirtualClock) -> tuple[Machine, list[float]]:
-        machine, loads = Machine(clock), list[float]()
+        machine, loads = Machine(clock, settings=ONE_MODEL), list[float]()
         for model in (NAME, "TEST-model", OTHER_MODEL.name, NAME):
             loads.append(usage_of(await machine.done(chat(model=model), Pace(load_s=3.0))).load_s)
         return machine, loads
@@ -455,7 +463,7 @@ def test_a_model_that_is_loading_is_not_listed() -> None:
     """It is listed when its load is over; the one it replaces is gone at once."""
 
     async def main(clock: VirtualClock) -> list[tuple[str, ...]]:
-        machine, seen = Machine(clock), list[tuple[str, ...]]()
+        machine, seen = Machine(clock, settings=ONE_MODEL), list[tuple[str, ...]]()
         await machine.done(chat(model=OTHER_MODEL.name))
         begun = clock.now()
         async with asyncio.TaskGroup() as group:
@@ -480,7 +488,7 @@ def test_a_load_that_was_given_up_begins_anew() -> None:
         with pytest.raises(Abandoned) as caught:
             await machine.timed(chat(), Pace(load_s=3.0), gone)
         assert clock.now() == 1
-        assert machine.memory.loaded(busy=machine.engine.busy) is None
+        assert machine.scheduler.loaded() is None
         usage = usage_of(await machine.done(chat(), Pace(load_s=3.0)))
         return caught.value, machine, usage.load_s
 
@@ -502,7 +510,7 @@ def idle(keep_alive: list[float | None], seconds: float) -> tuple[Machine, bool]
         for value in keep_alive:
             await machine.done(chat(keep_alive=value))
         await clock.sleep_until(clock.now() + seconds)
-        return machine, machine.memory.loaded(busy=False) is not None
+        return machine, machine.scheduler.loaded() is not None
 
     return virtual(main)
 
@@ -553,7 +561,7 @@ def test_a_model_does_not_expire_while_its_job_runs() -> None:
     async def main(clock: VirtualClock) -> list[bool]:
         machine, seen = Machine(clock), list[bool]()
         async for event in machine.run(chat(), Pace(decode_tps=1 / 30)):
-            seen.append(machine.memory.loaded(busy=machine.engine.busy) is not None)
+            seen.append(machine.scheduler.loaded() is not None)
             if isinstance(event, Token):
                 (answer,) = await machine.done(ListLoaded())
                 assert isinstance(answer, Answer)
@@ -570,7 +578,7 @@ def test_a_request_without_messages_loads() -> None:
     async def main(clock: VirtualClock) -> tuple[list[tuple[float, Event]], bool]:
         machine = Machine(clock)
         events = await machine.timed(Infer(NAME, ()), Pace(load_s=2.0))
-        return events, machine.memory.holds(TEST_MODEL, busy=False)
+        return events, machine.scheduler.loaded() == TEST_MODEL
 
     assert virtual(main) == ([(2.0, Done("load", None))], True)
 
@@ -586,7 +594,7 @@ def test_a_request_without_messages_and_keep_alive_unloads() -> None:
 
     first, second, machine = virtual(main)
     assert first == second == [Done("unload", None)]
-    assert machine.memory.loaded(busy=False) is None
+    assert machine.scheduler.loaded() is None
     assert [record.why for record in machine.saw(ModelUnloaded)] == ["asked"]
 
 
@@ -604,7 +612,7 @@ def unload_during(job: Infer, *later: Infer) -> Machine:
             begun = clock.now()
             await machine.done(Infer(NAME, (), keep_alive=0.0))
             assert clock.now() == begun
-            assert machine.memory.loaded(busy=True) == TEST_MODEL
+            assert machine.scheduler.loaded() == TEST_MODEL
         return machine
 
     return virtual(main)
@@ -613,7 +621,7 @@ def unload_during(job: Infer, *later: Infer) -> Machine:
 def test_an_unload_waits_for_the_request_in_progress() -> None:
     """The model goes when the answer is complete (6.6)."""
     machine = unload_during(chat())
-    assert machine.memory.loaded(busy=False) is None
+    assert machine.scheduler.loaded() is None
     (gone,) = machine.saw(ModelUnloaded)
     assert gone.why == "asked"
     assert gone.t == exactly(1.0 + 2 / 2900 + 20 / 65)
@@ -622,7 +630,7 @@ def test_an_unload_waits_for_the_request_in_progress() -> None:
 def test_an_unload_stands_against_the_keep_alive_of_the_running_request() -> None:
     """What a request said when it came does not outweigh what was said after it."""
     machine = unload_during(chat(keep_alive=3600.0))
-    assert machine.memory.loaded(busy=False) is None
+    assert machine.scheduler.loaded() is None
 
 
 def test_an_unload_waits_for_the_requests_in_the_queue() -> None:
@@ -774,16 +782,14 @@ def test_the_slot_is_free_after_leaving(when: float, job: Job, by: str) -> None:
 
 @pytest.mark.parametrize("by", ["gone", "cancelled"])
 def test_who_leaves_the_queue_leaves_no_trace(by: str) -> None:
-    """It is never admitted, holds nobody up, and touches neither model nor cache."""
+    """It is never admitted, holds nobody up, and doesn't touch the cache."""
 
     async def main(clock: VirtualClock) -> tuple[Machine, asyncio.Task[Any]]:
         machine, gone = Machine(clock), Interrupt()
         async with asyncio.TaskGroup() as group:
             group.create_task(machine.done(chat()))
             await clock.sleep_until(0.01)
-            task = asyncio.create_task(
-                machine.timed(chat("other", model=OTHER_MODEL.name, keep_alive=0.0), gone=gone)
-            )
+            task = asyncio.create_task(machine.timed(chat("other", keep_alive=60.0), gone=gone))
             await clock.sleep_until(0.02)
             group.create_task(machine.done(chat()))
             await clock.sleep_until(0.03)
@@ -807,21 +813,7 @@ def test_who_leaves_the_queue_leaves_no_trace(by: str) -> None:
     assert len(machine.saw(Admitted)) == 2
     assert len(machine.saw(Queued)) == 2
     assert cached(machine) == [0, 2]
-    assert machine.memory.loaded(busy=False) == TEST_MODEL
-
-
-def test_who_left_before_its_turn_is_given_up_at_once() -> None:
-    """A client that is gone already takes no time of the machine."""
-
-    async def main(clock: VirtualClock) -> float:
-        machine, gone = Machine(clock), Interrupt()
-        gone.fire()
-        with pytest.raises(Abandoned):
-            await machine.timed(chat(), Pace(load_s=5.0), gone)
-        assert machine.memory.loaded(busy=False) is None
-        return clock.now()
-
-    assert virtual(main) == 0.0
+    assert machine.scheduler.loaded() == TEST_MODEL
 
 
 PLANS = st.lists(
@@ -841,13 +833,13 @@ PLANS = st.lists(
 def test_jobs_are_admitted_in_order_and_end(
     plans: list[tuple[int, int, int | None, str, bool]],
 ) -> None:
-    """Whatever comes and leaves: one at a time, in order, all who stay are served whole."""
+    """Whatever comes and leaves: one at a time of each model, in order, and who stays is served."""
 
     async def main(clock: VirtualClock) -> None:
         machine = Machine(clock)
         asked: list[int] = []
         admitted: list[int] = []
-        inside: list[int] = []
+        inside: dict[bool, int] = {}
         ended: dict[int, str] = {}
 
         async def one(number: int) -> None:
@@ -867,16 +859,15 @@ def test_jobs_are_admitted_in_order_and_end(
                 count = 0
                 try:
                     async for event in events:
-                        assert not inside or inside == [number]
-                        inside[:] = [number]
+                        assert inside.setdefault(other, number) == number
                         count += isinstance(event, Token)
                         if by == "closed" and leaves is not None and count > leaves % 4:
-                            inside.clear()
+                            del inside[other]
                             await events.aclose()
                             return
                 finally:
-                    if inside == [number]:
-                        inside.clear()
+                    if inside.get(other) == number:
+                        del inside[other]
                 assert count == tokens
 
             await clock.sleep_until(at / 100)
@@ -884,6 +875,8 @@ def test_jobs_are_admitted_in_order_and_end(
             if leaves is not None and by != "closed":
                 leave = gone.fire if by == "gone" else task.cancel
                 asyncio.get_running_loop().call_later(leaves / 100, leave)
+                # Who left while it was in the load queue is held for as long as it likes.
+                asyncio.get_running_loop().call_later(leaves / 100 + 60, task.cancel)
             await asyncio.wait([task])
             if task.cancelled() or task.exception() is not None:
                 ended[number] = "left"
@@ -896,7 +889,9 @@ def test_jobs_are_admitted_in_order_and_end(
                 group.create_task(one(number))
         await clock.sleep_until(clock.now() + 1)
         assert len(ended) == len(plans)
-        assert admitted == [number for number in asked if number in admitted]
+        for model in (False, True):
+            here = [number for number in admitted if plans[number][4] is model]
+            assert here == [number for number in asked if number in here]
         for number, plan in enumerate(plans):
             assert plan[2] is not None or (ended[number] == "done" and number in admitted)
         assert not machine.engine.busy
@@ -936,7 +931,7 @@ def test_embeddings_leave_the_cache_alone() -> None:
         await machine.done(Embed(NAME, ("text",), keep_alive=7.0))
         after = list(machine.memory.cache)
         await clock.sleep_until(clock.now() + 7)
-        return before, after, machine.memory.loaded(busy=False) is None
+        return before, after, machine.scheduler.loaded() is None
 
     before, after, expired = virtual(main)
     assert before == after != []
@@ -1023,7 +1018,7 @@ def traffic(seed: int) -> tuple[bytes, list[str]]:
             for number in range(60):
                 group.create_task(one(number))
         await clock.sleep_until(clock.now() + 400)
-        machine.memory.loaded(busy=False)
+        machine.scheduler.loaded()
         return msgspec.json.encode(machine.seen), [said[number] for number in range(60)]
 
     return virtual(main)

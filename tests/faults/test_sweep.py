@@ -21,12 +21,12 @@ from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net.client import Broken, Client
 from ollama_simulator.net.client import End as Ending
 from ollama_simulator.records import (
-    Admitted,
     Asked,
     Closed,
     Failed,
     Finished,
     Left,
+    ModelLoaded,
     Queued,
     Struck,
 )
@@ -144,7 +144,7 @@ async def test_cut_at_every_act(method: str, path: str, body: Any, how: How) -> 
         assert fleet.journal.where(Failed) == []
         assert len(fleet.journal.where(Struck)) == len(outcomes) - 1
         generates = any(route in path for route in ("chat", "generate", "embed", "messages"))
-        assert bool(fleet.journal.where(Admitted)) is generates
+        assert bool(fleet.journal.where(ModelLoaded)) is generates
         await until(lambda: len(fleet.journal.where(Closed)) == len(outcomes))
         cuts = fleet.journal.where(Closed, by="us")
         assert [record.how for record in cuts].count(how) >= len(outcomes) - 1

@@ -14,7 +14,7 @@ from ollama_simulator.clock import Interrupt
 from ollama_simulator.engine import looking
 from ollama_simulator.engine.embedding import embeddings
 from ollama_simulator.engine.generate import generate
-from ollama_simulator.engine.machine import Call, Machine, Pace, See
+from ollama_simulator.engine.machine import Call, Machine, Pace
 from ollama_simulator.engine.searching import search
 from ollama_simulator.model import (
     Embed,
@@ -27,6 +27,7 @@ from ollama_simulator.model import (
     Show,
     WebSearch,
 )
+from ollama_simulator.records import See
 
 JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]]] = {
     Infer: generate,

@@ -21,7 +21,7 @@ async def installed(machine: Machine, job: ListModels, call: Call) -> AsyncGener
 
 async def loaded(machine: Machine, job: ListLoaded, call: Call) -> AsyncGenerator[Event, None]:
     """List the models in memory."""
-    yield Answer(machine.memory.listed(busy=machine.busy))
+    yield Answer(machine.scheduler.listed())
 
 
 async def nothing(machine: Machine, job: Nothing, call: Call) -> AsyncGenerator[Event, None]:

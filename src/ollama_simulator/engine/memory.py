@@ -1,137 +1,186 @@
-"""What a server has in memory: one loaded model, and the KV cache of its last conversation.
+"""What a server has in memory: its runners, and the KV cache of its last conversation.
+
+Source: native specification 4.5, 6.5 and 6.6; seed facts, "KV cache and tokens".
 
 Rules of this file:
 
-1. The cache belongs to the loaded model: it is lost when that model leaves memory.
-2. A model that is in use never expires. Expiry is worked out when somebody looks.
-3. What a job leaves behind counts only for the stay of the model that it began with: after a
-   reset, or when somebody loaded another model meanwhile, it changes nothing.
+1. A runner that is in use never expires. Expiry is worked out when somebody looks, and is told
+   with the time at which it happened.
+2. There is one cache for all runners: that of the last request that left something in it. It
+   is lost when the model it belongs to leaves memory.
+3. A runner that left memory changes nothing any more, whoever still uses it.
 
-It must not import anything but layer 0.
+It must not import anything but layer 0 and its own package.
 """
 
 import math
 from collections.abc import Callable
 
 from ollama_simulator.clock import Clock
-from ollama_simulator.model import Loaded, Model
-from ollama_simulator.names import canonical
+from ollama_simulator.engine.runner import Runner
+from ollama_simulator.model import Loaded
+from ollama_simulator.settings import Settings
 
-KEEP_ALIVE_S = 300.0
-"""Seconds that an unused model stays loaded (native specification, 3.2)."""
-CONTEXT = 4096
-"""Tokens of context (native specification, 3.5: the default below 23 GiB of VRAM)."""
 OVERHEAD = 671_088_640
 """Bytes that a loaded model takes beyond its file: context and work space. Synthetic."""
+LONGEST_NS = 2**63 - 1
+"""Go's longest duration, about 292 years: what "for ever" is."""
+
+Unloaded = Callable[[str, str, float], None]
+"""Told when a model leaves memory: its name, why, and when."""
 
 
 class Memory:
-    """The loaded model of a server, and its cache."""
+    """The runners of one server, by their weight files."""
 
-    def __init__(self, clock: Clock, unloaded: Callable[[str, str, float], None]) -> None:
-        """`unloaded(model, why, when)` is told when a model leaves memory."""
-        self.cache: list[str] = []
-        """The tokens kept from the last request, in order."""
+    def __init__(self, clock: Clock, settings: Settings, unloaded: Unloaded) -> None:
+        self.departures = 0
+        """How many runners have left so far."""
         self._clock = clock
+        self._gpu = settings.gpu
         self._unloaded = unloaded
-        self._model: Model | None = None
-        self._keep_alive = KEEP_ALIVE_S
-        self._idle_since = clock.now()
-        self._stay = 0
+        self._runners: dict[str, Runner] = {}
+        self._cache: list[str] = []
+        self._owner: Runner | None = None
+        """Whose tokens the cache holds."""
+        self._turns = 0
 
-    def loaded(self, *, busy: bool) -> Model | None:
-        """The model in memory, or None."""
-        expires = self._idle_since + self._keep_alive
-        if self._model is not None and not busy and expires <= self._clock.now():
-            self._drop("expired", expires)
-        return self._model
+    # --- looking ------------------------------------------------------------------------------
 
-    def holds(self, model: Model, *, busy: bool) -> bool:
-        """Whether this model is in memory, by whatever spelling of its name."""
-        loaded = self.loaded(busy=busy)
-        return loaded is not None and _same(loaded, model)
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """All runners, in the order in which they were loaded. Looking lets them expire."""
+        self.expire()
+        return tuple(self._runners.values())
 
-    def listed(self, *, busy: bool) -> tuple[Loaded, ...]:
-        """What `/api/ps` shows."""
-        model = self.loaded(busy=busy)
-        if model is None:
-            return ()
-        expires: int | None = None
-        if not math.isinf(self._keep_alive):
-            left = self._keep_alive
-            if not busy:
-                left += self._idle_since - self._clock.now()
-            expires = self._clock.wall_ns() + round(left * 1e9)
-        return (Loaded(model, expires, model.size + OVERHEAD, CONTEXT),)
+    def expire(self) -> None:
+        """Have those leave whose time is over."""
+        due = [r for r in self._runners.values() if r.expires <= self._clock.now()]
+        for runner in sorted(due, key=lambda runner: runner.expires):
+            self.drop(runner, "expired", runner.expires)
 
-    def load(self, model: Model, keep_alive: float | None = None) -> int:
-        """Have this model in memory, in place of another one. Returns the number of its stay.
+    def get(self, key: str) -> Runner | None:
+        """The runner of a weight file."""
+        return next((runner for runner in self.runners if runner.key == key), None)
 
-        A `keep_alive` in seconds stays in force for later requests (3.2).
+    @property
+    def latest(self) -> Runner | None:
+        """The runner that was used last."""
+        return max(self.runners, key=lambda runner: runner.turn, default=None)
+
+    @property
+    def next_expiry(self) -> float:
+        """When the next runner goes by itself; `inf` for never."""
+        return min((runner.expires for runner in self.runners), default=math.inf)
+
+    def listed(self) -> list[Loaded]:
+        """What `/api/ps` shows of the runners, in the order in which they were loaded."""
+        return [self.shown(runner) for runner in self.runners]
+
+    def shown(self, runner: Runner) -> Loaded:
+        """What `/api/ps` shows of one runner."""
+        size = runner.model.memory_bytes or runner.model.size + OVERHEAD
+        expires = runner.expires_ns
+        if expires is None:
+            # It was never idle: the end moves on with the clock.
+            expires = self._wall(runner.keep_alive)
+        return Loaded(
+            runner.model,
+            expires,
+            size if self._gpu else 0,
+            runner.shape.shown_context,
+            size,
+        )
+
+    # --- runners come, are used and go --------------------------------------------------------
+
+    def add(self, runner: Runner) -> None:
+        """Have a new runner, which somebody is about to use.
+
+        One with the same weights is forgotten: the user put it there by hand meanwhile.
         """
-        if self._model is not None and not _same(self._model, model):
-            self.make_room()
-        if self._model is None:
-            self._keep_alive = KEEP_ALIVE_S
+        if (other := self._runners.get(runner.key)) is not None:
+            self.drop(other, "replaced", self._clock.now())
+        self._runners[runner.key] = runner
+
+    def use(self, runner: Runner, keep_alive: float | None) -> None:
+        """A request begins to use a runner. Its `keep_alive`, if it has one, stays (3.2)."""
+        self._turns += 1
+        runner.turn = self._turns
+        runner.users += 1
+        runner.expires = math.inf
         if keep_alive is not None:
-            self._keep_alive = keep_alive
-        self._model = model
-        self._idle_since = self._clock.now()
-        return self._stay
+            runner.keep_alive = keep_alive
+            runner.why = "asked"
 
-    def used(self, stay: int, *, last: bool) -> None:
-        """A request ended; `last` if no other waits. A model that nobody is to keep goes (6.6)."""
-        if stay != self._stay:
-            return
-        self._idle_since = self._clock.now()
-        if self._keep_alive == 0 and last:
-            self.unload()
+    def release(self, runner: Runner) -> None:
+        """A request has ended."""
+        runner.users -= 1
+        if not runner.users and runner in self._runners.values():
+            self._rest(runner)
 
-    def remember(self, stay: int, tokens: list[str]) -> None:
-        """Keep these tokens as the last conversation."""
-        if stay == self._stay:
-            self.cache[:] = tokens
+    def condemn(self, runner: Runner, why: str) -> None:
+        """Have a runner go: now if it is idle, else after the last request that uses it."""
+        runner.keep_alive = 0.0
+        runner.why = why
+        if not runner.users:
+            self._rest(runner)
 
-    def unload_when_idle(self, *, busy: bool) -> None:
-        """Unload now, or after the request in progress."""
-        self._keep_alive = 0.0
-        if not busy:
-            self.unload()
+    def dismiss(self, runner: Runner) -> None:
+        """The same on a client's wish, which `/api/ps` shows (4.5)."""
+        runner.expires_ns = self._wall(0.0)
+        self.condemn(runner, "asked")
 
-    def unload(self) -> None:
-        """Forget the model, and its cache with it."""
-        if self._model is not None:
-            self._drop("asked", self._clock.now())
-
-    def make_room(self) -> None:
-        """Forget the model for the sake of another one."""
-        if self._model is not None:
-            self._drop("replaced", self._clock.now())
+    def drop(self, runner: Runner, why: str, when: float) -> None:
+        """Forget a runner, used or not, and its cache with it."""
+        del self._runners[runner.key]
+        self.departures += 1
+        if runner is self._owner:
+            self._cache.clear()
+            self._owner = None
+        self._unloaded(runner.model.name, why, when)
 
     def clear(self) -> None:
         """Forget everything without a word: the state of a server that was just started."""
-        self._model = None
-        self._stay += 1
-        self._keep_alive = KEEP_ALIVE_S
-        self.cache.clear()
+        self.departures += len(self._runners)
+        self._runners.clear()
+        self._owner = None
+        self._cache.clear()
 
-    def match(self, prompt: list[str]) -> int:
+    # --- the cache ----------------------------------------------------------------------------
+
+    @property
+    def cache(self) -> list[str]:
+        """The tokens kept from the last request, in order; none if their model has expired."""
+        self.expire()
+        return self._cache
+
+    def match(self, runner: Runner, prompt: list[str]) -> int:
         """How many tokens of a prompt are cached: the longest common prefix."""
+        if runner is not self._owner:
+            return 0
         count = 0
-        for ours, theirs in zip(self.cache, prompt, strict=False):
+        for ours, theirs in zip(self._cache, prompt, strict=False):
             if ours != theirs:
                 break
             count += 1
         return count
 
-    def _drop(self, why: str, when: float) -> None:
-        assert self._model is not None
-        name = self._model.name
-        self._model = None
-        self._stay += 1
-        self.cache.clear()
-        self._unloaded(name, why, when)
+    def remember(self, runner: Runner, tokens: list[str]) -> None:
+        """Keep these tokens as the last conversation."""
+        if runner in self._runners.values():
+            self._owner = runner
+            self._cache[:] = tokens
 
+    def _rest(self, runner: Runner) -> None:
+        """Nobody uses it any more (6.6)."""
+        now = self._clock.now()
+        if runner.keep_alive <= 0:
+            self.drop(runner, runner.why, now)
+            return
+        runner.expires = now + runner.keep_alive
+        runner.expires_ns = self._wall(runner.keep_alive)
 
-def _same(a: Model, b: Model) -> bool:
-    return canonical(a.name).lower() == canonical(b.name).lower()
+    def _wall(self, seconds: float) -> int:
+        later = LONGEST_NS if math.isinf(seconds) else round(seconds * 1e9)
+        return self._clock.wall_ns() + later

@@ -1,74 +1,70 @@
-"""The one slot of a server, and the queue before it.
+"""The queue of the requests that need a load.
+
+Source: native specification 6.2 and 6.7.
 
 Rules of this file:
 
-1. First come, first served; nobody overtakes.
-2. Who leaves the queue leaves no trace: the slot is never given to a client that is gone.
+1. One request is worked on, the others wait in the order in which they came.
+2. Who left keeps its place until it is reached; then it is passed over, and never answered.
 
-It must not import anything but layer 0.
+It must not import anything but layer 0 and its own package.
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from ollama_simulator.clock import Interrupt, finish, wait_for
+from ollama_simulator.clock import Interrupt
+from ollama_simulator.engine.runner import Runner
+from ollama_simulator.engine.shape import Shape
+from ollama_simulator.model import Model, Refusal
+
+BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 
-class Interrupted(Exception):
-    """The client left while its job waited."""
+class Entry:
+    """One request that needs a load."""
 
-
-class Slot:
-    """Held by one job at a time."""
-
-    def __init__(self) -> None:
-        self.busy = False
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+    def __init__(
+        self, model: Model, shape: Shape, keep_alive: float | None, gone: Interrupt
+    ) -> None:
+        self.model = model
+        self.shape = shape
+        self.keep_alive = keep_alive
+        self.turn: asyncio.Future[Runner | None] = asyncio.get_running_loop().create_future()
+        """A runner that serves it, in its use already; or None: it has to load one itself."""
+        self._gone = gone
 
     @property
-    def waiting(self) -> int:
-        """How many jobs wait."""
-        return sum(not future.done() for future in self._waiting)
+    def left(self) -> bool:
+        """Whether its client is gone."""
+        return self._gone.fired or self.turn.cancelled()
+
+
+class LoadQueue:
+    """The requests that need a load."""
+
+    def __init__(self, capacity: int) -> None:
+        """So many may wait, besides the one that is worked on."""
+        self.current: Entry | None = None
+        """The one that is worked on."""
+        self._capacity = capacity
+        self._waiting: deque[Entry] = deque()
 
     @property
     def ahead(self) -> int:
-        """How many jobs a newcomer finds before it."""
-        return self.busy + self.waiting
+        """How many a newcomer finds before it."""
+        return (self.current is not None) + len(self._waiting)
 
-    @asynccontextmanager
-    async def held(self, gone: Interrupt) -> AsyncIterator[None]:
-        """Wait for the slot and hold it. Raises `Interrupted` if `gone` fires first."""
-        if self.busy:
-            turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                granted = await wait_for(turn, gone)
-            except asyncio.CancelledError:
-                # The turn may have come in the very instant of the cancellation.
-                if turn.done() and not turn.cancelled() and turn.result():
-                    self._pass_on()
-                self._forget(turn)
-                raise
-            if not granted:
-                self._forget(turn)
-                raise Interrupted
-        else:
-            self.busy = True
-        try:
-            yield
-        finally:
-            self._pass_on()
+    def join(self, entry: Entry) -> None:
+        """Take a place. Raises `Refusal` if there is none."""
+        if self.current is not None and len(self._waiting) >= self._capacity:
+            raise Refusal(503, BUSY)
+        self._waiting.append(entry)
 
-    def _forget(self, turn: "asyncio.Future[bool]") -> None:
-        with contextlib.suppress(ValueError):
-            self._waiting.remove(turn)
-
-    def _pass_on(self) -> None:
-        while self._waiting:
-            # `busy` stays true: the slot goes from hand to hand, so nobody can slip in between.
-            if finish(self._waiting.popleft(), True):
-                return
-        self.busy = False
+    def advance(self) -> Entry | None:
+        """Work on the next whose client is still there; None if there is none."""
+        assert self.current is None, "one at a time"
+        while self._waiting and self.current is None:
+            entry = self._waiting.popleft()
+            self.current = None if entry.left else entry
+        return self.current

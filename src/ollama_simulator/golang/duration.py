@@ -4,7 +4,7 @@ Source: native specification 3.2.
 
 Rules of this file:
 
-1. A duration is in seconds; `inf` is for ever.
+1. A duration is in seconds; `inf` is for ever, and a negative one is over before it begins.
 2. Strings are read as Go reads durations.
 
 It must not import anything but layer 0.
@@ -35,8 +35,8 @@ def from_number(seconds: float) -> float:
     """A number of seconds as it is meant."""
     if seconds < 0:
         return math.inf
-    # Go's conversion overflows into the past: the model is unloaded at once.
-    return 0.0 if seconds * 1e9 >= LONGEST_NS else seconds
+    # Go's conversion overflows into the past: the model goes with its last request.
+    return -(2**63) / 1e9 if seconds * 1e9 >= LONGEST_NS else seconds
 
 
 def from_text(text: str) -> float:

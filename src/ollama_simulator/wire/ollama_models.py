@@ -188,7 +188,7 @@ class Ps(Native):
         return PsEntry(
             name=name,
             model=name,
-            size=loaded.vram,  # all of it is on the GPU
+            size=loaded.vram if loaded.size is None else loaded.size,
             digest=loaded.model.digest,
             details=Details.of(loaded.model),
             expires_at=gojson.rfc3339(expires),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.clock import Interrupt, VirtualClock
-from ollama_simulator.engine.queue import Interrupted, Slot
+from ollama_simulator.engine.slots import Interrupted, Slots
 from tests.engine.driving import virtual
 
 
@@ -37,7 +37,7 @@ class Watch:
     served: list[Visit] = field(default_factory=list)
 
 
-async def visit(clock: VirtualClock, slot: Slot, who: Visit, watch: Watch) -> None:
+async def visit(clock: VirtualClock, slot: Slots, who: Visit, watch: Watch) -> None:
     """Ask for the slot, hold it for a while, and give it back."""
     gone = Interrupt()
 
@@ -81,7 +81,7 @@ def test_the_slot_is_fair_and_never_lost(visits: list[Visit]) -> None:
     """Never two inside; in order of coming; all who stay are served; free at the end."""
 
     async def main(clock: VirtualClock) -> None:
-        slot, watch = Slot(), Watch()
+        slot, watch = Slots(), Watch()
         # asyncio's timers of one moment end in any order: what counts is who asked first.
         async with asyncio.TaskGroup() as group:
             for who in visits:
@@ -96,7 +96,7 @@ def test_the_slot_is_fair_and_never_lost(visits: list[Visit]) -> None:
             assert served or who.leaves is not None
             assert who.leaves is not None or who.outcome == "done"
             assert served or who.outcome in ("interrupted", "cancelled")
-        assert not slot.busy
+        assert not (slot.held_now > 0)
         assert slot.ahead == 0
         # Nobody waits longer than all before it could take.
         assert clock.now() <= 6 + sum(max(who.stays, who.leaves or 0) for who in visits) + 8
@@ -108,7 +108,7 @@ def test_first_come_first_served() -> None:
     """Ten who wait get the slot in the order in which they came."""
 
     async def main(clock: VirtualClock) -> None:
-        slot, watch = Slot(), Watch()
+        slot, watch = Slots(), Watch()
         visits = [Visit(number, 5) for number in range(10)]
         async with asyncio.TaskGroup() as group:
             for who in reversed(visits):
@@ -123,7 +123,7 @@ def test_ahead_counts_who_is_before() -> None:
     """The holder and the waiting count, who left does not."""
 
     async def main(clock: VirtualClock) -> list[int]:
-        slot, watch = Slot(), Watch()
+        slot, watch = Slots(), Watch()
         seen = [slot.ahead]
         visits = [Visit(0, 10), Visit(1, 10), Visit(2, 10, leaves=2), Visit(3, 10)]
         async with asyncio.TaskGroup() as group:
@@ -141,7 +141,7 @@ def test_nobody_slips_in_between() -> None:
     """Who comes in the very turn in which the slot is passed on waits behind the next."""
 
     async def main(clock: VirtualClock) -> list[str]:
-        slot, order = Slot(), list[str]()
+        slot, order = Slots(), list[str]()
 
         async def wants(name: str) -> None:
             async with slot.held(Interrupt()):
@@ -152,7 +152,7 @@ def test_nobody_slips_in_between() -> None:
                 group.create_task(wants("waiting"))
                 await clock.sleep_until(1)
             # The slot is given back; "waiting" has it but has not run yet.
-            assert slot.busy
+            assert slot.held_now > 0
             group.create_task(wants("late"))
         return order
 
@@ -165,7 +165,7 @@ def test_granted_and_leaving_in_one_turn(first: str, by: str) -> None:
     """The slot passes on to the third, however close the second's grant and leaving are."""
 
     async def main(clock: VirtualClock) -> tuple[list[str], bool]:
-        slot, order = Slot(), list[str]()
+        slot, order = Slots(), list[str]()
         gone = Interrupt()
 
         async def wants(name: str, signal: Interrupt) -> None:
@@ -184,7 +184,7 @@ def test_granted_and_leaving_in_one_turn(first: str, by: str) -> None:
         if first == "grant":
             leave()
         await asyncio.wait([second, third])
-        return order, slot.busy
+        return order, (slot.held_now > 0)
 
     order, busy = virtual(main)
     # A grant that came first stands against an interrupt; a cancellation ends the task anyway.
@@ -197,14 +197,14 @@ def test_who_is_gone_already_still_gets_a_free_slot() -> None:
     """The slot looks at the signal only where there is something to wait for."""
 
     async def main(clock: VirtualClock) -> bool:
-        slot, gone = Slot(), Interrupt()
+        slot, gone = Slots(), Interrupt()
         gone.fire()
         async with slot.held(gone):
-            inside = slot.busy
+            inside = slot.held_now > 0
             with pytest.raises(Interrupted):
                 async with slot.held(gone):
                     raise AssertionError("the slot was given twice")
-        assert not slot.busy
+        assert not (slot.held_now > 0)
         return inside
 
     assert virtual(main) is True
@@ -214,10 +214,10 @@ def test_an_error_inside_frees_the_slot() -> None:
     """Whatever is raised while the slot is held."""
 
     async def main(clock: VirtualClock) -> bool:
-        slot = Slot()
+        slot = Slots()
         with pytest.raises(ZeroDivisionError):
             async with slot.held(Interrupt()):
                 raise ZeroDivisionError
-        return slot.busy
+        return slot.held_now > 0
 
     assert virtual(main) is False

@@ -1,0 +1,284 @@
+"""Who may use which model when: the way of a request to a loaded runner.
+
+Source: native specification, section 6.
+
+Rules of this file:
+
+1. A request for a loaded model that serves it as it is goes straight there. All others go
+   through the load queue, which works on one at a time.
+2. Whatever happens ends in `_settle`, which takes the queue as far as it can go. It never waits:
+   a load is waited for by the request that began it, an eviction by nobody.
+3. Whatever way a request ends, what it held is free afterwards.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from ollama_simulator import records
+from ollama_simulator.clock import Clock, Interrupt
+from ollama_simulator.engine.eviction import victim
+from ollama_simulator.engine.loading import load
+from ollama_simulator.engine.memory import Memory, Unloaded
+from ollama_simulator.engine.queue import Entry, LoadQueue
+from ollama_simulator.engine.runner import Runner
+from ollama_simulator.engine.shape import shape
+from ollama_simulator.engine.slots import Interrupted
+from ollama_simulator.model import Abandoned, Installed, Loaded, Model, Origin, Refusal
+from ollama_simulator.records import See
+from ollama_simulator.script import Load
+from ollama_simulator.settings import Settings
+
+KEEP_ALIVE_S = {"0.33": 300.0, "0.13.5": math.inf}
+"""Seconds that an unused model stays loaded (seed facts, "Defaults")."""
+MODELS = 3
+"""How many models are in memory at most, unless the settings say otherwise (6.1)."""
+STOPPED = (
+    "model runner has unexpectedly stopped, this may be due to resource limitations or an "
+    "internal error, check ollama server logs for details"
+)
+"""What a request is told whose runner is dead (7)."""
+
+
+class Want(msgspec.Struct, frozen=True):
+    """What a request wants of its model's runner."""
+
+    options: Mapping[str, Any] = {}
+    """As `engine.options` reads them, those of the model's own parameters below them."""
+    shift: bool | None = None
+    keep_alive: float | None = None
+    """Seconds; None for what is in force; below 0, as 0, for not at all."""
+    load: Load | None = None
+    """How the runner starts if this request has to start it; None for well."""
+    load_s: float = 0.0
+    """Seconds that it takes unless `load` says otherwise."""
+    embedding: bool = False
+
+
+class Lease:
+    """The use of a runner by one request."""
+
+    def __init__(self, runner: Runner, name: str, load_s: float, clock: Clock) -> None:
+        self.runner = runner
+        self.load_s = load_s
+        """Seconds until the runner was ready: queue, eviction and load."""
+        self._name = name
+        self._clock = clock
+
+    @asynccontextmanager
+    async def slot(self, gone: Interrupt, see: See) -> AsyncIterator[None]:
+        """Wait for one of the runner's slots and hold it.
+
+        Raises `Abandoned` when the client leaves, and `Refusal` if the runner died meanwhile.
+        """
+        asked = self._clock.now()
+        if ahead := self.runner.slots.ahead:
+            see(records.Queued, ahead=ahead)
+        try:
+            async with self.runner.slots.held(gone):
+                if self.runner.crashed:
+                    raise Refusal(500, STOPPED, Origin.RUNNER)
+                waited = self._clock.now() - asked
+                see(records.Admitted, model=self._name, waited=waited)
+                yield
+        except Interrupted:
+            raise Abandoned(500, "context canceled", Origin.RUNNER) from None
+
+    def crash(self) -> None:
+        """Let the runner die. It stays listed until somebody wants it, or its time is over."""
+        self.runner.crashed = True
+
+
+class Scheduler:
+    """The scheduler of one server."""
+
+    def __init__(self, clock: Clock, settings: Settings, unloaded: Unloaded) -> None:
+        self.memory = Memory(clock, settings, unloaded)
+        self._clock = clock
+        self._settings = settings
+        self._queue = LoadQueue(settings.max_queue)
+        self._loading = False
+        """Whether the queue's current request loads."""
+        self._blocked: int | None = None
+        """Else, whether it waits until more runners than so many have left memory."""
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request uses a model, or waits for one."""
+        using = any(runner.users for runner in self.memory.runners)
+        return using or self._queue.current is not None
+
+    # --- requests -----------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def lease(
+        self, installed: Installed, want: Want, gone: Interrupt, see: See
+    ) -> AsyncIterator[Lease]:
+        """Use a runner of a model, loading it if need be.
+
+        Raises `Refusal` if the load queue is full or the load fails, and `Abandoned` if the
+        client leaves while its load runs. Who leaves before its load began waits for ever.
+        """
+        started = self._clock.now()
+        # A client that shut its sending side down right behind its request is known by now.
+        await self._clock.breathe()
+        model = installed.model
+        wanted = shape(model, want.options, want.shift, self._settings, embedding=want.embedding)
+        runner = self.memory.get(model.weight_file)
+        if runner is not None and runner.serves(wanted) and not gone.fired:
+            self.memory.use(runner, want.keep_alive)
+        else:
+            entry = Entry(model, wanted, want.keep_alive, gone)
+            runner = await self._queued(entry, want, gone, see)
+        try:
+            yield Lease(runner, model.name, self._clock.now() - started, self._clock)
+        finally:
+            self.memory.release(runner)
+            self._settle()
+
+    async def _queued(self, entry: Entry, want: Want, gone: Interrupt, see: See) -> Runner:
+        ahead = self._queue.ahead
+        self._queue.join(entry)
+        self._settle()
+        if ahead:
+            see(records.Queued, ahead=ahead, waits_for="load")
+        try:
+            runner = await entry.turn
+        except asyncio.CancelledError:
+            # The turn may have come in the very instant of the cancellation.
+            if not entry.turn.cancelled():
+                if (granted := entry.turn.result()) is not None:
+                    self.memory.release(granted)
+                else:
+                    self._loaded()
+                self._settle()
+            raise
+        if runner is not None:
+            return runner
+        try:
+            seconds = await load(self._clock, self._settings, want.load, want.load_s, gone)
+            runner = Runner(entry.model, entry.shape, self._keep_alive)
+            self.memory.add(runner)
+            self.memory.use(runner, entry.keep_alive)
+            see(records.ModelLoaded, model=entry.model.name, seconds=seconds)
+        finally:
+            self._loaded()
+            self._settle()
+        return runner
+
+    # --- the load queue -----------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Take the load queue as far as it can go now."""
+        self.memory.expire()
+        while not self._loading and self._blocked != self.memory.departures:
+            self._blocked = None
+            entry = self._queue.current or self._queue.advance()
+            if entry is None:
+                break
+            self._work(entry)
+        self._watch()
+
+    def _work(self, entry: Entry) -> None:
+        """Do what a request needs next."""
+        runner = self.memory.get(entry.model.weight_file)
+        if runner is not None and runner.serves(entry.shape):
+            if not entry.turn.done():
+                self.memory.use(runner, entry.keep_alive)
+                entry.turn.set_result(runner)
+            self._queue.current = None
+        elif runner is not None:
+            self._evict(runner, "crashed" if runner.crashed else "reloaded")
+        elif len(runners := self.memory.runners) >= self._most:
+            self._evict(victim(runners), "replaced")
+        elif entry.turn.done():
+            self._queue.current = None
+        else:
+            self._loading = True
+            entry.turn.set_result(None)
+
+    def _evict(self, runner: Runner, why: str) -> None:
+        """Have a runner leave. It is marked only once: a request may overrule that (6.5)."""
+        if runner.users:
+            self._blocked = self.memory.departures
+        self.memory.condemn(runner, why)
+
+    def _loaded(self) -> None:
+        """The load is over, one way or another."""
+        self._loading = False
+        self._queue.current = None
+
+    def _watch(self) -> None:
+        """Look again when a runner expires, if somebody waits for that."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        when = self.memory.next_expiry
+        if self._blocked is not None and when < math.inf:
+            self._alarm = self._clock.alarm(when, self._settle)
+
+    # --- what others may see and do -----------------------------------------------------------
+
+    @property
+    def _most(self) -> int:
+        """How many models may be in memory."""
+        most = self._settings.max_loaded_models
+        return most if most > 0 else MODELS
+
+    @property
+    def _keep_alive(self) -> float:
+        said = self._settings.keep_alive
+        return KEEP_ALIVE_S[self._settings.wire] if said is None else said
+
+    def unload(self, installed: Installed) -> None:
+        """Have a model go, on a client's wish: now if it is idle, else after its requests."""
+        runner = self.memory.get(installed.model.weight_file)
+        if runner is not None:
+            self.memory.dismiss(runner)
+            self._settle()
+
+    def listed(self) -> tuple[Loaded, ...]:
+        """What `/api/ps` shows, the latest to expire first."""
+        shown = self.memory.listed()
+        loading = self._queue.current if self._loading else None
+        if loading is not None and self._settings.wire == "0.13.5":
+            keep_alive = self._keep_alive if loading.keep_alive is None else loading.keep_alive
+            shown.append(self.memory.shown(Runner(loading.model, loading.shape, keep_alive)))
+        return tuple(sorted(shown, key=lambda entry: -((entry.expires_ns or 0) // 10**9)))
+
+    def loaded(self) -> Model | None:
+        """The model that was used last, if it is still in memory."""
+        latest = self.memory.latest
+        return latest.model if latest is not None else None
+
+    def load(self, model: Model) -> None:
+        """Have this model in memory and no other one, at once, by the hand of the user."""
+        here = self.memory.get(model.weight_file)
+        for runner in self.memory.runners:
+            if runner is not here:
+                self.memory.drop(runner, "replaced", self._clock.now())
+        if here is None:
+            wanted = shape(model, {}, None, self._settings, embedding=False)
+            here = Runner(model, wanted, self._keep_alive)
+            self.memory.add(here)
+        self.memory.use(here, None)
+        self.memory.release(here)
+        self._settle()
+
+    def empty(self) -> None:
+        """Have no model in memory, at once, by the hand of the user."""
+        for runner in self.memory.runners:
+            self.memory.drop(runner, "asked", self._clock.now())
+        self._settle()
+
+    def clear(self) -> None:
+        """Forget every model without a word: the state of a server that was just started."""
+        self.memory.clear()
+        self._settle()
