@@ -30,6 +30,7 @@ from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.records import Asked, DoorMoved, Finished, Record
 from ollama_simulator.server import SimServer, Unsupported
+from ollama_simulator.settings import Settings
 from tests.net.loops import on_each_loop
 from tests.net.peers import Peer, refused, settle
 
@@ -466,7 +467,14 @@ async def test_clocks_and_numbers_come_from_the_fleet() -> None:
     """A server of its own: it records by the clock given and counts by the numbers given."""
     journal, clock = Journal(), WallClock()
     numbers = iter([7, 8])
-    server = SimServer("s9", clock=clock, seed=1, journal=journal, number=lambda: next(numbers))
+    server = SimServer(
+        "s9",
+        clock=clock,
+        seed=1,
+        journal=journal,
+        number=lambda: next(numbers),
+        settings=Settings(),
+    )
     before = clock.now()
     server.see(records.Behaved, behavior="x")
     (record,) = journal.records

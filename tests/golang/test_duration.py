@@ -79,7 +79,14 @@ def test_nonsense(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "seconds"),
-    [(0.0, 0.0), (0.4, 0.4), (300.0, 300.0), (-1.0, math.inf), (-0.5, math.inf), (1e10, 0.0)],
+    [
+        (0.0, 0.0),
+        (0.4, 0.4),
+        (300.0, 300.0),
+        (-1.0, math.inf),
+        (-0.5, math.inf),
+        (1e10, -(2**63) / 1e9),
+    ],
 )
 def test_number(number: float, seconds: float) -> None:
     """Seconds; what is too much for Go is in the past."""
