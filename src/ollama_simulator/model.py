@@ -124,6 +124,13 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Jinja template that its runner renders with, where that isn't the one it shows."""
 
     @property
+    def has_weights(self) -> bool:
+        """Whether it consists of more than a pointer to another host."""
+        if self.layers:
+            return any(layer.kind == "model" for layer in self.layers)
+        return bool(self.weights) or not self.remote_host
+
+    @property
     def weight_file(self) -> str:
         """What tells its runner from others."""
         return self.weights or self.digest or self.name
@@ -167,6 +174,8 @@ class Infer(msgspec.Struct, frozen=True):
     """Only show the prompt that the model would get (`_debug_render_only`)."""
     uses_cache: bool = False
     """Whether the KV cache is read and written (in the seed: `/api/chat` only)."""
+    path: str = ""
+    """The endpoint that was asked, which the cloud would be asked for; empty for the native one."""
 
     @property
     def empty(self) -> bool:
@@ -185,6 +194,8 @@ class Embed(msgspec.Struct, frozen=True):
     options: Mapping[str, Any] = {}
     normalised: bool = True
     """False for the old endpoint: raw vectors, every failure a 500 (4.10)."""
+    path: str = ""
+    """The endpoint that was asked, which the cloud would be asked for; empty for the native one."""
 
 
 class Show(msgspec.Struct, frozen=True):
@@ -196,6 +207,8 @@ class Show(msgspec.Struct, frozen=True):
     options: Mapping[str, Any] = {}
     """Likewise for its parameters."""
     verbose: bool = False
+    path: str = ""
+    """The endpoint that was asked, which the cloud would be asked for; empty for the native one."""
 
 
 class ListModels(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ It must not import anything of this package but `golang`, `model`, `registry` an
 """
 
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -44,6 +45,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: str = "/home/ollama/.ollama/models"
     """Where it says its files are."""
     hostname: str = "ollama"
+    zone: str = "UTC"
+    """The zone of the times that `/api/tags`, `/api/ps` and `/api/show` tell, such as
+    `Europe/Helsinki`."""
     web_search: tuple[Found, ...] | None = None
     """What every web search finds; None for no such service, so that each of them fails."""
     key: bool = False
@@ -55,3 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is installed at the start, and after a reset; None for the test model alone."""
     scripts: tuple[Script, ...] = ()
     """What is answered when, from the start, and after a reset."""
+
+    def __post_init__(self) -> None:
+        if self.zone != "UTC" and self.zone not in available_timezones():
+            raise ValueError(f"zone: {self.zone!r} is not the name of a time zone")

@@ -5,13 +5,20 @@ It must not import anything but layer 0 and its own package.
 
 from collections.abc import AsyncGenerator
 
+from ollama_simulator.engine import lookup
 from ollama_simulator.engine.machine import Call, Machine
+from ollama_simulator.engine.registry import cloud
 from ollama_simulator.model import Answer, Event, ListLoaded, ListModels, Nothing, Show
 
 
 async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event, None]:
-    """Describe one installed model."""
-    yield Answer(machine.store.find(job.model))
+    """Describe one installed model. What points to another host is not described offline."""
+    what = cloud.MODEL_DETAILS
+    installed = lookup.find(machine, job.model, job.path or "/api/show", what)
+    lookup.refuse_stub(installed, job.model)
+    if installed.model.remote_host and machine.settings.no_cloud:
+        raise cloud.disabled(what)
+    yield Answer(installed)
 
 
 async def installed(machine: Machine, job: ListModels, call: Call) -> AsyncGenerator[Event, None]:

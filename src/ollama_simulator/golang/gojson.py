@@ -18,6 +18,7 @@ import re
 import struct
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -60,12 +61,23 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * SECOND_NS)
 
 
-def rfc3339(ns: int) -> str:
-    """A time in UTC, in nanoseconds since 1970, with the zeros at its end trimmed."""
+def rfc3339(ns: int, zone: str = "UTC") -> str:
+    """A time in nanoseconds since 1970, in a zone, with the zeros at its end trimmed."""
     seconds, fraction = divmod(ns, SECOND_NS)
+    shift, suffix = (0, "Z") if zone == "UTC" else _offset(seconds, zone)
     if not fraction:
-        return _second(seconds) + "Z"
-    return f"{_second(seconds)}.{fraction:09d}".rstrip("0") + "Z"
+        return _second(seconds + shift) + suffix
+    return f"{_second(seconds + shift)}.{fraction:09d}".rstrip("0") + suffix
+
+
+def _offset(seconds: int, zone: str) -> tuple[int, str]:
+    """How many seconds a zone's clocks are ahead at a time, and how that is written."""
+    offset = (_EPOCH + timedelta(seconds=seconds)).astimezone(ZoneInfo(zone)).utcoffset()
+    minutes = offset // timedelta(minutes=1) if offset else 0
+    if not minutes:
+        return 0, "Z"
+    hours, rest = divmod(abs(minutes), 60)
+    return minutes * 60, f"{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"
 
 
 @functools.lru_cache(maxsize=16)
@@ -109,6 +121,16 @@ def _laid_out(x: float, digits: str, least: float) -> str:
         return text.removesuffix(".0")
     mantissa, _, exponent = f"{Decimal(digits).normalize():e}".partition("e")
     return f"{mantissa}e{int(exponent):+d}"
+
+
+def general(x: float) -> str:
+    """A 64-bit float as Go's `%v` writes it: with an exponent from a million up."""
+    digits = Decimal(repr(float(x))).normalize()
+    exponent = digits.adjusted()
+    if not digits or -4 <= exponent < 6:
+        return f"{digits:f}"
+    mantissa, _, _ = f"{digits:e}".partition("e")
+    return f"{mantissa}e{exponent:+03d}"
 
 
 def quote(text: str) -> str:

@@ -1,11 +1,9 @@
-"""What there is to know about a server and its models: the native endpoints that only look.
+"""What there is to know about a server: the native endpoints that only look, but `/api/show`.
 
-Source: native specification 4.1, 4.2, 4.4, 4.5 and 4.6.
+Source: native specification 4.1, 4.2, 4.4 and 4.5.
 
 It must not import another dialect.
 """
-
-import re
 
 import msgspec
 
@@ -20,60 +18,57 @@ from ollama_simulator.model import (
     Loaded,
     Model,
     Nothing,
-    Show,
 )
 from ollama_simulator.names import canonical
-from ollama_simulator.wire import decode
+from ollama_simulator.settings import Profile
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import FLAG, MAP, TEXT, Record
-from ollama_simulator.wire.native import EMPTY, Native, checked_name, model_required
+from ollama_simulator.wire.native import Native
 
-VERSION = "0.33.0-rc2"
-"""The version of Ollama that is imitated."""
-
-TEMPLATE = "{{ .Prompt }}"
-"""The template of a model that has none."""
-
-SHOW = Record(
-    "api.ShowRequest",
-    fields={
-        **dict.fromkeys("model name system template".split(), TEXT),
-        "verbose": FLAG,
-        "options": MAP,
-    },
-)
-
-_PARAMETERS = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMBT])", re.ASCII | re.IGNORECASE)
-_SCALE = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+VERSIONS: dict[Profile, str] = {"0.33": "0.33.0-rc2", "0.13.5": "0.13.5"}
+"""The versions of Ollama that are imitated."""
 
 
-class Details(msgspec.Struct, frozen=True):
+class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model is made of."""
 
     parent_model: str
     format: str
     family: str
-    families: tuple[str, ...]
+    families: tuple[str, ...] | None
+    """Null for none."""
     parameter_size: str
     quantization_level: str
+    context_length: int = 0
+    embedding_length: int = 0
 
     @classmethod
-    def of(cls, model: Model) -> "Details":
-        """Those of a model."""
-        sizes = (model.parameter_size, model.quantization_level)
-        return cls("", "gguf", model.family, (model.family,), *sizes)
+    def of(cls, model: Model, *, lengths: bool = False) -> "Details":
+        """Those of a model; `lengths` for the last two as well."""
+        families = (model.family,) if model.families is None else model.families or None
+        return cls(
+            "",
+            model.format,
+            model.family,
+            families,
+            model.parameter_size,
+            model.quantization_level,
+            model.context_length if lengths else 0,
+            model.embedding_length if lengths else 0,
+        )
 
 
-class TagsEntry(msgspec.Struct, frozen=True):
+class TagsEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An installed model."""
 
     name: str
     model: str
+    remote_model: str = ""
+    remote_host: str = ""
     modified_at: str
     size: int
     digest: str
     details: Details
-    capabilities: tuple[str, ...]
+    capabilities: tuple[str, ...] = ()
 
 
 class PsEntry(msgspec.Struct, frozen=True):
@@ -95,24 +90,10 @@ class ModelList(msgspec.Struct, frozen=True):
     models: tuple[TagsEntry, ...] | tuple[PsEntry, ...]
 
 
-class Description(msgspec.Struct, frozen=True):
-    """All about a model."""
-
-    modelfile: str
-    template: str
-    details: Details
-    model_info: dict[str, str | int]
-    capabilities: tuple[str, ...]
-    modified_at: str
-
-
 class VersionReply(msgspec.Struct, frozen=True):
     """The server's version."""
 
     version: str
-
-
-CAPABILITIES = ("completion",)
 
 
 class Root(Native):
@@ -133,10 +114,11 @@ class Version(Native):
 
     def __init__(self, request: Request, wire: Wire) -> None:
         self.job = Nothing()
+        self._version = VERSIONS[wire.settings.wire]
 
     def collect(self, events: list[Event]) -> bytes:
         """The version."""
-        return gojson.encode(VersionReply(VERSION))
+        return gojson.encode(VersionReply(self._version))
 
 
 class Tags(Native):
@@ -144,25 +126,29 @@ class Tags(Native):
 
     def __init__(self, request: Request, wire: Wire) -> None:
         self.job = ListModels()
+        self._settings = wire.settings
 
     def collect(self, events: list[Event]) -> bytes:
         """The installed models."""
-        entries = []
-        for installed in installed_models(events):
-            model = installed.model
-            name = canonical(model.name)
-            entries.append(
-                TagsEntry(
-                    name=name,
-                    model=name,
-                    modified_at=gojson.rfc3339(installed.modified_ns),
-                    size=model.size,
-                    digest=model.digest,
-                    details=Details.of(model),
-                    capabilities=CAPABILITIES,
-                )
-            )
-        return gojson.encode(ModelList(tuple(entries)))
+        return gojson.encode(ModelList(tuple(map(self._entry, installed_models(events)))))
+
+    def _entry(self, installed: Installed) -> TagsEntry:
+        model = installed.model
+        name = canonical(model.name)
+        # The old version knew less of what it lists.
+        more = self._settings.wire != "0.13.5"
+        listed = model.listed_capabilities
+        return TagsEntry(
+            name=name,
+            model=name,
+            remote_model=model.remote_model,
+            remote_host=model.remote_host,
+            modified_at=gojson.rfc3339(installed.modified_ns, self._settings.zone),
+            size=model.size,
+            digest=model.digest,
+            details=Details.of(model, lengths=more),
+            capabilities=(model.capabilities if listed is None else listed) if more else (),
+        )
 
 
 class Ps(Native):
@@ -191,39 +177,10 @@ class Ps(Native):
             size=loaded.vram if loaded.size is None else loaded.size,
             digest=loaded.model.digest,
             details=Details.of(loaded.model),
-            expires_at=gojson.rfc3339(expires),
+            expires_at=gojson.rfc3339(expires, self._wire.settings.zone),
             size_vram=loaded.vram,
             context_length=loaded.context,
         )
-
-
-class ShowModel(Native):
-    """`POST /api/show` (4.6)."""
-
-    def __init__(self, request: Request, wire: Wire) -> None:
-        body = decode.body(request.body, SHOW, EMPTY)
-        name = body.get("model") or body.get("name", "")
-        self.job = Show(checked_name(name, model_required()))
-
-    def collect(self, events: list[Event]) -> bytes:
-        """The description."""
-        installed = installed_model(events)
-        model = installed.model
-        return gojson.encode(
-            Description(
-                modelfile=_modelfile(model),
-                template=TEMPLATE,
-                details=Details.of(model),
-                model_info=_info(model),
-                capabilities=CAPABILITIES,
-                modified_at=gojson.rfc3339(installed.modified_ns),
-            )
-        )
-
-    @classmethod
-    def missing(cls, model: str) -> str:
-        """The name is completed by its tag."""
-        return f"model '{canonical(model)}' not found"
 
 
 def installed_models(events: list[Event]) -> tuple[Installed, ...]:
@@ -242,25 +199,6 @@ def installed_model(events: list[Event]) -> Installed:
     return event.value
 
 
-def _modelfile(model: Model) -> str:
-    return (
-        '# Modelfile generated by "ollama show"\n'
-        "# To build a new Modelfile based on this, replace FROM with:\n"
-        f"# FROM {canonical(model.name)}\n"
-        "\n"
-        f"FROM /home/ollama/.ollama/models/blobs/sha256-{model.digest}\n"
-        f"TEMPLATE {TEMPLATE}\n"
-    )
-
-
-def _info(model: Model) -> dict[str, str | int]:
-    info: dict[str, str | int] = {"general.architecture": model.family}
-    found = _PARAMETERS.fullmatch(model.parameter_size)
-    if found is not None and len(found[1]) < 16:
-        info["general.parameter_count"] = round(float(found[1]) * _SCALE[found[2].upper()])
-    return info
-
-
 ROUTES = (
     Route("HEAD", "/", Root),
     Route("GET", "/", Root),
@@ -269,5 +207,4 @@ ROUTES = (
     Route("HEAD", "/api/tags", Tags),
     Route("GET", "/api/tags", Tags),
     Route("GET", "/api/ps", Ps),
-    Route("POST", "/api/show", ShowModel),
 )

@@ -27,6 +27,7 @@ from ollama_simulator.wire import (
     ollama,
     ollama_embed,
     ollama_models,
+    ollama_show,
     openai_chat,
     openai_completions,
     openai_embed,
@@ -39,6 +40,7 @@ from ollama_simulator.wire.openai_chat import ChatCompletions
 
 MODULES = (
     ollama_models,
+    ollama_show,
     ollama,
     ollama_embed,
     openai_models,
