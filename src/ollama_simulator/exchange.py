@@ -154,14 +154,14 @@ class Exchange:
         if not isinstance(self.route, Fixed):
             speaker = self.route.codec
         streams = self._codec is not None and self._codec.stream
-        if refusal.origin is Origin.RUNNER and not streams:
+        if refusal.origin is Origin.RUNNER and not streams and not speaker.bare:
             # Only in a stream does the runner's own error pass without the handler's (1.7).
             refusal = Refusal(refusal.status, refusal.message)
         document = speaker.error(refusal, self._wire)
         extra = self._codec.headers if self._codec is not None else ()
         media = (("Content-Type", document.media),) if document.media is not None else ()
         # The first event of a stream is flushed, so an error in its place is chunked (1.7).
-        flush = refusal.origin is Origin.RUNNER
+        flush = refusal.origin is Origin.RUNNER and streams
         yield Tick()
         yield Head(document.status or refusal.status, tuple(sorted((*extra, *media))))
         yield Body(document.body, flush=flush)
@@ -204,4 +204,4 @@ def _nobody() -> None:
 def head_of(codec: Codec, media: str = "") -> Head:
     """The head of a success answer, with its own content type or another."""
     headers = (*codec.headers, ("Content-Type", media or codec.media))
-    return Head(codec.status, tuple(sorted(pair for pair in headers if pair[1])))
+    return Head(codec.status, tuple(sorted(pair for pair in headers if pair[1])), codec.framing)

@@ -42,6 +42,11 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     status: Annotated[int, msgspec.Meta(ge=200, le=599)]
     body: str = ""
+    """Of a success something that is no manifest, such as a page of HTML."""
+
+    def __post_init__(self) -> None:
+        if self.status < 400 and self.body.lstrip().startswith("{"):
+            raise ValueError("the manifest of a model is made of an offer, not of a reply")
 
 
 class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,15 +15,25 @@ from ollama_simulator.engine import looking
 from ollama_simulator.engine.embedding import embeddings
 from ollama_simulator.engine.generate import generate
 from ollama_simulator.engine.machine import Call, Machine, Pace
+from ollama_simulator.engine.registry import account, manage, pull, push, uploads
 from ollama_simulator.engine.searching import search
 from ollama_simulator.model import (
+    Account,
+    CloudCall,
+    CloudStatus,
+    Copy,
+    Delete,
     Embed,
     Event,
+    FindBlob,
     Infer,
     Job,
     ListLoaded,
     ListModels,
     Nothing,
+    Pull,
+    Push,
+    PutBlob,
     Show,
     WebSearch,
 )
@@ -37,6 +47,15 @@ JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]
     ListLoaded: looking.loaded,
     Nothing: looking.nothing,
     WebSearch: search,
+    Pull: pull.pull,
+    Push: push.push,
+    Copy: manage.copy,
+    Delete: manage.delete,
+    FindBlob: uploads.find_blob,
+    PutBlob: uploads.put_blob,
+    Account: account.account,
+    CloudCall: account.cloud_call,
+    CloudStatus: account.cloud_status,
 }
 """Who does which job."""
 

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import msgspec
 
+from ollama_simulator.acts import Framing
 from ollama_simulator.model import Event, Job, Refusal
 from ollama_simulator.settings import Profile, Settings
 
@@ -67,6 +68,8 @@ class Codec(ABC):
 
     late: ClassVar[bool] = False
     """Whether the body is not read before the engine asks for it (`Request.upload`)."""
+    bare: ClassVar[bool] = False
+    """Whether an error of the work itself has the runner's content type in a whole answer, too."""
     job: Job
     """What the client wants."""
     stream: bool = False
@@ -75,6 +78,8 @@ class Codec(ABC):
     """Content type of the success answer, of this mode."""
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers of the success answer."""
+    framing: Framing = Framing.AUTO
+    """How the end of the success answer is told."""
     status: int = 200
     """Status of the success answer. A codec may set it in `collect`."""
     wrong: Refusal | None = None
