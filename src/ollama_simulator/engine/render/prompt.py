@@ -2,14 +2,26 @@
 
 Source: native specification 3.7, 4.7, 4.8, 5.1, 5.9.
 
+Rules of this file:
+
+1. Two things follow from a conversation: the text that a model would read, and the tokens that are
+   counted, cached and answered (`docs/text.md`). Both are of the messages that fit.
+
 It must not import anything but layer 0 and its own package.
 """
 
 import msgspec
 
+from ollama_simulator.engine.render import builtin, gorender, jinja
+from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.tokens import text_of
+from ollama_simulator.engine.render.turns import Turns, turns
+from ollama_simulator.engine.render.window import IMAGE_TOKENS, newest
 from ollama_simulator.engine.text import prompt_tokens, tokenize
-from ollama_simulator.model import Infer, Message, Model
+from ollama_simulator.model import Infer, Message, Model, Refusal
+
+_NO_TEMPLATE = "{{ .Prompt }}"
+"""What a model shows that has no template of its own."""
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -24,9 +36,88 @@ class Prompt(msgspec.Struct, frozen=True):
 
 
 def prompt(model: Model, job: Infer, context: int) -> Prompt:
-    """The prompt of a job for a window of so many tokens. Raises `Refusal`."""
+    """The prompt of a job for a window of so many tokens. Raises `Refusal`.
+
+    It may still be too long: what happens then is `window`'s.
+    """
+    if job.raw:
+        said = (Message("user", job.prompt),)
+        return Prompt(job.prompt, len(job.images), _tokens(model, job, said, job.prompt))
     history = text_of(model, job.context)
-    messages = job.messages or (Message("user", job.prompt),)
-    text = history + "".join(message.content for message in messages)
-    images = len(job.images) + sum(len(message.images) for message in messages)
-    return Prompt(text, images, (*tokenize(history), *prompt_tokens(messages)))
+    about = turns(model, job)
+    try:
+        if job.kind == "generate" and (job.suffix or job.template):
+            text = history + _by_request(model, job, about)
+        else:
+            about = _fitting(model, job, about, context)
+            about = msgspec.structs.replace(about, messages=_marked(about.messages))
+            text = history + _rendered(model, about)
+    except TemplateError as error:
+        raise Refusal(500, str(error)) from None
+    images = sum(len(turn.images) for turn in about.messages)
+    return Prompt(text, images, _tokens(model, job, about.messages, text))
+
+
+def _rendered(model: Model, about: Turns) -> str:
+    """A conversation in the words of the model's path."""
+    bare = model.template == _NO_TEMPLATE
+    match model.path:
+        case "native":
+            own = jinja.DEFAULT if bare else model.template
+            return jinja.conversation(model.runner_template or own, about)
+        case "parser" | "harmony" if model.renderer or bare:
+            return builtin.conversation(model.renderer or model.path, about)
+    return gorender.conversation(model.template, about)
+
+
+def _by_request(model: Model, job: Infer, about: Turns) -> str:
+    """A prompt by the template that the request brings, or for what it wants inserted."""
+    source = job.template or model.template
+    if job.suffix:
+        return gorender.insertion(source, about, job.prompt, job.suffix)
+    return gorender.conversation(source, about)
+
+
+def _fitting(model: Model, job: Infer, about: Turns, context: int) -> Turns:
+    def fits(messages: tuple[Message, ...]) -> bool:
+        size = 0
+        if "vision" in model.capabilities:
+            size += IMAGE_TOKENS * sum(len(turn.images) for turn in messages)
+        if model.tokenizer == "words":
+            # No text has more tokens than characters, so most needn't be counted.
+            if size + sum(len(turn.content) + 1 for turn in messages) <= context:
+                return True
+            return size + len(prompt_tokens(messages)) <= context
+        text = _rendered(model, msgspec.structs.replace(about, messages=messages))
+        return size + len(text) // 4 <= context
+
+    if not job.truncate:
+        return about
+    return msgspec.structs.replace(about, messages=newest(about.messages, fits))
+
+
+def _marked(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The messages with a mark for each picture: where `[img]` stands, or else in front."""
+    if not any(turn.images for turn in messages):
+        return messages
+    out: list[Message] = []
+    count = 0
+    for turn in messages:
+        content, front = turn.content, ""
+        for _ in turn.images:
+            mark = f"[img-{count}]"
+            count += 1
+            if "[img]" in content:
+                content = content.replace("[img]", mark, 1)
+            else:
+                front += mark
+        out.append(msgspec.structs.replace(turn, content=front + content))
+    return tuple(out)
+
+
+def _tokens(model: Model, job: Infer, messages: tuple[Message, ...], text: str) -> tuple[str, ...]:
+    if model.tokenizer == "quarters":
+        return tuple(text[i : i + 4] for i in range(0, len(text) // 4 * 4, 4))
+    before = tokenize(text_of(model, job.context))
+    after = ["<|suffix|>", *tokenize(job.suffix)] if job.suffix else []
+    return (*before, *prompt_tokens(messages), *after)

@@ -1,0 +1,101 @@
+"""Messages and tools as Go templates see them.
+
+Source: native specification 3.6, 3.7, 4.8.
+
+Rules of this file:
+
+1. Field names are those of Ollama's structs, which templates in the wild use.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ollama_simulator.engine.render.gotemplate.values import Listed, Record, Spelled, Value
+from ollama_simulator.model import Message, Tool, ToolCall
+
+
+def message(turn: Message) -> Record:
+    """A turn: `.Role`, `.Content`, `.ToolCalls` and so on."""
+    return Record(
+        "*template.templateMessage",
+        {
+            "Role": turn.role,
+            "Content": turn.content,
+            "Thinking": turn.thinking,
+            "Images": list(turn.images),
+            "ToolCalls": [_call(call) for call in turn.tool_calls],
+            "ToolName": turn.tool_name,
+            "ToolCallID": turn.tool_call_id,
+        },
+    )
+
+
+def tools(given: tuple[Tool, ...]) -> Listed:
+    """The tools: each prints as its JSON, and so do all."""
+    return Listed(_tool(tool) for tool in given)
+
+
+def _call(call: ToolCall) -> Record:
+    function = Record(
+        "template.templateToolCallFunction",
+        {
+            "Index": call.index,
+            "Name": call.name,
+            "Arguments": Spelled(json.loads(call.arguments)),
+        },
+    )
+    return Record("template.templateToolCall", {"ID": call.id, "Function": function})
+
+
+def _tool(tool: Tool) -> Record:
+    source: Mapping[str, Any] = json.loads(tool.source)
+    function = source.get("function") or {}
+    described = Record(
+        "template.templateToolFunction",
+        {
+            "Name": function.get("name", ""),
+            "Description": function.get("description", ""),
+            "Parameters": _parameters(function.get("parameters") or {}),
+        },
+    )
+    fields = {"Type": source.get("type", ""), "Items": source.get("items"), "Function": described}
+    return Record("template.templateTool", fields, tool.source)
+
+
+def _parameters(given: Mapping[str, Any]) -> Record:
+    return Record(
+        "template.templateToolFunctionParameters",
+        {
+            "Type": given.get("type", ""),
+            "Defs": given.get("$defs"),
+            "Items": given.get("items"),
+            "Required": given.get("required") or [],
+            "Properties": _properties(given.get("properties")),
+        },
+    )
+
+
+def _properties(given: Mapping[str, Any] | None) -> Spelled:
+    return Spelled((name, _property(value)) for name, value in (given or {}).items())
+
+
+def _property(given: Any) -> Value:
+    if not isinstance(given, dict):
+        return given
+    text = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    return Record(
+        "api.ToolProperty",
+        {
+            "AnyOf": [_property(choice) for choice in given.get("anyOf") or ()],
+            "Type": given.get("type", ""),
+            "Items": given.get("items"),
+            "Description": given.get("description", ""),
+            "Enum": given.get("enum") or [],
+            "Properties": _properties(given.get("properties")),
+            "Required": given.get("required") or [],
+        },
+        text,
+    )

@@ -1,0 +1,1 @@
+"""Go's text/template: reading, running, and what it says of mistakes."""

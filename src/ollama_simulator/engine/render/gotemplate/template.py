@@ -1,0 +1,59 @@
+"""A Go template: read once, run often.
+
+Source: native specification 4.7, 4.8; the documentation of Go's text/template.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ollama_simulator.engine.render.gotemplate.execute import execute
+from ollama_simulator.engine.render.gotemplate.functions import FUNCTIONS, Function
+from ollama_simulator.engine.render.gotemplate.nodes import Chain, Field, Node, Variable
+from ollama_simulator.engine.render.gotemplate.parse import Trees, parse
+from ollama_simulator.engine.render.gotemplate.values import Value
+
+
+class Template(msgspec.Struct, frozen=True):
+    """A template that was read."""
+
+    source: str
+    trees: Trees
+    functions: Mapping[str, Function]
+
+    @property
+    def root(self) -> tuple[Node, ...]:
+        """What the template itself consists of."""
+        return self.trees.get("", ())
+
+    def names(self) -> frozenset[str]:
+        """All fields and variables that are named in it, in lower case."""
+        found = (_names(node) for nodes in self.trees.values() for node in nodes)
+        return frozenset(name.lower() for names in found for name in names)
+
+    def execute(self, data: Mapping[str, Value]) -> str:
+        """What it prints. Raises `TemplateError`."""
+        return execute(self.source, self.trees, "", self.functions, data)
+
+    def with_root(self, nodes: tuple[Node, ...]) -> "Template":
+        """The same template with another body."""
+        return Template(self.source, {**self.trees, "": nodes}, self.functions)
+
+
+@functools.lru_cache(maxsize=256)
+def read(source: str) -> Template:
+    """A template from its text. Raises `TemplateError`."""
+    return Template(source, parse(source, FUNCTIONS), FUNCTIONS)
+
+
+def _names(node: Node) -> Iterator[str]:
+    if isinstance(node, Field | Variable | Chain):
+        yield from node.names
+    for name in node.__struct_fields__:
+        value = getattr(node, name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Node):
+                yield from _names(item)

@@ -1,0 +1,142 @@
+"""The values that a template works on, as Go sees them.
+
+Source: native specification 4.7, the documentation of Go's text/template and fmt.
+
+Rules of this file:
+
+1. A value is None (no value at all), `NIL` (an interface that holds nothing), a bool, int, float,
+   str, list, dict or `Record`; each has a type with a name of Go's.
+2. A `Record` is a struct: only its fields may be named. One with a `text` prints as that.
+
+It must not import anything but layer 0.
+"""
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from ollama_simulator.golang import gojson
+
+Value = Any
+
+
+class _Nil:
+    """An interface without a value in it, as of a missing key."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NIL: Final = _Nil()
+
+
+class Record:
+    """A struct."""
+
+    def __init__(self, kind: str, fields: Mapping[str, Value], text: str | None = None) -> None:
+        self.kind = kind
+        """Its type, such as `*api.Message`."""
+        self.fields = fields
+        self.text = text
+        """What it says when it is printed, if it has words of its own."""
+
+
+class Spelled(dict[str, Value]):
+    """A map that prints as JSON."""
+
+
+class Listed(list[Value]):
+    """A list that prints as JSON."""
+
+
+def type_of(value: Value) -> str:
+    """The name of a value's type."""
+    match value:
+        case _Nil():
+            return "interface {}"
+        case Record(kind=kind):
+            return kind
+    for python, name in _TYPES.items():
+        if isinstance(value, python):
+            return name
+    return "<nil>"
+
+
+_TYPES: dict[type, str] = {
+    bool: "bool",
+    int: "int",
+    float: "float64",
+    str: "string",
+    list: "[]interface {}",
+    dict: "map[string]interface {}",
+}
+
+
+def settled(value: Value) -> Value:
+    """What is in an interface."""
+    return None if value is NIL else value
+
+
+def truth(value: Value) -> bool:
+    """Whether a value counts as true."""
+    return isinstance(value, Record) or bool(value)
+
+
+def printed(value: Value) -> str:
+    """A value as `{{ }}` prints it."""
+    return "<no value>" if settled(value) is None else plain(value)
+
+
+def plain(value: Value) -> str:
+    """A value as fmt's `%v` prints it."""
+    match value:
+        case None | _Nil():
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return number(value)
+        case Record(text=str(text)):
+            return text
+        case Record(fields=fields):
+            pointer = "&" if value.kind.startswith("*") else ""
+            return f"{pointer}{{{' '.join(map(plain, fields.values()))}}}"
+        case Spelled() | Listed():
+            return json(value)
+        case list():
+            return f"[{' '.join(map(plain, value))}]"
+        case dict():
+            inside = (f"{key}:{plain(value[key])}" for key in sorted(value))
+            return f"map[{' '.join(inside)}]"
+    return str(value)
+
+
+def json(value: Value) -> str:
+    """A value as Go's encoding/json writes it: maps sorted by key, safe inside HTML."""
+    match value:
+        case None | _Nil():
+            return "null"
+        case float():
+            return gojson.float64(value)
+        case Record(text=str(text)):
+            return text
+        case Record(fields=fields):
+            inside = (f"{json(name)}:{json(item)}" for name, item in fields.items())
+            return f"{{{','.join(inside)}}}"
+        case list():
+            return f"[{','.join(map(json, value))}]"
+        case dict():
+            inside = (f"{json(key)}:{json(value[key])}" for key in sorted(value))
+            return f"{{{','.join(inside)}}}"
+    return gojson.encode(value).decode()
+
+
+def number(value: float) -> str:
+    """A 64-bit float as fmt's `%v` prints it."""
+    if not math.isfinite(value):
+        return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return gojson.float64(value)
+    mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
+    return f"{mantissa}e{exponent[0]}{exponent[1:].zfill(2)}"

@@ -1,0 +1,114 @@
+"""Prompts by the Jinja template of a weight file, as the runner makes them.
+
+Source: native specification 5.1 (path N), 7.
+
+Rules of this file:
+
+1. Templates run in a sandbox, with the filters and functions that templates in the wild expect.
+2. What goes wrong is the runner's error: JSON, which Ollama passes on as the text of its own.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import functools
+import json
+from typing import Any, NoReturn
+
+import jinja2
+import jinja2.ext
+import jinja2.sandbox
+import msgspec
+
+from ollama_simulator.engine.render.gotemplate.functions import TODAY
+from ollama_simulator.engine.render.turns import Turns
+from ollama_simulator.model import Message, Refusal
+
+DEFAULT = (
+    "{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}\n{% endfor %}"
+    "<|assistant|>\n"
+)
+"""For a model that has no template of this kind."""
+
+
+def conversation(source: str, turns: Turns) -> str:
+    """The prompt of a conversation. Raises `Refusal` with the runner's error."""
+    given: dict[str, Any] = {
+        "messages": [_message(turn) for turn in turns.messages],
+        "tools": [json.loads(tool.source) for tool in turns.tools] or None,
+        "add_generation_prompt": True,
+        "bos_token": "",
+        "eos_token": "",
+    }
+    if turns.think is not None:
+        given["enable_thinking"] = bool(turns.think)
+    if isinstance(turns.think, str):
+        given["reasoning_effort"] = turns.think
+    try:
+        return _read(source).render(given)
+    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise runner_error(500, str(error), "server_error") from None
+    except RecursionError:
+        raise runner_error(500, "template is too deep", "server_error") from None
+
+
+def runner_error(status: int, message: str, kind: str, **more: int) -> Refusal:
+    """What Ollama says of an error that the runner answered with."""
+    said = {"code": status, "message": message, "type": kind, **more}
+    return Refusal(status, msgspec.json.encode({"error": said}).decode())
+
+
+def _message(turn: Message) -> dict[str, Any]:
+    given: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if turn.thinking:
+        given["reasoning_content"] = turn.thinking
+    if turn.tool_calls:
+        given["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": json.loads(call.arguments)},
+            }
+            for call in turn.tool_calls
+        ]
+    if turn.tool_name:
+        given["name"] = turn.tool_name
+    if turn.tool_call_id:
+        given["tool_call_id"] = turn.tool_call_id
+    return given
+
+
+@functools.lru_cache(maxsize=256)
+def _read(source: str) -> jinja2.Template:
+    return _environment().from_string(source)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = TODAY.strftime
+    return environment
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON as chat templates expect it, not as Jinja's own filter makes it safe for HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+def _raise(message: str) -> NoReturn:
+    raise jinja2.TemplateError(message)
