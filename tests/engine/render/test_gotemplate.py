@@ -44,7 +44,7 @@ DATA: dict[str, Value] = {
 def made(template: str, data: dict[str, Value] | None = None) -> str:
     """What a template prints, or what is said of it."""
     try:
-        return read(template, "2026-01-31").execute(DATA if data is None else data)
+        return read(template).execute(DATA if data is None else data)
     except TemplateError as error:
         return f"!{error}"
 
