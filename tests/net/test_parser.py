@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_simulator.net.parser import LARGEST_HEAD, BadRequest, Parser
+from ollama_simulator.net.head import LARGEST_HEAD, BadRequest
+from ollama_simulator.net.parser import Parser
 from ollama_simulator.net.request import BadBody, Request
 
 TAIL = b"GET /tail HTTP/1.1\r\nHost: x\r\n\r\n"

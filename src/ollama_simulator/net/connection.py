@@ -22,8 +22,9 @@ from typing import Any, Protocol, cast
 from ollama_simulator.acts import How
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
-from ollama_simulator.net.parser import BadRequest, Parser
-from ollama_simulator.net.perform import LARGEST_REMNANT, Performer
+from ollama_simulator.net.head import BadRequest
+from ollama_simulator.net.parser import Parser
+from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.net.service import Answering
 
@@ -98,18 +99,12 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed(data)
         except BadRequest as bad:
-            # As Go's library answers what can't be parsed (native specification, 1.1).
-            words = f"{bad.status} {bad}"
-            self._refusal = (
-                f"HTTP/1.1 {words}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                f"Connection: close\r\n\r\n{words}"
-            ).encode()
-            self._put(None)
+            self._refuse(bad)
         self._mind_reading()
 
     def eof_received(self) -> bool:
         self._eof = True
-        self._parser.end()
+        self._end_of_bytes()
         for request in (self._current, *self._requests):
             if request is not None:
                 request.leave(How.FIN)
@@ -121,7 +116,7 @@ class Connection(asyncio.Protocol):
             self._lost_how = How.RST
         if not self._lost.done():
             self._lost.set_result(None)
-        self._parser.end()
+        self._end_of_bytes()
         self._put(None)
         self._writable.set()
         if self._current is not None:
@@ -183,6 +178,17 @@ class Connection(asyncio.Protocol):
 
     # --- the rest is private ----------------------------------------------------------------
 
+    def _end_of_bytes(self) -> None:
+        try:
+            self._parser.end()
+        except BadRequest as bad:
+            self._refuse(bad)
+
+    def _refuse(self, bad: BadRequest) -> None:
+        """Answer what can't be read, behind all that could."""
+        self._refusal = bad.reply()
+        self._put(None)
+
     async def _next(self) -> Request | None:
         while not self._requests:
             self._arrived = asyncio.get_running_loop().create_future()
@@ -222,9 +228,10 @@ class Connection(asyncio.Protocol):
             await answering.finish(outcome)
         if ended.how is not None:
             return ended.how
-        if not ended.keep_alive or request.body.awaits_interim:
-            return How.FIN
-        return None if await request.body.discard(LARGEST_REMNANT) else How.FIN
+        if ended.keep_alive:
+            return None
+        await request.body.linger(request.closing)
+        return How.FIN
 
     async def write(self, data: bytes) -> None:
         """Hand bytes to the kernel; returns when it has taken them all."""

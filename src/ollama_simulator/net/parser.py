@@ -1,4 +1,6 @@
-"""Bytes to requests: llhttp's events, put together.
+"""Bytes to requests: heads and bodies, put together as Go's library does it.
+
+Source: native specification 1.1.
 
 Rules of this file:
 
@@ -10,23 +12,12 @@ It must not import anything but its own package.
 
 from collections.abc import Callable
 
-import httptools
-
+from ollama_simulator.net.chunks import BadChunks, Chunks
+from ollama_simulator.net.head import BadRequest, Head, HeadReader
 from ollama_simulator.net.request import Body, Request
 
-LARGEST_HEAD = 1024 * 1024
-"""Bytes of a request's head above which it is refused (native specification, 1.1)."""
-
-
-_FRAMING = ("content-length", "transfer-encoding")
-
-
-class BadRequest(Exception):
-    """Bytes that are no request. Carries the status and the words of Go's library (1.1)."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status = status
+SHORTEST_START = 4
+"""Bytes of a later request below which the end of a connection is no mistake of the client."""
 
 
 class Parser:
@@ -50,102 +41,86 @@ class Parser:
         self._say_continue = say_continue
         self._drained = drained
         self._abort = abort
-        self._llhttp = httptools.HttpRequestParser(self)
-        self._target = b""
-        self._headers: list[tuple[str, str]] = []
-        self._head_size = 0
+        self._heads = HeadReader()
+        self._chunks: Chunks | None = None
+        self._left = 0
+        """Bytes of the body that are still to come, if its length was declared."""
+        self._last_method = ""
         self._deaf = False
-        self._resuming = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes. Raises `BadRequest` if they are none of a request's head."""
-        if self._deaf:
-            return
-        if self.receiving is None:
-            self._head_size += len(data)
-            if self._head_size > LARGEST_HEAD:
-                self._deaf = True
-                raise BadRequest(431, "Request Header Fields Too Large")
-        while data:
+        while data and not self._deaf:
+            if self.receiving is not None:
+                data = self._body(self.receiving, data)
+                continue
+            if self._last_method == "POST" and not self._heads.begun:
+                # Old clients send an empty line behind a body, and Go bears two.
+                data = data[:SHORTEST_START].lstrip(b"\r\n") + data[SHORTEST_START:]
             try:
-                self._llhttp.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as upgrade:
-                data = data[upgrade.args[0] :]
-                self._go_on()
-            except httptools.HttpParserError as error:
+                found = self._heads.feed(data)
+            except BadRequest:
                 self._deaf = True
-                if isinstance(error.__context__, BadRequest):
-                    raise error.__context__ from None
-                if self.receiving is None:
-                    raise BadRequest(400, "Bad Request") from None
-                self.receiving.fail("invalid byte in chunk length")
+                raise
+            if found is None:
                 return
+            if self._heads.begun:
+                self._heads = HeadReader()
+            data = found[1]
+            self._begin(found[0])
 
     def end(self) -> None:
-        """Say that no more bytes will come."""
+        """Say that no more bytes will come. Raises `BadRequest` if a head is not complete."""
         if self.receiving is not None:
             self.receiving.fail("unexpected EOF")
+        begun = self._heads.begun
+        if begun and not self._deaf:
+            self._deaf = True
+            if not self._last_method or begun >= SHORTEST_START:
+                raise BadRequest
 
-    def _go_on(self) -> None:
-        """Go on after a request to upgrade: Ollama answers it as if it had not asked (1.1).
-
-        llhttp takes its body for the other protocol, so a new parser is told a head without
-        the wish, and reads the body.
-        """
-        self._llhttp = httptools.HttpRequestParser(self)
-        framing = [p for p in self._headers if p[0].lower() in _FRAMING]
-        if not framing:
-            self.on_message_complete()
-            return
-        lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in framing)]
-        self._resuming = True
-        self._llhttp.feed_data(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        self._resuming = False
-
-    # --- called by llhttp -----------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        if not self._resuming:
-            self._target = b""
-            self._headers = []
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # What comes after the head are trailers, which nobody here needs.
-        if self.receiving is None:
-            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    def on_headers_complete(self) -> None:
-        if self._resuming:
-            return
-        version = self._llhttp.get_http_version()
-        if version not in ("1.0", "1.1"):
-            # llhttp reads a line without a version as HTTP/0.9.
-            words = "HTTP Version Not Supported: unsupported protocol version"
-            raise BadRequest(400, "Bad Request") if version == "0.9" else BadRequest(505, words)
-        expects = ("expect", "100-continue") in {(n.lower(), v.lower()) for n, v in self._headers}
+    def _begin(self, head: Head) -> None:
+        self._last_method = head.method
+        length = None if head.chunked else head.length
+        expects = head.expects and length != 0
+        body = Body(self._say_continue if expects else None, self._drained, length)
         request = Request(
-            self._llhttp.get_method().decode("latin-1"),
-            self._target.decode("latin-1"),
-            version,
-            self._headers,
-            Body(self._say_continue if expects else None, self._drained),
-            keep_alive=self._llhttp.should_keep_alive(),
+            head.method,
+            head.target,
+            head.version,
+            head.headers,
+            body,
+            keep_alive=not head.closing,
             connection=self._connection,
             abort=self._abort,
+            index=head.index,
         )
-        self.receiving = request.body
-        self._head_size = 0
+        if length == 0:
+            body.end()
+        else:
+            self.receiving = body
+            self._chunks = Chunks(body.feed) if head.chunked else None
+            self._left = head.length
         self._arrived(request)
 
-    def on_body(self, data: bytes) -> None:
-        if self.receiving is not None:
-            self.receiving.feed(data)
-
-    def on_message_complete(self) -> None:
-        if self.receiving is not None and not self._llhttp.should_upgrade():
-            self.receiving.end()
-            self.receiving = None
+    def _body(self, body: Body, data: bytes) -> bytes:
+        """Take bytes of a body. Returns what follows it."""
+        if self._chunks is None:
+            body.feed(data[: self._left])
+            rest = data[self._left :]
+            self._left -= len(data) - len(rest)
+            if self._left:
+                return b""
+        else:
+            try:
+                after = self._chunks.feed(data)
+            except BadChunks as bad:
+                self._deaf = True
+                body.fail(str(bad))
+                return b""
+            if after is None:
+                return b""
+            rest = after
+        self.receiving = None
+        body.end()
+        return rest

@@ -1,17 +1,21 @@
 """Does acts to a socket.
 
+Source: native specification 1.1, 1.7 and 1.9, compatibility specification 2.3 and 2.5.
+
 Rules of this file:
 
 1. It is the only code that turns acts into bytes, and it knows no endpoint and no fault.
 2. Nothing goes out before it must: with automatic framing the head waits for the first
-   flushed byte or for the end (native specification, section 1.7).
+   flushed byte or for the end (1.7), and always for the rest of the request (1.9).
 3. Headers stand in the order that Go's library gives them: the handler's by name, then
-   `Date`, `Content-Length`, `Connection`, `Transfer-Encoding` (section 1.1).
+   `Date`, `Content-Length`, `Connection`, `Transfer-Encoding` (1.1).
+4. What is not flushed is cut into chunks as Go's buffer would (compatibility specification 2.5).
 
 It must not import anything but layer 0 and its own package.
 """
 
 import functools
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol, assert_never
@@ -24,9 +28,6 @@ from ollama_simulator.net.request import Request
 
 LARGEST_WHOLE = 2048
 """Go's buffer in bytes: a longer body is chunked unless its length was declared."""
-
-LARGEST_REMNANT = 256 * 1024
-"""Bytes of unread body that are read so that the connection can go on (1.1)."""
 
 BODILESS = frozenset({204, 304})
 
@@ -62,6 +63,7 @@ class Performer:
         self._clock = clock
         self._head: Head | None = None
         self._held: list[bytes] = []
+        """What waits for a flush, or for the end."""
         self._chunked = False
         self._bodiless = False
 
@@ -94,75 +96,94 @@ class Performer:
         self._head = head
         self._bodiless = self._request.method == "HEAD" or head.status in BODILESS
         if head.framing is Framing.CHUNKED or head.length is not None or not head.blank_line:
-            await self._send(self._render())
+            await self._send(await self._open(), ())
 
     async def _body(self, body: Body) -> None:
-        if not body.flush:
-            self._held.append(body.data)
-            return
-        data = b"".join([*self._held, body.data])
-        self._held.clear()
-        prefix = b"" if self.status is not None else self._render()
-        await self._send(prefix + self._framed(data), data)
+        self._held.append(body.data)
+        if body.flush:
+            chunks = _chunks(self._held)
+            self._held.clear()
+            await self._send(b"" if self.status is not None else await self._open(), chunks)
 
     async def _end(self) -> None:
-        data = b"".join(self._held)
+        chunks = _chunks(self._held)
         self._held.clear()
-        prefix = b""
-        if self.status is None:
-            # A whole answer waits for the rest of its request, up to a limit (1.9); above it,
-            # and for a body that was never asked for, the connection ends (1.1).
-            body = self._request.body
-            if self._request.keep_alive and not body.complete:
-                asked = not body.awaits_interim
-                self._request.keep_alive = asked and await body.discard(LARGEST_REMNANT)
-            prefix = self._render(whole=data)
+        head = b"" if self.status is not None else await self._open(chunks)
         last = b"0\r\n\r\n" if self._chunked and not self._bodiless else b""
-        out = prefix + self._framed(data) + last
-        if out:
-            await self._send(out, data)
+        await self._send(head, chunks, last)
 
-    async def _send(self, out: bytes, data: bytes = b"") -> None:
-        await self._sink.write(out)
-        if not self._bodiless:
-            self.body_bytes += len(data)
+    async def _send(self, head: bytes, chunks: Sequence[bytes], last: bytes = b"") -> None:
+        if self._bodiless:
+            chunks = ()
+        framed = (
+            [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks] if self._chunked else chunks
+        )
+        if out := b"".join([head, *framed, last]):
+            await self._sink.write(out)
+        self.body_bytes += sum(map(len, chunks))
 
-    def _framed(self, data: bytes) -> bytes:
-        if self._bodiless or not data:
-            return b""
-        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
-
-    def _render(self, whole: bytes | None = None) -> bytes:
+    async def _open(self, whole: Sequence[bytes] | None = None) -> bytes:
         """The bytes of the head; `whole` is the body, if all of it is known."""
-        head = self._head
-        assert head is not None, "a body before its head"
-        length = head.length
-        if length is None and whole is not None and len(whole) <= LARGEST_WHOLE:
-            length = len(whole)
-        own = {name.lower() for name, _ in head.headers}
+        assert self._head is not None, "a body before its head"
+        own = {name.lower(): value for name, value in self._head.headers}
+        request = self._request
+        if own.get("connection") == "close":
+            request.keep_alive = False
+        if request.keep_alive and not request.body.settled:
+            request.keep_alive = await request.body.settle()
+        return self._render(self._head, own, whole)
+
+    def _render(
+        self, head: Head, own: Mapping[str, str], whole: Sequence[bytes] | None = None
+    ) -> bytes:
+        request = self._request
         named = list(head.headers)
+        if request.reply_headers:
+            named = sorted([*named, *request.reply_headers], key=lambda pair: pair[0])
         if "date" not in own:
             named.append(("Date", _date(self._clock.wall_ns() // 1_000_000_000)))
-        if head.framing is Framing.AUTO and length is not None and head.status not in BODILESS:
+        length = head.length
+        if length is None and whole is not None and sum(map(len, whole)) <= LARGEST_WHOLE:
+            length = sum(map(len, whole))
+        allowed = head.status not in BODILESS
+        sized = not allowed or (length is not None and head.framing is Framing.AUTO)
+        if sized and allowed:
             named.append(("Content-Length", str(length)))
-        elif head.status not in BODILESS and (
-            head.framing is Framing.CHUNKED or not self._bodiless
-        ):
+        elif not sized and (head.framing is Framing.CHUNKED or not self._bodiless):
+            self._chunked = request.version != "1.0"
+        if request.version == "1.0":
             # HTTP/1.0 knows no chunks: there the end of the connection ends the body.
-            self._chunked = self._request.version != "1.0"
-            self._request.keep_alive = self._request.keep_alive and self._chunked
-        if self._request.version == "1.0" and self._request.keep_alive:
-            named.append(("Connection", "keep-alive"))
-        elif not self._request.keep_alive:
+            request.keep_alive = request.keep_alive and (sized or request.method == "HEAD")
+            if request.keep_alive and "connection" not in own:
+                named.append(("Connection", "keep-alive"))
+        if not request.keep_alive and own.get("connection") != "close":
             named = [pair for pair in named if pair[0].lower() != "connection"]
-            named.append(("Connection", "close"))
+            if request.version != "1.0":
+                named.append(("Connection", "close"))
         if self._chunked:
             named.append(("Transfer-Encoding", "chunked"))
         self.status = head.status
-        line = f"HTTP/{self._request.version} {head.status} {reason(head.status)}"
+        line = f"HTTP/{request.version} {head.status} {reason(head.status)}"
         lines = [line, *(f"{name}: {value}" for name, value in named)]
         end = "\r\n\r\n" if head.blank_line else "\r\n"
         return ("\r\n".join(lines) + end).encode("latin-1", "replace")
+
+
+def _chunks(written: list[bytes]) -> list[bytes]:
+    """How Go's buffer cuts what was written before a flush. No chunk is empty."""
+    if len(written) == 1 or sum(map(len, written)) <= LARGEST_WHOLE:
+        whole = b"".join(written)
+        return [whole] if whole else []
+    chunks: list[bytes] = []
+    held = b""
+    for data in written:
+        while len(data) > LARGEST_WHOLE - len(held):
+            # What doesn't fit goes out by itself if nothing waits, else behind what waits.
+            room = LARGEST_WHOLE - len(held) if held else len(data)
+            chunks.append(held + data[:room])
+            held, data = b"", data[room:]
+        held += data
+    return [*chunks, held] if held else chunks
 
 
 def reason(status: int) -> str:

@@ -1,5 +1,7 @@
 """A request as it arrives: its head, and a body that is still coming.
 
+Source: native specification 1.1 and 1.9.
+
 Rules of this file:
 
 1. The parser feeds, the reader reads; between them there is a bound, and beyond it the
@@ -18,6 +20,8 @@ from ollama_simulator.clock import Interrupt
 
 HIGH_WATER = 256 * 1024
 """Bytes of unread body at which the connection stops reading."""
+LARGEST_REMNANT = 256 * 1024
+"""Bytes of a body that nobody read, above which the connection ends (1.1)."""
 
 
 class BadBody(Exception):
@@ -28,14 +32,24 @@ class Body:
     """The body of a request, fed by the parser and read once."""
 
     def __init__(
-        self, on_first_read: Callable[[], None] | None, on_drained: Callable[[], None]
+        self,
+        on_first_read: Callable[[], None] | None,
+        on_drained: Callable[[], None],
+        length: int | None = None,
     ) -> None:
+        """`on_first_read` is for a client that waits to be asked; `length` is None for chunks."""
         self.complete = False
+        """Whether all of it has arrived."""
+        self.length = length
+        self.taken = 0
+        """Bytes that the handler took. It may say that it took less than it was given."""
         self._chunks: list[bytes] = []
         self._size = 0
         self._error: str | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._on_first_read = on_first_read
+        self._asked = on_first_read is not None
+        self._cut = False
         self._on_drained = on_drained
 
     @property
@@ -47,6 +61,11 @@ class Body:
     def awaits_interim(self) -> bool:
         """Whether the client waits for 100 Continue before it sends the body."""
         return self._on_first_read is not None and not self.complete
+
+    @property
+    def broken(self) -> bool:
+        """Whether it can't be read to its end."""
+        return self._error is not None and not self.complete
 
     def feed(self, data: bytes) -> None:
         """Add bytes."""
@@ -79,11 +98,14 @@ class Body:
                 data = b"".join(self._chunks)
                 self._chunks.clear()
                 self._size = 0
+                self.taken += len(data)
                 self._on_drained()
                 yield data
             elif self.complete:
                 return
             elif self._error is not None:
+                # Go takes the end of a connection for the end of a body of declared length.
+                self._cut = self.length is not None
                 raise BadBody(self._error)
             else:
                 self._waiter = asyncio.get_running_loop().create_future()
@@ -92,6 +114,32 @@ class Body:
     async def read(self) -> bytes:
         """All bytes. Raises `BadBody`."""
         return b"".join([data async for data in self.chunks()])
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.complete and not self._chunks and self.taken == (self.length or self.taken)
+
+    async def settle(self) -> bool:
+        """Let the rest arrive before the answer goes out, as Go does (1.1, 1.9).
+
+        Returns whether the connection can go on behind this request: not if too much is left,
+        or if the client was not asked for all of it, or if it can't be read.
+        """
+        if self.length is not None and self.length - self.taken >= LARGEST_REMNANT:
+            return False
+        if (self.complete and not self._chunks) or self._cut:
+            return True
+        return not self._asked and await self.discard(LARGEST_REMNANT)
+
+    async def linger(self, closing: bool) -> None:
+        """Let the rest arrive behind the last answer of a connection, as Go does.
+
+        It doesn't if the client itself is `closing` it and has said how much there is.
+        """
+        self._on_first_read = None
+        if self.length is None or not (closing or self.length - self.taken > LARGEST_REMNANT):
+            await self.discard(LARGEST_REMNANT)
 
     async def discard(self, limit: int) -> bool:
         """Read and forget what is left. Returns False if there is more than `limit` bytes."""
@@ -119,7 +167,9 @@ class Request:
         keep_alive: bool,
         connection: int,
         abort: Callable[[], None],
+        index: dict[str, list[str]] | None = None,
     ) -> None:
+        """`index` has the values of the headers by their names in lower case."""
         self.method = method
         self.target = target
         """Path and query, as sent."""
@@ -128,14 +178,19 @@ class Request:
         self.headers = headers
         """Names and values in order, as sent, decoded as Latin-1."""
         self.body = body
+        self.closing = not keep_alive
+        """Whether the client wants the connection to end."""
         self.keep_alive = keep_alive
-        """Whether the client wants to go on with this connection."""
+        """Whether the connection can go on behind the answer."""
+        self.reply_headers: tuple[tuple[str, str], ...] = ()
+        """What every answer says, whatever it is."""
         self.connection = connection
         """The number of its connection."""
         self.left: How | None = None
         """How the client left; None while it is there."""
         self.gone = Interrupt()
         """Fires when the client shuts its side down, or the connection is lost."""
+        self._index = index
         self.abort = abort
         """Reset the connection and end whatever is being performed on it."""
 
@@ -146,8 +201,10 @@ class Request:
             self.gone.fire()
 
     def header(self, name: str) -> str | None:
-        """The first header of this name, case-insensitively, or None."""
-        for key, value in self.headers:
-            if key.lower() == name:
-                return value
-        return None
+        """The first header of this (lower-case) name, or None."""
+        if self._index is None:
+            self._index = {}
+            for key, value in self.headers:
+                self._index.setdefault(key.lower(), []).append(value)
+        values = self._index.get(name)
+        return values[0] if values else None

@@ -1,0 +1,213 @@
+"""The head of a request, read as Go's library reads it.
+
+Source: native specification 1.1.
+
+Rules of this file:
+
+1. An ordinary head that came in one piece is read by one pattern. Any other goes line by line,
+   and what is wrong is said as soon as its line is there.
+2. The words and the order of the complaints are Go's.
+
+It must not import anything but `golang` and the standard library.
+"""
+
+import re
+
+from ollama_simulator.golang import url
+
+LARGEST_HEAD = 1024 * 1024 + 4096
+"""Bytes of a request's head above which it is refused."""
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_METHOD = re.compile(_TOKEN)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z -]+")
+"""Go finds the space in a name only after it has read the whole head."""
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
+_HOST = re.compile(r"[0-9A-Za-z!$%&'()*+,.:;=\[\]_~-]*")
+_NOT_DECLARED = frozenset({"transfer-encoding", "trailer", "content-length"})
+"""What no trailer may be called."""
+_CLOSE = re.compile(r"(?:^|[ ,\t])close(?:$|[ ,\t])", re.IGNORECASE)
+_KEEP_ALIVE = re.compile(r"(?:^|[ ,\t])keep-alive(?:$|[ ,\t])", re.IGNORECASE)
+_CONTINUE = re.compile(r"(?:^|[ ,\t])100-continue(?:$|[ ,\t])", re.IGNORECASE)
+
+_ORDINARY = re.compile(
+    rb"([A-Z]+) (/[A-Za-z0-9._~$&+,/:;=@?-]*) HTTP/1\.([01])\r\n"
+    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
+)
+
+
+class BadRequest(Exception):
+    """Bytes that are no request. Says what Go's library answers before it asks anybody."""
+
+    def __init__(self, line: str = "400 Bad Request", body: str | None = None) -> None:
+        """`line` is the status line without its version; it is the body, too, if there is none."""
+        super().__init__(line)
+        self.line = line
+        self.body = line if body is None else body
+
+    def reply(self) -> bytes:
+        """The whole answer, without date and length."""
+        return (
+            f"HTTP/1.1 {self.line}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Connection: close\r\n\r\n{self.body}"
+        ).encode("latin-1")
+
+
+class Head:
+    """A head that was read."""
+
+    def __init__(
+        self, method: str, target: str, version: tuple[int, int], headers: list[tuple[str, str]]
+    ) -> None:
+        """Raises `BadRequest` if the headers contradict each other."""
+        self.method = method
+        self.target = target
+        self.headers = headers
+        index: dict[str, list[str]] = {}
+        for name, value in headers:
+            index.setdefault(name.lower(), []).append(value)
+        self.index = index
+        """The values by their names in lower case."""
+        # What an HTTP/2 client says first has no headers; Go lets its handler see that.
+        preface = (method, target, version) == ("PRI", "*", (2, 0))
+        hosts = index.get("host", ())
+        if len(hosts) > 1:
+            raise BadRequest
+        recent = version >= (1, 1)
+        self.chunked = recent and _chunked(index)
+        self.length = _length(index)
+        """Bytes of the body; what is declared of a chunked one is ignored."""
+        if self.chunked:
+            declared = ",".join(index.get("trailer", ())).split(",")
+            if not _NOT_DECLARED.isdisjoint(name.strip().lower() for name in declared):
+                raise BadRequest
+        if version[0] != 1 and not preface:
+            raise BadRequest("505 HTTP Version Not Supported: unsupported protocol version")
+        if recent and not hosts and method != "CONNECT" and not (preface and not headers):
+            raise BadRequest("400 Bad Request: missing required Host header")
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            raise BadRequest("400 Bad Request: malformed Host header")
+        self.version = "1.1" if recent else "1.0"
+        """As an answer shows it."""
+        wish = ",".join(index["connection"]) if "connection" in index else ""
+        self.closing = bool(_CLOSE.search(wish)) or not (recent or _KEEP_ALIVE.search(wish))
+        """Whether the client wants the connection to end."""
+        expect = index["expect"][0] if "expect" in index else ""
+        self.expects = recent and bool(_CONTINUE.search(expect))
+        """Whether it waits for 100 Continue before it sends the body."""
+
+
+def _chunked(index: dict[str, list[str]]) -> bool:
+    codings = index.get("transfer-encoding")
+    if codings is None:
+        return False
+    if len(codings) != 1 or codings[0].lower() != "chunked":
+        raise BadRequest("501 Not Implemented", "Unsupported transfer encoding")
+    return True
+
+
+def _length(index: dict[str, list[str]]) -> int:
+    lengths = index.get("content-length")
+    if lengths is None:
+        return 0
+    digits = lengths[0]
+    # Go wants digits of ASCII and nothing else, and a number that fits into 63 bits.
+    if len(set(lengths)) > 1 or not (digits.isascii() and digits.isdigit() and len(digits) < 5000):
+        raise BadRequest
+    length = int(digits)
+    if length >= 2**63:
+        raise BadRequest
+    return length
+
+
+class HeadReader:
+    """Puts one head together from bytes as they come; many, as long as each comes in one piece."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._at = 0
+        """Where the first line begins that was not looked at."""
+        self._line: tuple[str, str, tuple[int, int]] | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._open: str | None = None
+        """A header that the next line may go on with."""
+        self._spaced = False
+
+    @property
+    def begun(self) -> int:
+        """Bytes of a head that came in pieces."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> tuple[Head, bytes] | None:
+        """Take bytes. Returns the head and what follows it, or None. Raises `BadRequest`."""
+        if not self._buffer and (found := _ORDINARY.match(data)):
+            if found.end() > LARGEST_HEAD:
+                raise _too_large()
+            method, target, minor, block = found.groups()
+            lines = [line.partition(":") for line in block.decode("latin-1").split("\r\n")]
+            lines.pop()
+            headers = [(name, value.strip(" \t")) for name, _, value in lines]
+            head = Head(method.decode(), target.decode(), (1, int(minor)), headers)
+            return head, data[found.end() :]
+        return self._slowly(data)
+
+    def _slowly(self, data: bytes) -> tuple[Head, bytes] | None:
+        buffer = self._buffer
+        searched = len(buffer)
+        buffer += data
+        while (end := buffer.find(b"\n", max(self._at, searched), LARGEST_HEAD)) >= 0:
+            line = buffer[self._at : end].decode("latin-1").removesuffix("\r")
+            self._at = end + 1
+            if self._line is None:
+                self._line = _request_line(line)
+            elif self._header(line):
+                rest = bytes(buffer[self._at :])
+                return self._whole(), rest
+        if len(buffer) >= LARGEST_HEAD:
+            raise _too_large()
+        return None
+
+    def _whole(self) -> Head:
+        assert self._line is not None, "a head begins with its request line"
+        head = Head(*self._line, self._headers)
+        if self._spaced:
+            raise BadRequest("400 Bad Request: invalid header name")
+        return head
+
+    def _header(self, line: str) -> bool:
+        """Take a line after the first. Returns whether it ends the head."""
+        if line[:1] in (" ", "\t"):
+            if self._open is None:
+                raise BadRequest
+            self._open += " " + line.strip(" \t")
+            return False
+        if self._open is not None:
+            name, _, value = self._open.partition(":")
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise BadRequest
+            self._spaced = self._spaced or " " in name
+            self._headers.append((name, value.lstrip(" \t")))
+        if line and ":" not in line:
+            raise BadRequest
+        self._open = line.strip(" \t")
+        return not line
+
+
+def _request_line(line: str) -> tuple[str, str, tuple[int, int]]:
+    """Method, target and version. Raises `BadRequest`."""
+    method, _, rest = line.partition(" ")
+    target, _, protocol = rest.partition(" ")
+    version = _VERSION.fullmatch(protocol)
+    if version is None or not _METHOD.fullmatch(method):
+        raise BadRequest
+    tunnel = method == "CONNECT" and not target.startswith("/")
+    try:
+        url.parse(f"http://{target}" if tunnel else target)
+    except ValueError:
+        raise BadRequest from None
+    return method, target, (int(version[1]), int(version[2]))
+
+
+def _too_large() -> BadRequest:
+    return BadRequest("431 Request Header Fields Too Large")
