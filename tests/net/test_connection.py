@@ -131,7 +131,7 @@ async def test_http_1_0_ends_a_stream_with_the_connection() -> None:
     async with serving(always(*acts)) as service, await Peer.connect(service.port) as peer:
         await peer.send(b"GET / HTTP/1.0\r\n\r\n")
         data, how = await peer.rest()
-        assert data.endswith(b"Connection: close\r\n\r\nonetwo")
+        assert data.endswith(DATED.encode() + b"\r\n\r\nonetwo")
         assert how is How.FIN
 
 
@@ -235,13 +235,15 @@ async def test_no_100_continue_for_a_body_that_came_unasked() -> None:
 
 @on_each_loop
 async def test_no_100_continue_for_a_body_that_nobody_reads() -> None:
-    """The final answer says that the connection ends; no interim one comes before or after."""
+    """The answer says that the connection ends; it does when the body has come, unasked (1.1)."""
     async with serving(always(*WHOLE)) as service, await Peer.connect(service.port) as peer:
         await peer.send(EXPECTING)
-        data, how = await peer.rest()
         lines = (PLAIN, DATED, "Content-Length: 2", "Connection: close")
-        assert data == head("200 OK", *lines) + b"ok"
-        assert how is How.FIN
+        expected = head("200 OK", *lines) + b"ok"
+        assert await peer.read(len(expected)) == expected
+        assert await peer.silent()
+        await peer.send(b"abc")
+        assert await peer.rest() == (b"", How.FIN)
 
 
 WHOLE = (Head(200, TEXT), Body(b"ok", flush=False), End())
@@ -253,12 +255,23 @@ async def test_no_100_continue_after_a_stream() -> None:
     acts = (Head(200, TEXT), Body(b"ok"), End())
     async with serving(always(*acts)) as service, await Peer.connect(service.port) as peer:
         await peer.send(EXPECTING)
-        expected = CHUNKED + b"2\r\nok\r\n0\r\n\r\n"
+        lines = (PLAIN, DATED, "Connection: close", "Transfer-Encoding: chunked")
+        expected = head("200 OK", *lines) + b"2\r\nok\r\n0\r\n\r\n"
         assert await peer.read(len(expected)) == expected
-        assert CONTINUE not in await peer.receive()
+        await peer.send(b"abc")
+        assert await peer.rest() == (b"", How.FIN)
 
 
-@pytest.mark.parametrize("size", [100_000, 256 * 1024])
+@on_each_loop
+async def test_a_client_that_leaves_anyway_is_not_waited_for() -> None:
+    """Who says `Connection: close` is answered, and left, though its body never came whole."""
+    async with serving(always(*WHOLE)) as service, await Peer.connect(service.port) as peer:
+        await peer.ask(more="Connection: close\r\nContent-Length: 50\r\n")
+        lines = (PLAIN, DATED, "Content-Length: 2", "Connection: close")
+        assert await peer.rest() == (head("200 OK", *lines) + b"ok", How.FIN)
+
+
+@pytest.mark.parametrize("size", [100_000, 256 * 1024 - 1])
 @on_each_loop
 async def test_a_body_that_nobody_read_is_passed_over(size: int) -> None:
     """Up to 256 KiB the connection goes on with the request behind it (1.1)."""
@@ -299,7 +312,7 @@ def refusal(words: str) -> bytes:
     [
         (b"nonsense\r\n\r\n", "400 Bad Request"),
         (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", "400 Bad Request"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400 Bad Request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", "400 Bad Request"),
         (
             b"GET / HTTP/1.1\r\nA: " + b"x" * 1_100_000,
             "431 Request Header Fields Too Large",
@@ -316,6 +329,17 @@ async def test_bad_requests(data: bytes, words: str) -> None:
         assert service.said("asked") == []
         peer.half_close()
         assert await service.until("closed") == [("us", How.FIN)]
+
+
+@pytest.mark.parametrize("start", [b"\x16\x03\x01", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+@on_each_loop
+async def test_a_head_that_ends_too_early(start: bytes) -> None:
+    """As long as it may go on it is waited for; at its end it is refused (1.1)."""
+    async with serving() as service, await Peer.connect(service.port) as peer:
+        await peer.send(start)
+        assert await peer.silent()
+        peer.half_close()
+        assert await peer.rest() == (refusal("400 Bad Request"), How.FIN)
 
 
 @on_each_loop
@@ -491,7 +515,8 @@ async def test_fin_is_fin_even_with_unread_bytes(unread: int) -> None:
     async with serving(always(*acts)) as service, await Peer.connect(service.port) as peer:
         await peer.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n")
         sending = asyncio.create_task(peer.send(b"z" * unread))
-        assert await peer.rest() == (CHUNKED + b"7\r\npartial\r\n", How.FIN)
+        lines = (PLAIN, DATED, "Connection: close", "Transfer-Encoding: chunked")
+        assert await peer.rest() == (head("200 OK", *lines) + b"7\r\npartial\r\n", How.FIN)
         await sending
         # It goes on reading until the peer has closed, too: even now no reset comes.
         await peer.send(b"more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -78,24 +79,24 @@ def thrice(data: bytes) -> Iterator[Read]:
 GOOD: dict[str, tuple[bytes, str, bytes]] = {
     "without a body": (b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a?b=c", b""),
     "with a length": (
-        b"POST /api/chat HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
         "POST /api/chat",
         b"hello",
     ),
-    "of no length": (b"POST /x HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "POST /x", b""),
+    "of no length": (b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "POST /x", b""),
     "in chunks": (
-        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3\r\nabc\r\nA;ext=1\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n",
         "POST /x",
         b"abc0123456789",
     ),
     "in no chunks": (
-        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST /x",
         b"",
     ),
     "to delete": (
-        b"DELETE /api/delete HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        b"DELETE /api/delete HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
         "DELETE /api/delete",
         b"{}",
     ),
@@ -106,7 +107,7 @@ GOOD: dict[str, tuple[bytes, str, bytes]] = {
     ),
     "of old": (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET /", b""),
     "to upgrade": (
-        b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
         "GET /",
         b"",
     ),
@@ -126,10 +127,10 @@ def test_good_requests(name: str) -> None:
 
 def test_headers_are_as_sent() -> None:
     """Names, values, order and repetitions stay; the values are Latin-1."""
-    data = b"GET / HTTP/1.1\r\nhOST: x\r\nA: 1\r\nB:\r\nA:  \xe92  \r\n\r\n"
+    data = b"GET / HTTP/1.1\r\nhOST: x\r\nA: 1\r\nB:\r\nA:  \xe92 \t\r\n\r\n"
     for read in thrice(data):
         (request,) = read.requests
-        assert [(name, value.strip()) for name, value in request.headers] == [
+        assert request.headers == [
             ("hOST", "x"),
             ("A", "1"),
             ("B", ""),
@@ -150,7 +151,7 @@ def test_headers_are_as_sent() -> None:
 )
 def test_keep_alive(version: str, line: str, keep_alive: bool) -> None:
     """What the client wants of its connection, by its version's default."""
-    read = Read().feed(iter([f"GET / HTTP/{version}\r\n{line}\r\n".encode()]))
+    read = Read().feed(iter([f"GET / HTTP/{version}\r\nHost: x\r\n{line}\r\n".encode()]))
     assert read.requests[0].keep_alive is keep_alive
     assert read.requests[0].version == version
 
@@ -161,7 +162,7 @@ def test_keep_alive(version: str, line: str, keep_alive: bool) -> None:
 )
 def test_expectation(line: str, expects: bool) -> None:
     """Only `100-continue` waits for an interim answer."""
-    data = f"POST / HTTP/1.1\r\nContent-Length: 1\r\n{line}\r\n".encode()
+    data = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n{line}\r\n".encode()
     read = Read().feed(iter([data]))
     assert read.requests[0].body.awaits_interim is expects
 
@@ -169,7 +170,7 @@ def test_expectation(line: str, expects: bool) -> None:
 def test_a_request_to_upgrade_keeps_its_body() -> None:
     """It is read as if it had not asked, body and all (1.1)."""
     data = (
-        b"POST /api/chat HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
         b"Upgrade: h2c\r\nHTTP2-Settings: AAEA\r\nContent-Length: 5\r\n\r\nhello"
     )
     for read in thrice(data):
@@ -180,7 +181,7 @@ def test_a_request_to_upgrade_keeps_its_body() -> None:
 def test_pipelined_requests() -> None:
     """Several in one piece come out in order, each with its own body."""
     data = b"".join(
-        b"POST /%d HTTP/1.1\r\nContent-Length: 1\r\n\r\n%d" % (number, number)
+        b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d" % (number, number)
         for number in range(5)
     )
     for read in thrice(data):
@@ -205,12 +206,12 @@ def test_any_pieces(sizes: list[int], name: str) -> None:
 
 BAD: dict[str, bytes] = {
     "not HTTP": b"hello there\r\n\r\n",
-    "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
     "a line of two parts": b"GET /\r\n\r\n",
     "no colon": b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
-    "a length that is no number": b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-    "two lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    "a NUL": b"GET / HTTP/1.1\r\nA: \0\r\n\r\n",
+    "a length that is no number": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "a NUL": b"GET / HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n",
 }
 
 
@@ -220,43 +221,36 @@ def test_bad_requests(name: str) -> None:
     for pieces in (iter([BAD[name]]), (bytes([byte]) for byte in BAD[name])):
         read = Read().feed(pieces)
         assert read.refused is not None
-        assert (read.refused.status, str(read.refused)) == (400, "Bad Request")
+        assert str(read.refused) == "400 Bad Request"
         assert read.requests == []
         read.parser.feed(TAIL)
         assert read.requests == []
 
 
-def test_an_unknown_version() -> None:
-    """505, in Go's words (1.1)."""
-    read = Read().feed(iter([b"GET / HTTP/2.0\r\nHost: x\r\n\r\n"]))
-    assert read.refused is not None
-    assert read.refused.status in (400, 505)
-    assert read.requests == []
-
-
 @pytest.mark.parametrize("step", [1000, 65_536, 2 * LARGEST_HEAD])
 def test_a_head_that_is_too_large(step: int) -> None:
     """Above 1 MiB it is 431, however it comes."""
-    data = b"GET / HTTP/1.1\r\nA: " + b"x" * LARGEST_HEAD + b"\r\n\r\n"
+    data = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * LARGEST_HEAD + b"\r\n\r\n"
     read = Read().feed(data[at : at + step] for at in range(0, len(data), step))
     assert read.refused is not None
-    assert read.refused.status == 431
-    assert str(read.refused) == "Request Header Fields Too Large"
+    assert str(read.refused) == "431 Request Header Fields Too Large"
     assert read.requests == []
 
 
 def test_a_head_of_a_megabyte_passes() -> None:
     """0.9 MB are read, and again on the same connection: each head has its own limit."""
-    data = b"GET / HTTP/1.1\r\nA: " + b"x" * 900_000 + b"\r\n\r\n"
+    data = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 900_000 + b"\r\n\r\n"
     read = Read().feed((data + data)[at : at + 60_000] for at in range(0, 2 * len(data), 60_000))
     assert read.refused is None
     assert len(read.requests) == 2
-    assert len(read.requests[1].headers[0][1]) == 900_000
+    assert len(read.requests[1].headers[1][1]) == 900_000
 
 
 def test_a_body_is_not_a_head() -> None:
     """However large a body is, it doesn't count for the limit."""
-    data = b"POST / HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n" + b"y" * 3_000_000 + TAIL
+    data = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + b"y" * 3_000_000 + TAIL
+    )
     read = Read().feed(data[at : at + 65_536] for at in range(0, len(data), 65_536))
     assert read.refused is None
     assert read.targets == ["POST /", "GET /tail"]
@@ -264,7 +258,7 @@ def test_a_body_is_not_a_head() -> None:
 
 def test_a_broken_chunk() -> None:
     """A request that has begun is not refused: its body can't be read (1.1)."""
-    data = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"
+    data = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"
     for pieces in (iter([data]), (bytes([byte]) for byte in data)):
         read = Read().feed(pieces)
         assert read.refused is None
@@ -276,8 +270,8 @@ def test_a_broken_chunk() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     ],
 )
 def test_an_end_too_early(data: bytes) -> None:
@@ -300,5 +294,6 @@ def test_an_end_in_time() -> None:
 def test_nonsense_raises_nothing_else(nonsense: bytes, before: bytes) -> None:
     """Whatever arrives, it is requests or a `BadRequest`."""
     read = Read().feed(iter([before, nonsense]))
-    read.parser.end()
-    assert read.refused is None or read.refused.status in (400, 431, 505)
+    with contextlib.suppress(BadRequest):
+        read.parser.end()
+    assert read.refused is None or str(read.refused)[:3] in ("400", "501", "505")

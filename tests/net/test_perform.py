@@ -9,9 +9,9 @@ import pytest
 
 from ollama_simulator.acts import Body, End, Framing, Hangup, Head, Hold, How, Tick, Wait
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.net.perform import LARGEST_REMNANT, Ended, Performer, reason
+from ollama_simulator.net.perform import Ended, Performer, reason
+from ollama_simulator.net.request import LARGEST_REMNANT, Request
 from ollama_simulator.net.request import Body as RequestBody
-from ollama_simulator.net.request import Request
 from tests.engine.driving import virtual
 from tests.net.peers import DATE, TEXT, head, say
 
@@ -275,7 +275,7 @@ def test_http_1_0_knows_no_chunks(flush: bool) -> None:
     """A stream or a large body is ended by the end of the connection (1.7)."""
     played = Played(Head(200, TEXT), Body(b"x" * 3000, flush=flush), End(), version="1.0")
     assert played.play() == CLOSED
-    expected = head("200 OK", PLAIN, DATED, "Connection: close").replace(b"/1.1", b"/1.0")
+    expected = head("200 OK", PLAIN, DATED).replace(b"/1.1", b"/1.0")
     assert b"".join(played.writes) == expected + b"x" * 3000
 
 
@@ -289,10 +289,11 @@ def remnant(size: int, *, expects: bool = False, end: bool = True) -> RequestBod
 
 
 @pytest.mark.parametrize("size", [0, LARGEST_REMNANT])
-def test_a_whole_answer_waits_for_its_request(size: int) -> None:
+@pytest.mark.parametrize("flush", [True, False])
+def test_an_answer_waits_for_its_request(size: int, flush: bool) -> None:
     """What was not read of the body comes first, and the connection goes on (1.9)."""
     body = remnant(size, end=False)
-    played = Played(Head(200, TEXT), Body(b"x", flush=False), End(), body=body)
+    played = Played(Head(200, TEXT), Body(b"x", flush=flush), End(), body=body)
     assert played.play(ends=3.0) == WENT_ON
     assert played.at == 3.0
     assert b"Connection" not in played.writes[0]
@@ -314,6 +315,50 @@ def test_a_body_that_was_not_asked_for_ends_the_connection() -> None:
     assert played.play() == CLOSED
     assert b"\r\nConnection: close\r\n" in played.writes[0]
     assert body.awaits_interim
+
+
+def test_a_close_of_the_handler_stays_where_it_is() -> None:
+    """Go's own 417 says it before the date, and the connection ends."""
+    played = Played(Head(417, (("Connection", "close"),)), End())
+    assert played.play() == CLOSED
+    assert played.writes == [
+        head("417 Expectation Failed", "Connection: close", DATED, "Content-Length: 0")
+    ]
+
+
+def test_what_every_answer_says_is_sorted_in() -> None:
+    """Headers of the request's own, as those for browsers, stand by their names (1.1)."""
+    played = Played(Head(200, (("Cache-Control", "no"), ("Content-Type", "a"))), End())
+    played.request.reply_headers = (("Access", "b"), ("Cat", "c"), ("Vary", "2"), ("Vary", "1"))
+    played.play()
+    lines = ("Access: b", "Cache-Control: no", "Cat: c", "Content-Type: a", "Vary: 2", "Vary: 1")
+    assert played.writes == [head("200 OK", *lines, DATED, "Content-Length: 0")]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chunks"),
+    [
+        ((1000, 1048), [2048]),
+        ((523, 3200), [2048, 1675]),
+        ((523, 1525, 1), [2048, 1]),
+        ((3200, 523), [3200, 523]),
+        ((1, 5000), [2048, 2953]),
+        ((2048, 1), [2048, 1]),
+        ((0, 2049), [2049]),
+    ],
+)
+def test_what_was_written_before_a_flush_is_cut_as_by_gos_buffer(
+    sizes: tuple[int, ...], chunks: list[int]
+) -> None:
+    """It holds 2,048 bytes; what is larger passes it by, if it is empty."""
+    *early, last = (b"x" * size for size in sizes)
+    played = Played(
+        Head(200, TEXT), *(Body(data, flush=False) for data in early), Body(last), End()
+    )
+    played.play()
+    body = b"".join(played.writes).partition(b"\r\n\r\n")[2]
+    expected = b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in chunks)
+    assert body == expected + b"0\r\n\r\n"
 
 
 def test_header_values_are_latin_1() -> None:

@@ -94,17 +94,13 @@ class Connection(asyncio.Protocol):
         self._spawn(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._ended_by == "us":
-            return
-        try:
-            self._parser.feed(data)
-        except BadRequest as bad:
-            self._refuse(bad)
-        self._mind_reading()
+        if self._ended_by != "us":
+            self._parse(data)
+            self._mind_reading()
 
     def eof_received(self) -> bool:
         self._eof = True
-        self._end_of_bytes()
+        self._parse(None)
         for request in (self._current, *self._requests):
             if request is not None:
                 request.leave(How.FIN)
@@ -116,7 +112,7 @@ class Connection(asyncio.Protocol):
             self._lost_how = How.RST
         if not self._lost.done():
             self._lost.set_result(None)
-        self._end_of_bytes()
+        self._parse(None)
         self._put(None)
         self._writable.set()
         if self._current is not None:
@@ -178,16 +174,16 @@ class Connection(asyncio.Protocol):
 
     # --- the rest is private ----------------------------------------------------------------
 
-    def _end_of_bytes(self) -> None:
+    def _parse(self, data: bytes | None) -> None:
+        """Read requests from bytes, or from the end of them. Bad ones are refused in turn."""
         try:
-            self._parser.end()
+            if data is None:
+                self._parser.end()
+            else:
+                self._parser.feed(data)
         except BadRequest as bad:
-            self._refuse(bad)
-
-    def _refuse(self, bad: BadRequest) -> None:
-        """Answer what can't be read, behind all that could."""
-        self._refusal = bad.reply()
-        self._put(None)
+            self._refusal = bad.reply()
+            self._put(None)
 
     async def _next(self) -> Request | None:
         while not self._requests:
@@ -269,16 +265,15 @@ class Connection(asyncio.Protocol):
             await self._next()
 
     async def _delivered(self) -> None:
-        """Wait until the peer's kernel has acknowledged every byte, with a limit."""
-        clock = self._owner.clock
+        """Wait until the peer's kernel has acknowledged every byte, with a limit; where the
+        system doesn't tell, until it has taken them."""
+        clock, transport = self._owner.clock, self._transport
         limit = clock.now() + LINGER_S
-        while clock.now() < limit and not self._lost.done() and self._unsent():
+        sock = transport.get_extra_info("socket")
+        while clock.now() < limit and not self._lost.done():
+            if not (transport.get_write_buffer_size() or kernel.unsent(sock)):
+                return
             await clock.sleep_until(clock.now() + 0.001)
-
-    def _unsent(self) -> int:
-        """Bytes that are not delivered yet, as far as the system tells."""
-        sock = self._transport.get_extra_info("socket")
-        return self._transport.get_write_buffer_size() or kernel.unsent(sock)
 
     def _reset(self) -> None:
         kernel.reset_on_close(self._transport.get_extra_info("socket"))
