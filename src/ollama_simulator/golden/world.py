@@ -80,4 +80,4 @@ def _model(fields: dict[str, Any], weights: dict[str, Any]) -> Model:
             for key, value in weights["info"].items()
         }
         fields |= {"model_info": info | more, "tensors": fields.get("tensors", weights["tensors"])}
-    return msgspec.convert(fields, Model)
+    return msgspec.convert({"memory_bytes": weights["memory_bytes"]} | fields, Model)
