@@ -27,12 +27,7 @@ async def embeddings(machine: Machine, job: Embed, call: Call) -> AsyncGenerator
     """One vector for each input, after the time that reading them takes."""
     started = machine.clock.now()
     installed = machine.store.find(job.model)
-    want = Want(
-        options.read(job.options),
-        keep_alive=job.keep_alive,
-        load_s=call.pace.load_s,
-        embedding=True,
-    )
+    want = Want(options.read(job.options), keep_alive=job.keep_alive, load_s=call.pace.load_s)
     async with (
         machine.scheduler.lease(installed, want, call.gone, call.see) as lease,
         lease.slot(call.gone, call.see),

@@ -58,7 +58,6 @@ class Want(msgspec.Struct, frozen=True):
     """How the runner starts if this request has to start it; None for well."""
     load_s: float = 0.0
     """Seconds that it takes unless `load` says otherwise."""
-    embedding: bool = False
 
 
 class Lease:
@@ -130,7 +129,7 @@ class Scheduler:
         # A client that shut its sending side down right behind its request is known by now.
         await self._clock.breathe()
         model = installed.model
-        wanted = shape(model, want.options, want.shift, self._settings, embedding=want.embedding)
+        wanted = shape(model, want.options, want.shift, self._settings)
         runner = self.memory.get(model.weight_file)
         if runner is not None and runner.serves(wanted) and not gone.fired:
             self.memory.use(runner, want.keep_alive)
@@ -265,7 +264,7 @@ class Scheduler:
             if runner is not here:
                 self.memory.drop(runner, "replaced", self._clock.now())
         if here is None:
-            wanted = shape(model, {}, None, self._settings, embedding=False)
+            wanted = shape(model, {}, None, self._settings)
             here = Runner(model, wanted, self._keep_alive)
             self.memory.add(here)
         self.memory.use(here, None)

@@ -66,12 +66,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 def shape(
-    model: Model,
-    options: Mapping[str, Any],
-    shift: bool | None,
-    settings: Settings,
-    *,
-    embedding: bool,
+    model: Model, options: Mapping[str, Any], shift: bool | None, settings: Settings
 ) -> Shape:
     """The shape that a request wants."""
     asked = options.get("num_ctx", settings.context_length or CONTEXT)
@@ -80,13 +75,11 @@ def shape(
         asked = max(asked, LEAST_CONTEXT_WITH_VISION)
     context = min(asked, model.context_length or asked)
     batch = options.get("num_batch")
-    automatic = (
-        min(2048, context)
-        if embedding
-        else next(size for above, size in BATCHES if context > above)
-    )
+    embeds = "completion" not in model.capabilities
+    automatic = next(size for above, size in BATCHES if context > above)
+    if embeds:
+        automatic = min(2048, context)
     attached = (layer.digest for layer in model.layers if layer.kind in ("projector", "adapter"))
-    single = embedding or "completion" not in model.capabilities
     return Shape(
         context=context,
         shown_context=asked if settings.wire == "0.13.5" else context,
@@ -101,5 +94,5 @@ def shape(
             shift=shift is not False,
             attached=tuple(attached),
         ),
-        slots=1 if single or model.family.startswith(ONE_SLOT) else settings.num_parallel,
+        slots=1 if embeds or model.family.startswith(ONE_SLOT) else max(settings.num_parallel, 1),
     )
