@@ -10,6 +10,7 @@ import msgspec
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import Json, plain
 from ollama_simulator.model import Answer, Embed, Embeddings, Event, Refusal
+from ollama_simulator.names import Source, source
 from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
@@ -61,16 +62,20 @@ class EmbedTexts(Native):
     job: Embed
 
     def __init__(self, request: Request, wire: Wire) -> None:
+        profile = wire.settings.wire
         body = decode.body(request.body, EMBED, EMPTY)
-        model = body.get("model", "")
-        inputs = texts(body.get("input", [])) if model else ()
-        checked_name(model, Refusal(404, "model '' not found"))
+        typed = body.get("model", "")
+        absent = Refusal(404, f"model '{typed}' not found")
+        model = checked_name(typed, absent, profile, unfit=absent)
+        # What goes to the cloud is not looked at.
+        away = profile != "0.13.5" and source(model)[1] is Source.CLOUD
         self.job = Embed(
             model,
-            inputs,
+            () if away else texts(body.get("input", [])),
             body.get("dimensions"),
             body.get("keep_alive"),
-            options=plain(body.get("options", {})),
+            body.get("truncate", True),
+            plain(body.get("options", {})),
         )
 
     def collect(self, events: list[Event]) -> bytes:
@@ -100,13 +105,13 @@ class EmbedPrompt(Native):
 
     def __init__(self, request: Request, wire: Wire) -> None:
         body = decode.body(request.body, EMBEDDINGS, EMPTY)
-        model = checked_name(body.get("model", ""), model_required())
+        absent = model_required()
+        model = checked_name(body.get("model", ""), absent, wire.settings.wire, unfit=absent)
         prompt = body.get("prompt", "")
         self.job = Embed(
             model,
             (prompt,) if prompt else (),
-            None,
-            body.get("keep_alive"),
+            keep_alive=body.get("keep_alive"),
             options=plain(body.get("options", {})),
             normalised=False,
         )
