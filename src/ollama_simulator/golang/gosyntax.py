@@ -20,6 +20,7 @@ DEEPEST = 10_000
 """Levels of nesting that Go's decoder bears."""
 
 CUT = "unexpected EOF"
+END = "unexpected end of JSON input"
 TOO_DEEP = "exceeded max depth"
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
@@ -46,6 +47,17 @@ def complaint(data: bytes) -> str | None:
 def members(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The keys of a sound JSON object, with their quotes, and the values, all as written."""
     return _Scanner(data).members()
+
+
+def whole_complaint(data: bytes) -> str | None:
+    """The complaint of who wants one JSON value and nothing else; None if that is what it is."""
+    scanner = _Scanner(data)
+    try:
+        scanner.value()
+        scanner.end()
+    except _Wrong as wrong:
+        return END if str(wrong) == CUT else str(wrong)
+    return None
 
 
 class _Scanner:
@@ -102,6 +114,13 @@ class _Scanner:
             yield self._data[key:colon].rstrip(), self._data[begin : self._at]
             if self._next() == ord("}"):
                 return
+
+    def end(self) -> None:
+        """Nothing but blanks."""
+        self._skip(_SPACE)
+        if self._at < len(self._data):
+            self._take()
+            raise self._unexpected("after top-level value")
 
     def _key(self) -> None:
         if self._next() != ord('"'):

@@ -1,0 +1,104 @@
+"""What is checked before a job gets to a model, in the order of Ollama's handlers.
+
+Source: native specification 3.3, 4.7, 4.8 and 8; 11 for 0.13.5.
+
+Rules of this file:
+
+1. None of these checks waits, loads or queues.
+2. Names in complaints are as they were typed, but the capabilities `tools` and `insert` are
+   missed of the model's full name.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ollama_simulator import names
+from ollama_simulator.engine import options
+from ollama_simulator.engine.machine import Machine
+from ollama_simulator.engine.registry import cloud
+from ollama_simulator.model import Infer, Installed, Model, ModelMissing, Origin, Refusal
+from ollama_simulator.settings import Settings
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """A job that may go on."""
+
+    job: Infer
+    """With `think` decided."""
+    options: Mapping[str, Any]
+    """The model's own, and the request's above them."""
+
+
+def find(machine: Machine, job: Infer) -> Installed:
+    """The model that is meant. Raises `ModelMissing`, or `Refusal` for one of the cloud."""
+    name, where = job.model, names.Source.ANY
+    if machine.settings.wire != "0.13.5":
+        name, where = names.source(job.model)
+    if where is names.Source.CLOUD:
+        path = job.path or f"/api/{job.kind}"
+        raise cloud.refuse(machine.settings, path, machine.clock.wall_ns())
+    installed = machine.store.get(name)
+    if installed is None:
+        raise ModelMissing(job.model)
+    model = installed.model
+    if model.broken:
+        raise Refusal(500, model.broken)
+    if where is names.Source.LOCAL and model.remote_host:
+        raise ModelMissing(job.model)
+    return installed
+
+
+def remote(machine: Machine, job: Infer, model: Model) -> None:
+    """Raise `Refusal` for a stub of a model that runs elsewhere."""
+    if model.remote_host:
+        raise cloud.stub(machine.settings, model, f"/api/{job.kind}", machine.clock.wall_ns())
+
+
+def check(settings: Settings, model: Model, job: Infer) -> Checked:
+    """All that is checked of a job for a local model. Raises `Refusal`."""
+    if job.kind == "generate":
+        _check_generate(model, job)
+    think = _think(settings, model, job)
+    if "completion" not in model.capabilities:
+        raise Refusal(400, f'"{job.model}" does not support {job.kind}')
+    full = names.parse(model.name).full
+    if job.tools and "tools" not in model.capabilities:
+        raise Refusal(400, f"{full} does not support tools")
+    if job.suffix and job.kind == "generate" and "insert" not in model.capabilities:
+        raise Refusal(400, f"{full} does not support insert")
+    asked = {**options.read(model.parameters), **options.read(job.options)}
+    return Checked(msgspec.structs.replace(job, think=think), asked)
+
+
+def _check_generate(model: Model, job: Infer) -> None:
+    if "image" in model.capabilities:
+        raise Refusal(400, "image generation models are not currently supported")
+    if job.raw and (job.template or job.system or job.context):
+        raise Refusal(400, "raw mode does not support template, system, or context")
+
+
+def _think(settings: Settings, model: Model, job: Infer) -> bool | str | None:
+    """Whether the model is to think, and how hard."""
+    able = "thinking" in model.capabilities
+    if settings.wire == "0.13.5" and isinstance(job.think, str) and model.path != "harmony":
+        said = f'think value "{job.think}" is not supported for this model'
+        raise Refusal(400, said)
+    if job.think is None:
+        return True if able else None
+    if job.think and not able:
+        if job.think_if_able:
+            return None
+        raise Refusal(400, f'"{job.model}" does not support thinking')
+    return job.think
+
+
+def pictures(model: Model, job: Infer) -> None:
+    """Raise `Refusal` for more pictures than the model looks at."""
+    family = "mllama" in (model.family, *(model.families or ()))
+    if job.kind == "generate" and family and len(job.images) > 1:
+        said = "this model only supports one image while more than one image requested"
+        raise Refusal(400, said, Origin.HANDLER)

@@ -1,0 +1,1 @@
+"""Who splits a model's output into text, thinking and calls: one file for each path."""
