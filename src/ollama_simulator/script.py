@@ -133,6 +133,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     gap_ms: Milliseconds | None = None
     """How long each token takes; None for what the server's pace says."""
     refuse: Refuse | None = None
+    unrendered: Refuse | None = None
+    """The runner refuses to make a prompt of the request (path `native` alone)."""
     load: Load | None = None
     embeddings: Vectors | None = None
 

@@ -17,10 +17,10 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import names
-from ollama_simulator.engine import options
+from ollama_simulator.engine import lookup, options
 from ollama_simulator.engine.machine import Machine
 from ollama_simulator.engine.registry import cloud
-from ollama_simulator.model import Infer, Installed, Model, ModelMissing, Origin, Refusal
+from ollama_simulator.model import Infer, Installed, Model, Refusal
 from ollama_simulator.settings import Settings
 
 
@@ -35,27 +35,20 @@ class Checked(msgspec.Struct, frozen=True):
 
 def find(machine: Machine, job: Infer) -> Installed:
     """The model that is meant. Raises `ModelMissing`, or `Refusal` for one of the cloud."""
-    name, where = job.model, names.Source.ANY
+    path = job.path or f"/api/{job.kind}"
+    exact = machine.settings.wire == "0.13.5" and job.kind == "chat"
+    installed = lookup.find(machine, job.model, path, exact=exact)
+    if installed.model.broken:
+        raise Refusal(500, installed.model.broken)
     if machine.settings.wire != "0.13.5":
-        name, where = names.source(job.model)
-    if where is names.Source.CLOUD:
-        path = job.path or f"/api/{job.kind}"
-        raise cloud.refuse(machine.settings, path, machine.clock.wall_ns())
-    installed = machine.store.get(name)
-    if installed is None:
-        raise ModelMissing(job.model)
-    model = installed.model
-    if model.broken:
-        raise Refusal(500, model.broken)
-    if where is names.Source.LOCAL and model.remote_host:
-        raise ModelMissing(job.model)
+        lookup.refuse_stub(installed, job.model)
     return installed
 
 
 def remote(machine: Machine, job: Infer, model: Model) -> None:
     """Raise `Refusal` for a stub of a model that runs elsewhere."""
     if model.remote_host:
-        raise cloud.stub(machine.settings, model, f"/api/{job.kind}", machine.clock.wall_ns())
+        raise cloud.stub(machine.settings, model.remote_host, f"/api/{job.kind}")
 
 
 def check(settings: Settings, model: Model, job: Infer) -> Checked:
@@ -101,4 +94,4 @@ def pictures(model: Model, job: Infer) -> None:
     family = "mllama" in (model.family, *(model.families or ()))
     if job.kind == "generate" and family and len(job.images) > 1:
         said = "this model only supports one image while more than one image requested"
-        raise Refusal(400, said, Origin.HANDLER)
+        raise Refusal(400, said)

@@ -100,6 +100,12 @@ def with_logprobs(answer: Iterator[Output], top: int) -> Iterator[Output]:
             yield output
 
 
+def without(piece: Piece, *, all_of_them: bool) -> Piece:
+    """A piece without log probabilities, or without those of other tokens."""
+    kept = () if all_of_them else tuple(Logprob(p.token, p.logprob) for p in piece.logprobs)
+    return msgspec.structs.replace(piece, logprobs=kept)
+
+
 def _likely(text: str, place: int, top: int) -> Logprob:
     draws = hashlib.sha256(f"{place}\0{text}".encode("utf-8", "replace")).digest()
     logprob = -(draws[0] + 1) / 1024

@@ -8,6 +8,8 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
+import random
+
 import msgspec
 
 from ollama_simulator.clock import Clock, Interrupt
@@ -62,6 +64,8 @@ class Machine:
         self.memory = scheduler.memory
         self.clock = clock
         self.seed = seed
+        self.ids = random.Random(f"{seed}/calls")
+        """Where the ids of tool calls come from."""
 
     @property
     def busy(self) -> bool:

@@ -26,6 +26,9 @@ KINDS: dict[str, str] = {
 }
 """The options that Ollama knows, with the type that it asks for."""
 
+LONGEST = 10
+"""An answer has at most so many times the tokens of the context."""
+
 
 def read(options: Mapping[str, Any]) -> dict[str, Any]:
     """The known options that are not null; integers without their fractions.
@@ -52,3 +55,16 @@ def read(options: Mapping[str, Any]) -> dict[str, Any]:
             value = int(min(max(value, -(2.0**62)), 2.0**62))
         out[name] = value
     return out
+
+
+def limit(options: Mapping[str, Any], context: int, room: int | None) -> int | None:
+    """How many tokens an answer may have; None for no limit.
+
+    `options` are read already, `context` is the length of the model's window, and `room` is what
+    the prompt left of it, None if the window moves on when it is full.
+    """
+    asked: int = options.get("num_predict", -1)
+    most = LONGEST * context if room is None else max(1, room)
+    if asked < 0:
+        return None if room is None else most
+    return min(asked, most)

@@ -53,7 +53,7 @@ def translated(told: Mapping[str, Any] | None) -> Script:
             case "embeddings":
                 fields[key] = _vectors(value)
             case "apply_template":
-                fields["refuse"] = Refuse(value["status"], compact(value["body"]))
+                fields["unrendered"] = Refuse(value["status"], compact(value["body"]))
             case _:
                 raise UnknownScript(f"script: {key!r}")
     return Script(**fields)

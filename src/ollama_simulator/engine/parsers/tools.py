@@ -54,8 +54,8 @@ class Calls:
         self._kept += text
         before = ""
         if self._at is _At.TEXT:
-            before = self._before()
-            if self._at is not _At.CALLS:
+            before, marked = self._before()
+            if not marked:
                 return Parsed(before)
         calls = tuple(self._calls())
         if self._closed():
@@ -67,17 +67,18 @@ class Calls:
         """What turned out to be no call."""
         return Parsed(self._kept) if self._mark in BARE and not self._count else NOTHING
 
-    def _before(self) -> str:
-        """The text that stands before the mark, as far as it can be told."""
+    def _before(self) -> tuple[str, bool]:
+        """The text before the mark, as far as it can be told, and whether calls begin now."""
         text, mark, _ = self._kept.partition(self._mark)
         cut = len(text) if mark else len(text) - overlap(text, self._mark)
         text, self._kept = self._kept[:cut], self._kept[cut:]
         if self._mark in BARE and text.strip():
             self._at = _At.DONE
             text, self._kept = text + self._kept, ""
-        elif mark:
+            return text, False
+        if mark:
             self._at = _At.CALLS
-        return text
+        return text, bool(mark)
 
     def _calls(self) -> Iterable[ToolCall]:
         while (name := self._name()) is not None:

@@ -10,6 +10,8 @@ Rules of this file:
 It must not import anything but layer 0 and `dial`.
 """
 
+from urllib.parse import urlsplit
+
 from ollama_simulator.engine.registry import dial
 from ollama_simulator.model import Origin, Refusal
 from ollama_simulator.settings import Settings
@@ -37,3 +39,12 @@ def refuse(settings: Settings, path: str, wall_ns: int, what: str = REMOTE_MODEL
         return Refusal(401, "unauthorized", Origin.CLOUD)
     url = f"{settings.cloud}{path}?ts={wall_ns // 10**9}"
     return Refusal(502, dial.failure("Post", url), Origin.CLOUD)
+
+
+def stub(settings: Settings, host: str, path: str) -> Refusal:
+    """Why a stub whose requests go to a path at another host doesn't answer."""
+    if settings.no_cloud:
+        return disabled(REMOTE_MODEL, Origin.HANDLER)
+    if urlsplit(host).hostname not in settings.remotes:
+        return Refusal(400, "this server cannot run this remote model")
+    return Refusal(500, dial.failure("Post", f"{host}{path}"))

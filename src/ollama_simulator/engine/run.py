@@ -1,0 +1,241 @@
+"""One generation in progress: when its tokens are due, what they come to, what they have cost.
+
+Source: native specification 5.4, 5.6 and 5.7; seed facts, "KV cache and tokens".
+
+Rules of this file:
+
+1. Deadlines are absolute: token k is due k / rate after the prompt was evaluated, however late
+   token k-1 was. Where a script tells the gap between tokens, the first has none before it, and
+   the end comes after two, as in the recordings.
+2. The cache holds what was really evaluated and generated.
+3. It never waits: whoever has it does.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import math
+from collections.abc import Iterator
+
+from ollama_simulator import records
+from ollama_simulator.engine import bounds, generated, scripted
+from ollama_simulator.engine.failures import Failures
+from ollama_simulator.engine.machine import Call, Machine
+from ollama_simulator.engine.output import End, Failure, Kind, Output, Pause, Piece
+from ollama_simulator.engine.parsers.parsed import Unparsable
+from ollama_simulator.engine.render.tokens import tokens
+from ollama_simulator.engine.scheduler import Lease
+from ollama_simulator.engine.task import Task
+from ollama_simulator.engine.text import tokenize
+from ollama_simulator.engine.way import way
+from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
+from ollama_simulator.names import canonical
+
+STALL_S = 0.25
+"""A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
+catching up in a burst. Our own lateness is another matter: it is caught up, so nothing drifts."""
+REPLY = "<|assistant|>"
+"""What stands in the cache between a prompt and its answer."""
+
+
+class Run:
+    """A generation that holds a slot. Its times are those of the machine's clock."""
+
+    def __init__(
+        self, machine: Machine, task: Task, call: Call, lease: Lease, started: float
+    ) -> None:
+        """`started` is when its request came."""
+        self._machine = machine
+        self._task = task
+        self._call = call
+        self._lease = lease
+        self._started = started
+        self._failures = Failures(machine.settings.wire, machine.ids, chats=task.chats)
+        self._way = way(
+            task.model,
+            task.job,
+            task.prompt.text,
+            machine.ids,
+            formatted=task.format is not None,
+            sorts=machine.settings.wire == "0.13.5",
+        )
+        script = task.script
+        gap_ms = script.gap_ms if script is not None else None
+        self._scripted_gap = gap_ms is not None
+        self._rate = call.pace.decode_tps
+        if gap_ms is not None:
+            self._rate = 1000 / gap_ms if gap_ms else math.inf
+        self._told: list[str] = []
+        self._count = 0
+        self._begun = False
+        """Whether the runner has told anything, in any pass."""
+        self._first = 0.0
+        """What the deadlines are counted from."""
+        self._last = 0.0
+        self._paused = 0.0
+        self._cached = 0
+        self._prompt_s = 0.0
+        self._evaluated = False
+
+    # --- the prompt -----------------------------------------------------------------------------
+
+    def evaluates(self, *, again: bool) -> float:
+        """Begin with the prompt, for the first or the second pass. When it will be read."""
+        job, script, now = self._task.job, self._task.script, self._machine.clock.now()
+        unread = self._count
+        if not again:
+            if job.uses_cache:
+                prompt = list(self._task.prompt.tokens)
+                self._cached = self._machine.memory.match(self._lease.runner, prompt)
+            unread = len(self._task.prompt.tokens) - self._cached
+        self._prompt_s = unread / self._call.pace.prefill_tps
+        wait = self._prompt_s
+        if script is not None and script.prompt_ms is not None:
+            wait = script.prompt_ms / 1000
+            # However fast it is, reading takes time, and a zero would not be told.
+            self._prompt_s = wait or self._prompt_s
+        self._first = self._last = now + wait
+        self._count = 0
+        self._paused = 0.0
+        return self._first
+
+    def evaluated(self, *, again: bool) -> None:
+        """The prompt is read. Raises `Refusal` if the runner won't answer it."""
+        script = self._task.script
+        if script is not None and script.refuse is not None:
+            raise Refusal(script.refuse.status, script.refuse.body, Origin.RUNNER)
+        if again:
+            return
+        self._evaluated = True
+        self._call.see(
+            records.Evaluated,
+            prompt=len(self._task.prompt.tokens),
+            cached=self._cached,
+            seconds=self._prompt_s,
+        )
+
+    # --- the answer -----------------------------------------------------------------------------
+
+    def outputs(self, *, again: bool) -> Iterator[Output]:
+        """What the runner puts out in the first or the second pass."""
+        task, script = self._task, self._task.script
+        if script is not None and script.answer is not None:
+            said = scripted.outputs(script, self._way.speech, chats=task.chats, again=again)
+            if not task.chats:
+                said = bounds.guarded(said)
+        else:
+            said = generated.outputs(self._asked(again), self._way.speech)
+            if task.job.logprobs:
+                said = generated.with_logprobs(said, task.job.top_logprobs)
+        if task.stops or task.limit is not None:
+            said = bounds.bounded(said, task.stops, task.limit)
+        return said
+
+    def _asked(self, again: bool) -> generated.Asked:
+        """What decides the text that nobody scripted."""
+        task, first = self._task, self._way.two_passes and not again
+        return generated.Asked(
+            self._machine.seed,
+            canonical(task.model.name),
+            task.prompt.tokens,
+            self._call.pace.tokens,
+            task.limit,
+            None if first else task.format,
+            self._way.thinks and not again,
+        )
+
+    def due(self, output: Output) -> float:
+        """When an output comes."""
+        match output:
+            case Pause(seconds=seconds):
+                self._first += seconds
+                self._last += seconds
+                self._paused += seconds
+                return self._last
+            case Piece(tokens=0):
+                return self._last
+            case End() if not self._scripted_gap:
+                return self._last
+        place = self._count + (0 if self._scripted_gap else 1)
+        if isinstance(output, End):
+            place = self._count + 1
+        self._last = self._first + place / self._rate
+        return self._last
+
+    def says(self, output: Output) -> Token | Quiet | Done | None:
+        """What an output comes to. Raises `Refusal` if the answer fails."""
+        match output:
+            case Piece():
+                self._count += output.tokens
+                self._begun = True
+                self._told.append(output.thinking + output.text)
+                try:
+                    return self._way.lines.say(self._asked_for(output))
+                except Unparsable as wrong:
+                    raise Refusal(500, str(wrong), Origin.RUNNER) from None
+            case Failure():
+                if output.kind is Kind.CRASH:
+                    self._lease.crash()
+                raise self._failures.refusal(output, begun=self._begun)
+            case End():
+                return None if output.reason is None else self._done(output.reason, output)
+        return None
+
+    def _asked_for(self, piece: Piece) -> Piece:
+        """A piece without the log probabilities that nobody wants."""
+        job = self._task.job
+        if not piece.logprobs or (job.logprobs and job.top_logprobs):
+            return piece
+        return generated.without(piece, all_of_them=not job.logprobs)
+
+    @property
+    def switched(self) -> bool:
+        """Whether the second pass of a formatted answer is to begin."""
+        return self._way.lines.switched
+
+    @property
+    def abandoned(self) -> Abandoned:
+        """What is told to a client that left."""
+        return Abandoned(500, self._failures.canceled, Origin.RUNNER)
+
+    def stalled(self, seconds: float) -> None:
+        """The reader took so long for a token."""
+        if seconds > STALL_S:
+            self._first += seconds
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _done(self, reason: str, end: End) -> Done:
+        try:
+            text, thinking, calls = self._way.lines.end()
+        except Unparsable as wrong:
+            raise Refusal(500, str(wrong), Origin.RUNNER) from None
+        task, prompt = self._task, self._task.prompt
+        made = self._count if end.tokens is None else end.tokens
+        generation_s = self._last - self._first + self._paused
+        if not generation_s and made:
+            generation_s = made / self._call.pace.decode_tps
+        usage = Usage(
+            total_s=self._machine.clock.now() - self._started,
+            load_s=self._lease.load_s,
+            prompt_tokens=len(prompt.tokens) if end.prompt_tokens is None else end.prompt_tokens,
+            prompt_s=self._prompt_s if end.prompt_s is None else end.prompt_s,
+            tokens=made,
+            generation_s=generation_s if end.generation_s is None else end.generation_s,
+        )
+        context: tuple[int, ...] = ()
+        if task.job.kind == "generate" and not task.job.raw:
+            context = tokens(task.model, prompt.text + "".join(self._told))
+        return Done(reason, usage, text, thinking, calls, context=context)
+
+    def remember(self) -> None:
+        """Keep what was evaluated and generated, however the answer ended."""
+        if not self._task.job.uses_cache:
+            return
+        memory, runner = self._machine.memory, self._lease.runner
+        prompt = list(self._task.prompt.tokens)
+        if self._evaluated:
+            memory.remember(runner, [*prompt, REPLY, *tokenize("".join(self._told))])
+            return
+        late = max(0.0, self._first - self._machine.clock.now())
+        rest = round(late * self._call.pace.prefill_tps + 0.5)
+        memory.remember(runner, prompt[: max(self._cached, len(prompt) - rest)])
