@@ -12,7 +12,9 @@ It must not import faults, the journal or anything above.
 
 from collections.abc import AsyncGenerator, Iterator
 
-from ollama_simulator.acts import Act, Body, End, Head, Tick
+import msgspec
+
+from ollama_simulator.acts import Act, Body, End, Framing, Head, Tick
 from ollama_simulator.exchange import Exchange, head_of
 from ollama_simulator.model import (
     Abandoned,
@@ -68,7 +70,8 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
                 yield Body(chunk)
             if not started:
                 # A stream without events has the native type whatever was spoken (5.5).
-                yield head_of(codec, "application/x-ndjson")
+                head = head_of(codec, "application/x-ndjson")
+                yield msgspec.structs.replace(head, framing=Framing.CHUNKED)
         else:
             collected: list[Event] = []
             ticked = False
