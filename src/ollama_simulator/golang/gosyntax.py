@@ -44,6 +44,13 @@ def complaint(data: bytes) -> str | None:
     return None
 
 
+def trailing(data: bytes) -> str | None:
+    """The complaint about what stands behind the first value of a sound text; None if nothing."""
+    scanner = _Scanner(data)
+    scanner.value()
+    return scanner.rest()
+
+
 def members(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The keys of a sound JSON object, with their quotes, and the values, all as written."""
     return _Scanner(data).members()
@@ -96,6 +103,14 @@ class _Scanner:
                 closers.pop()
             else:
                 return
+
+    def rest(self) -> str | None:
+        """The complaint about what follows here, where nothing should."""
+        self._skip(_SPACE)
+        if self._at == len(self._data):
+            return None
+        self._take()
+        return str(self._unexpected("after top-level value"))
 
     def members(self) -> Iterator[tuple[bytes, bytes]]:
         """The keys and values of the object that begins here."""

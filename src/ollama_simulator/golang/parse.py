@@ -18,12 +18,13 @@ from typing import Any
 
 import msgspec
 
-from ollama_simulator.golang.gosyntax import TOO_DEEP, complaint, members
+from ollama_simulator.golang.gosyntax import CUT, TOO_DEEP, complaint, members, trailing
 from ollama_simulator.model import Origin, Refusal
 
 Json = Any
 """None, bool, str, list, dict with str keys, or a number: `msgspec.Raw` with its digits as sent."""
 
+_ENDS = "unexpected end of JSON input"
 _BLANK = " \t\r\n"
 
 # Two halves of a character, a lone half, or any other escape, so that `\\ud800` is none.
@@ -84,6 +85,18 @@ def parse(data: bytes, empty: str) -> Json:
         raise refused(complaint(data) or TOO_DEEP) from None
     # Of a number alone Python takes as much as is one, where Go asks for the rest: `1.`
     if isinstance(value, msgspec.Raw) and (wrong := complaint(data)):
+        raise refused(wrong)
+    return value
+
+
+def parse_all(text: str) -> Json:
+    """A text that is one JSON value and nothing else, as Go reads what is no stream."""
+    data = text.encode("utf-8", "replace")
+    try:
+        value = parse(data, _ENDS)
+    except Refusal as refusal:
+        raise refused(_ENDS if refusal.message == CUT else refusal.message) from None
+    if wrong := trailing(data):
         raise refused(wrong)
     return value
 

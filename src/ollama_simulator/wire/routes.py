@@ -35,6 +35,7 @@ from ollama_simulator.wire import (
     openai_completions,
     openai_embed,
     openai_models,
+    responses,
 )
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec, Route
@@ -53,6 +54,7 @@ MODULES = (
     openai_chat,
     openai_completions,
     openai_embed,
+    responses,
     anthropic,
 )
 """Every module that has routes, in a tuple `ROUTES` of its own."""
