@@ -11,7 +11,7 @@ from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec
 from ollama_simulator.wire.ollama import Chat, Generate
 from ollama_simulator.wire.ollama_models import Ps, Root, Tags
-from ollama_simulator.wire.openai import ChatCompletions
+from ollama_simulator.wire.openai_chat import ChatCompletions
 from ollama_simulator.wire.openai_models import Models, OneModel
 from ollama_simulator.wire.routes import ROUTES, Fixed, Match, dialect, resolve
 

@@ -21,6 +21,8 @@ LOAD_MS = 2.0
 GAP_MS = 10.0
 PROMPT_TOKENS = 11
 TOKENS = 7
+VECTOR_TOKENS = 3
+"""How many tokens each text to embed is said to have."""
 
 
 class UnknownScript(Exception):
@@ -130,7 +132,7 @@ def _vectors(told: dict[str, Any]) -> Vectors:
     return Vectors(
         {key: tuple(value) for key, value in told.get("vectors", {}).items()},
         tuple(told["default"]) if "default" in told else None,
-        told.get("prompt_tokens"),
+        told.get("prompt_tokens", VECTOR_TOKENS),
         told.get("status"),
         None if body is None else compact(body),
         bool(told.get("crash")),
