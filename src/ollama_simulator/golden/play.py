@@ -16,9 +16,9 @@ import msgspec
 from ollama_simulator import records
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.golden import acts
+from ollama_simulator.golden.answers import scripts_for
 from ollama_simulator.golden.client import PATIENCE_S, Connection
 from ollama_simulator.golden.compare import Difference, differences
-from ollama_simulator.golden.native_lines import script_for
 from ollama_simulator.golden.recording import Recording, Reply
 from ollama_simulator.golden.scene import NotArranged, Scene, instead
 from ollama_simulator.golden.scripts import UnknownScript, translated
@@ -74,13 +74,13 @@ def _failed(recording: Recording, why: str) -> Outcome:
 async def _play(recording: Recording, before: Recording | None) -> Outcome:
     setup = understood(recording)
     server = world().server(setup.server)
-    script = _script(recording)
+    scripts = _scripts(recording)
     async with Fleet((0,), settings=[server.settings]) as fleet:
         fleet.install(None, server.models)
         others: list[asyncio.Task[object]] = []
         async with asyncio.TaskGroup() as group:
             scene = Scene(
-                fleet, world(), recording, script, lambda it: others.append(group.create_task(it))
+                fleet, world(), recording, scripts, lambda it: others.append(group.create_task(it))
             )
             for act in setup.arranged:
                 if not isinstance(act, acts.Replayed):
@@ -90,7 +90,7 @@ async def _play(recording: Recording, before: Recording | None) -> Outcome:
                         await scene.arrange(each)
                 else:
                     await _again(fleet, scene, before)
-            fleet.script(None, [script])
+            fleet.script(None, scripts)
             actual = await exchange(scene.port, recording, setup)
             for task in others:
                 task.cancel()
@@ -100,8 +100,8 @@ async def _play(recording: Recording, before: Recording | None) -> Outcome:
     return Outcome(recording, tuple(found), tuple(actual))
 
 
-def _script(recording: Recording) -> Script:
-    return script_for(recording) if recording.compat else translated(recording.script)
+def _scripts(recording: Recording) -> list[Script]:
+    return scripts_for(recording) if recording.compat else [translated(recording.script)]
 
 
 async def _again(fleet: Fleet, scene: Scene, before: Recording) -> None:
@@ -109,7 +109,7 @@ async def _again(fleet: Fleet, scene: Scene, before: Recording) -> None:
     setup = understood(before)
     for act in setup.arranged:
         await scene.arrange(act)
-    fleet.script(None, [_script(before)])
+    fleet.script(None, _scripts(before))
     await exchange(scene.port, before, setup)
 
 

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from ollama_simulator.fleet import Fleet
@@ -41,13 +41,13 @@ class Scene:
         fleet: Fleet,
         world: World,
         recording: Recording,
-        script: Script,
+        scripts: Sequence[Script],
         spawn: Callable[[Coroutine[Any, Any, object]], None],
     ) -> None:
         self._fleet = fleet
         self._world = world
         self._recording = recording
-        self._script = script
+        self._scripts = scripts
         self._spawn = spawn
         (self.port,) = fleet.ports
 
@@ -61,11 +61,11 @@ class Scene:
                     await self._load(model)
                 await self._begin(model)
             case acts.Loading(model) | acts.Waiting(model):
-                self._fleet.script(None, [self._script])
+                self._fleet.script(None, self._scripts)
                 self._other("/api/chat", _chat(model))
                 await self._pause(SOON_S)
             case acts.Crowd(others, every_ms):
-                self._fleet.script(None, [self._script])
+                self._fleet.script(None, self._scripts)
                 for _ in range(others):
                     self._other(self._recording.request.path, self._recording.request.json)
                     await self._pause(every_ms / 1000)
@@ -114,7 +114,7 @@ class Scene:
 
     async def _begin(self, model: str) -> None:
         """Let another client's generation come to its first token."""
-        self._fleet.script(None, [self._script])
+        self._fleet.script(None, self._scripts)
         begun = asyncio.Event()
         self._spawn(self._watch(model, begun))
         async with asyncio.timeout(10):

@@ -32,11 +32,21 @@ class Server(msgspec.Struct, frozen=True):
     models: tuple[Model, ...]
 
 
+class Runner(msgspec.Struct, frozen=True):
+    """What the stand-in for a model's runner answers where a recording doesn't tell."""
+
+    vector: tuple[float, ...]
+    """The embedding of every input."""
+    embed_tokens: int
+    """What is counted for an input."""
+
+
 class World(msgspec.Struct, frozen=True):
     """All that the recordings take for granted."""
 
     servers: Mapping[str, Server]
     models: tuple[Model, ...]
+    runner: Runner
 
     def server(self, name: str) -> Server:
         """A server by its name. Raises `UnknownServer`."""
@@ -67,7 +77,7 @@ def world() -> World:
         settings = msgspec.convert(fields["common"] | each.get("settings", {}), Settings)
         installed = tuple(names[model] for model in each.get("models", names))
         servers[name] = Server(settings, installed)
-    return World(servers, models)
+    return World(servers, models, msgspec.convert(fields["runner"], Runner))
 
 
 def _model(fields: dict[str, Any], weights: dict[str, Any]) -> Model:
