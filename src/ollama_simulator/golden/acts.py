@@ -65,12 +65,6 @@ class Half(msgspec.Struct, frozen=True):
     """Whether its connection is still open."""
 
 
-class Unloaded(msgspec.Struct, frozen=True):
-    """A model was unloaded by request."""
-
-    model: str
-
-
 class Copied(msgspec.Struct, frozen=True):
     """A model has a second name."""
 
@@ -107,6 +101,10 @@ class Replayed(msgspec.Struct, frozen=True):
     """The record before this one was made on the same server."""
 
 
+class AsBefore(msgspec.Struct, frozen=True):
+    """Everything is arranged as for the record before this one."""
+
+
 class Shutdown(msgspec.Struct, frozen=True):
     """The server's process gets a signal after the request was sent."""
 
@@ -123,12 +121,12 @@ Act = (
     | Crashed
     | Left
     | Half
-    | Unloaded
     | Copied
     | Stub
     | FromFile
     | Pulled
     | Stored
     | Replayed
+    | AsBefore
     | Shutdown
 )

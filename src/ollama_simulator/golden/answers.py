@@ -22,6 +22,7 @@ from ollama_simulator.golden.native_lines import answering, from_native
 from ollama_simulator.golden.recording import Recording
 from ollama_simulator.golden.scripts import LOAD_MS
 from ollama_simulator.golden.world import world
+from ollama_simulator.model import Found
 from ollama_simulator.script import Call, Load, Script, Step, Vectors
 
 NO_QUERY = "web_search requires a non-empty string query"
@@ -41,6 +42,12 @@ def scripts_for(recording: Recording) -> list[Script]:
         for said in _said(document):
             answers.add(said)
     return answers.scripts()
+
+
+def searches(recording: Recording) -> tuple[Found, ...] | None:
+    """What the server's searches of the web find; None where the answer says that none can."""
+    failed = b'"web_search_tool_result_error","error_code":"unavailable"' in recording.reply.body
+    return None if failed or not recording.compat else world().found
 
 
 class _Answers:

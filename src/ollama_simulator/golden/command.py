@@ -16,8 +16,9 @@ from typing import Annotated
 
 import typer
 
+from ollama_simulator.golden.earlier import Earlier
 from ollama_simulator.golden.exceptions import exceptions
-from ollama_simulator.golden.play import Outcome, play, previous
+from ollama_simulator.golden.play import Outcome, play
 from ollama_simulator.golden.recording import BadRecording, Recording, read
 from ollama_simulator.golden.report import details, lines, summary
 
@@ -57,14 +58,16 @@ def golden(
         typer.echo("error: name at least one file of recordings (see --help)", err=True)
         raise typer.Exit(2)
     try:
-        chosen = _chosen([list(read(path)) for path in files], only or [""])
+        recordings = [list(read(path)) for path in files]
     except BadRecording as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
+    prefixes = tuple(only or [""])
+    chosen = [each for file in recordings for each in file if each.name.startswith(prefixes)]
     if not chosen:
         typer.echo(f"error: --only: no record's name begins with {only}", err=True)
         raise typer.Exit(2)
-    outcomes = asyncio.run(_replay(chosen, show_details))
+    outcomes = asyncio.run(_replay(chosen, Earlier(recordings), show_details))
     if show_summary:
         typer.echo(summary(outcomes))
     excused = sum(1 for each in outcomes if not each.identical and _excused(each))
@@ -74,32 +77,18 @@ def golden(
     raise typer.Exit(0 if identical + excused == len(outcomes) else 1)
 
 
-Pair = tuple[Recording, Recording | None]
-
-
-def _chosen(files: Sequence[Sequence[Recording]], prefixes: Sequence[str]) -> list[Pair]:
-    """The wanted recordings, each with the one that it calls the previous one."""
-    found = []
-    for recordings in files:
-        earlier: dict[str, Recording] = {}
-        last = None
-        for each in recordings:
-            if each.name.startswith(tuple(prefixes)):
-                found.append((each, previous(each.name, earlier, last)))
-            earlier[each.name] = last = each
-    return found
-
-
-async def _replay(chosen: Sequence[Pair], show_details: bool) -> list[Outcome]:
+async def _replay(
+    chosen: Sequence[Recording], earlier: Earlier, show_details: bool
+) -> list[Outcome]:
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(recording: Recording, before: Recording | None) -> Outcome:
+    async def one(recording: Recording) -> Outcome:
         async with turns:
-            return await play(recording, before)
+            return await play(recording, earlier)
 
     outcomes = []
     async with asyncio.TaskGroup() as group:
-        for task in [group.create_task(one(*pair)) for pair in chosen]:
+        for task in [group.create_task(one(each)) for each in chosen]:
             outcomes.append(await task)
             for line in lines(outcomes[-1], _excused(outcomes[-1])):
                 typer.echo(line)

@@ -9,13 +9,19 @@ Rules of this file:
 It must not import anything of this package but `recording` and `normal`.
 """
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
 from ollama_simulator.golden.normal import normal
 from ollama_simulator.golden.recording import Reply
 
+TOLERANCE_S, TOLERANCE = 3.0, 0.01
+"""How far the time to a model's expiry may be off: seconds, and as a part of it."""
+_EXPIRES = re.compile(rb'"expires_at":"([^"]*)"')
 AROUND = 60
 """Bytes shown of a text that differs, from shortly before the first difference."""
 
@@ -38,7 +44,7 @@ def differences(expected: Sequence[Reply], actual: Sequence[Reply]) -> list[Diff
         found.append(Difference("number of answers", str(len(expected)), str(len(actual))))
     for number, (wanted, got) in enumerate(zip(expected, actual, strict=False), 1):
         of = f" of answer {number}" if len(expected) > 1 else ""
-        for each in _one(normal(wanted), normal(got)):
+        for each in [*_one(normal(wanted), normal(got)), *_expiry(wanted, got)]:
             found.append(msgspec.structs.replace(each, what=each.what + of))
     return found
 
@@ -60,6 +66,27 @@ def _one(expected: Reply, actual: Reply) -> list[Difference]:
     if expected.after is not None and expected.after != actual.after:
         found.append(Difference("connection afterwards", expected.after, str(actual.after)))
     return found
+
+
+def _expiry(expected: Reply, actual: Reply) -> list[Difference]:
+    """How long after the answer loaded models expire: the one thing that times tell."""
+    wanted, got = _lifetimes(expected), _lifetimes(actual)
+    same = len(wanted) == len(got) and all(
+        abs(one - two) <= max(TOLERANCE_S, one * TOLERANCE)
+        for one, two in zip(wanted, got, strict=True)
+    )
+    return [] if same else [Difference("seconds to expiry", str(wanted), str(got))]
+
+
+def _lifetimes(reply: Reply) -> list[int]:
+    """Seconds from the answer's `Date` to each `expires_at`."""
+    dates = [value for name, value in reply.headers if name == "Date"]
+    times = [time.decode() for time in _EXPIRES.findall(reply.body)]
+    try:
+        now = parsedate_to_datetime(dates[0])
+        return sorted(round((datetime.fromisoformat(t) - now).total_seconds()) for t in times)
+    except (IndexError, ValueError, TypeError):
+        return []
 
 
 def _headers(expected: Reply, actual: Reply) -> list[Difference]:

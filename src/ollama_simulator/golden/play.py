@@ -9,18 +9,18 @@ It must not import the command line.
 """
 
 import asyncio
-from collections.abc import Mapping
 
 import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.golden import acts
-from ollama_simulator.golden.answers import scripts_for
+from ollama_simulator.golden.answers import scripts_for, searches
 from ollama_simulator.golden.client import PATIENCE_S, Connection
 from ollama_simulator.golden.compare import Difference, differences
+from ollama_simulator.golden.earlier import Earlier, full, left_behind
 from ollama_simulator.golden.recording import Recording, Reply
-from ollama_simulator.golden.scene import NotArranged, Scene, instead
+from ollama_simulator.golden.scene import NotArranged, Scene
 from ollama_simulator.golden.scripts import UnknownScript, translated
 from ollama_simulator.golden.sending import methods, writes
 from ollama_simulator.golden.setups import Setup, UnknownPhrase, understood
@@ -47,11 +47,11 @@ class Outcome(msgspec.Struct, frozen=True):
         return not self.differences
 
 
-async def play(recording: Recording, before: Recording | None) -> Outcome:
-    """Replay a recording. `before` is the one that its setup calls the previous record."""
+async def play(recording: Recording, earlier: Earlier) -> Outcome:
+    """Replay a recording; `earlier` knows the records that setups speak of."""
     try:
         async with asyncio.timeout(LONGEST_S):
-            return await _play(recording, before)
+            return await _play(recording, earlier)
     except TimeoutError:
         return _failed(recording, f"the replay took more than {LONGEST_S:g} s")
     except Exception as error:  # one replay that fails must not end the others
@@ -71,11 +71,12 @@ def _failed(recording: Recording, why: str) -> Outcome:
     return Outcome(recording, (Difference("not replayed", "the recorded answer", why),))
 
 
-async def _play(recording: Recording, before: Recording | None) -> Outcome:
+async def _play(recording: Recording, earlier: Earlier) -> Outcome:
     setup = understood(recording)
-    server = world().server(setup.server)
     scripts = _scripts(recording)
-    async with Fleet((0,), settings=[server.settings]) as fleet:
+    server = world().server(setup.server)
+    settings = msgspec.structs.replace(server.settings, web_search=searches(recording))
+    async with Fleet((0,), settings=[settings]) as fleet:
         fleet.install(None, server.models)
         others: list[asyncio.Task[object]] = []
         async with asyncio.TaskGroup() as group:
@@ -83,13 +84,7 @@ async def _play(recording: Recording, before: Recording | None) -> Outcome:
                 fleet, world(), recording, scripts, lambda it: others.append(group.create_task(it))
             )
             for act in setup.arranged:
-                if not isinstance(act, acts.Replayed):
-                    await scene.arrange(act)
-                elif before is None:
-                    for each in instead(recording):
-                        await scene.arrange(each)
-                else:
-                    await _again(fleet, scene, before)
+                await _arrange(scene, act, recording, earlier)
             fleet.script(None, scripts)
             actual = await exchange(scene.port, recording, setup)
             for task in others:
@@ -100,17 +95,30 @@ async def _play(recording: Recording, before: Recording | None) -> Outcome:
     return Outcome(recording, tuple(found), tuple(actual))
 
 
+async def _arrange(scene: Scene, act: acts.Act, recording: Recording, earlier: Earlier) -> None:
+    """Bring one thing about, which may be that another record was made before."""
+    before = earlier.before(recording)
+    match act:
+        case acts.Replayed() if before is None:
+            for each in left_behind(recording):
+                await scene.arrange(each)
+        case acts.AsBefore() if before is None:
+            for each in full(recording):
+                await scene.arrange(each)
+        case acts.Replayed() | acts.AsBefore():
+            assert before is not None
+            setup = understood(before)
+            for each in setup.arranged:
+                await _arrange(scene, each, before, earlier)
+            if isinstance(act, acts.Replayed):
+                scene.script(_scripts(before))
+                await exchange(scene.port, before, setup)
+        case _:
+            await scene.arrange(act)
+
+
 def _scripts(recording: Recording) -> list[Script]:
     return scripts_for(recording) if recording.compat else [translated(recording.script)]
-
-
-async def _again(fleet: Fleet, scene: Scene, before: Recording) -> None:
-    """Replay the record before on the same server."""
-    setup = understood(before)
-    for act in setup.arranged:
-        await scene.arrange(act)
-    fleet.script(None, _scripts(before))
-    await exchange(scene.port, before, setup)
 
 
 async def exchange(port: int, recording: Recording, setup: Setup) -> list[Reply]:
@@ -137,16 +145,3 @@ async def exchange(port: int, recording: Recording, setup: Setup) -> list[Reply]
             state = await connection.after(CLOSED_S if after == "closed" else OPEN_S)
             found[-1] = msgspec.structs.replace(found[-1], after=state)
     return found
-
-
-def previous(
-    name: str, earlier: Mapping[str, Recording], last: Recording | None
-) -> Recording | None:
-    """The record that another calls the previous one, among those that stand before it.
-
-    A name that ends in `-then-…` continues the record that is named without it; any other
-    means the line before.
-    """
-    if "-then-" in name:
-        return earlier.get(name.rpartition("-then-")[0])
-    return last

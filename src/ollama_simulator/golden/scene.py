@@ -11,10 +11,10 @@ It must not import anything of this package but layer 0, `fleet` and its own fol
 import asyncio
 import hashlib
 import json
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from ollama_simulator.engine.registry.blobs import Blob
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.golden import acts
 from ollama_simulator.golden.client import Connection, fetch
@@ -25,6 +25,8 @@ from ollama_simulator.script import Load, Script, Step
 
 SOON_S = 0.05
 """Long enough for a request to be taken up."""
+LONG_S = 30.0
+SOME_TEXT = b"no model"
 TEXTS = (b"hello blob", b"r" * 1_000_000)
 """What was uploaded as a file in the recordings."""
 
@@ -50,6 +52,10 @@ class Scene:
         self._scripts = scripts
         self._spawn = spawn
         (self.port,) = fleet.ports
+
+    def script(self, scripts: Sequence[Script]) -> None:
+        """Let the models answer so from now on."""
+        self._fleet.script(None, scripts)
 
     async def arrange(self, act: acts.Act) -> None:
         """Bring one thing about. Raises `NotArranged`."""
@@ -83,6 +89,8 @@ class Scene:
                 await self._ask("/api/pull", {"model": name, "insecure": True})
             case acts.Stored(digest):
                 await self._store(digest)
+            case acts.Half(model, is_open):
+                await self._promise(model, is_open)
             case _:
                 raise NotArranged(f"setup: {act!r} can't be arranged")
 
@@ -154,10 +162,31 @@ class Scene:
         await self._ask("/api/create", {"model": name, "files": files})
 
     async def _store(self, digest: str) -> None:
-        """Upload a file, if it is one that the recordings uploaded."""
+        """Upload a file. One that no recording shows is put there as some text instead."""
         for text in TEXTS:
             if hashlib.sha256(text).hexdigest() == digest:
                 await fetch(self.port, "POST", f"/api/blobs/sha256:{digest}", text)
+                return
+        blobs = self._fleet.server(self.port).store.blobs
+        blobs.setdefault(digest, Blob(len(SOME_TEXT), SOME_TEXT))
+
+    async def _promise(self, model: str, is_open: bool) -> None:
+        """Send a whole request that claims to be longer."""
+        await self._load(model)
+        self._fleet.script(None, self._scripts)
+        request = _post("/api/chat", _chat(model)).replace(b"Length: ", b"Length: 5")
+        gone = asyncio.Event()
+
+        async def other() -> None:
+            async with Connection(self.port) as connection:
+                await connection.send(request)
+                await connection.pause(LONG_S if is_open else SOON_S)
+            gone.set()
+
+        self._spawn(other())
+        if not is_open:
+            await gone.wait()
+        await self._pause(1.0)
 
     async def _pause(self, seconds: float) -> None:
         clock = self._fleet.clock
@@ -172,26 +201,3 @@ def _post(path: str, fields: dict[str, Any]) -> bytes:
     body = json.dumps(fields).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost:11434\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
-
-
-_ALIVE = re.compile(r"\(keep_alive (?P<value>.*)\)|still (?P<still>\S+)$")
-
-
-def instead(recording: Recording) -> list[acts.Act]:
-    """What stands for the record before, if it is not in the file: what the phrase tells of it,
-    and what the answer does."""
-    if "as before" in recording.setup:
-        return [acts.Loading("plain"), acts.Waiting("gotmpl")]
-    found: list[acts.Act] = []
-    keep_alive = None
-    if told := _ALIVE.search(recording.setup):
-        keep_alive = json.dumps(told["still"]) if told["still"] else told["value"]
-        keep_alive = keep_alive.replace("'", '"')
-    try:
-        listed = json.loads(recording.reply.body).get("models", ())
-    except (ValueError, AttributeError):
-        listed = ()
-    for model in listed:
-        length = model.get("context_length")
-        found.append(acts.Loaded(model["name"], keep_alive, length))
-    return found

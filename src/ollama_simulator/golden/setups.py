@@ -108,9 +108,6 @@ def _stored(_: Groups, recording: Recording) -> Acts:
     return [acts.Stored(digest) for digest in named]
 
 
-_GOOD = "127.0.0.1:12190/library/good"
-"""A model in the test registry."""
-
 _ROWS: tuple[tuple[str, Meaning], ...] = (
     # Models in memory.
     (
@@ -169,10 +166,8 @@ _ROWS: tuple[tuple[str, Meaning], ...] = (
         lambda _, it: [acts.Half(_asked(it), open=False)],
     ),
     # The record before.
-    (
-        r"after the previous record(?: \(.*\)|: .*)?|as before(?:,.*)?",
-        lambda _, it: [acts.Replayed()],
-    ),
+    (r"after the previous record(?: \(.*\)|: .*)?", lambda _, it: [acts.Replayed()]),
+    (r"as before(?:,.*)?", lambda _, it: [acts.AsBefore()]),
     # Models and files on disk.
     (r"exists", lambda _, it: [acts.Copied("plain", _asked(it))]),
     (
@@ -183,8 +178,11 @@ _ROWS: tuple[tuple[str, Meaning], ...] = (
     (r"MODEL is a stub made by create, .*", lambda of, _: [acts.Stub(of["model"])]),
     (r"model made from a GGUF blob", lambda _, it: [acts.FromFile(_asked(it), "plain")]),
     (r"pulled before|already on disk", lambda _, it: [acts.Pulled(_asked(it))]),
-    # Its other layers were there, because another model has them.
-    (r"(?:second|weight) layer .*", lambda _, it: [acts.Pulled(_GOOD)]),
+    # These share small files with what was pulled before them.
+    (
+        r"weight layer comes in 64 KB pieces every 50 ms|second layer has wrong content",
+        lambda _, it: [acts.Pulled(re.sub(r"\w+$", "good", _asked(it)))],
+    ),
     (
         r"(?:1 MB )?existing(?: blob)?(?:[:,].*)?|blob exists, is text|"
         r"the mismatching upload was kept under its true digest",

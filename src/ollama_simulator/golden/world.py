@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ollama_simulator.model import Model
+from ollama_simulator.model import Found, Model
 from ollama_simulator.names import canonical
 from ollama_simulator.settings import Settings
 
@@ -47,6 +47,8 @@ class World(msgspec.Struct, frozen=True):
     servers: Mapping[str, Server]
     models: tuple[Model, ...]
     runner: Runner
+    found: tuple[Found, ...]
+    """What a search of the web finds, where one is possible."""
 
     def server(self, name: str) -> Server:
         """A server by its name. Raises `UnknownServer`."""
@@ -70,14 +72,16 @@ def world() -> World:
     """What the data file says."""
     text = resources.files(__package__).joinpath("world.toml").read_text(encoding="utf-8")
     fields = tomllib.loads(text)
-    models = tuple(_model(each, fields["weights"]) for each in fields["models"])
+    every = fields["every_model"]
+    models = tuple(_model(every | each, fields["weights"]) for each in fields["models"])
     names = {model.name.removesuffix(":latest"): model for model in models}
     servers = {}
     for name, each in fields["servers"].items():
         settings = msgspec.convert(fields["common"] | each.get("settings", {}), Settings)
         installed = tuple(names[model] for model in each.get("models", names))
         servers[name] = Server(settings, installed)
-    return World(servers, models, msgspec.convert(fields["runner"], Runner))
+    runner = msgspec.convert(fields["runner"], Runner)
+    return World(servers, models, runner, msgspec.convert(fields["found"], tuple[Found, ...]))
 
 
 def _model(fields: dict[str, Any], weights: dict[str, Any]) -> Model:
@@ -90,4 +94,4 @@ def _model(fields: dict[str, Any], weights: dict[str, Any]) -> Model:
             for key, value in weights["info"].items()
         }
         fields |= {"model_info": info | more, "tensors": fields.get("tensors", weights["tensors"])}
-    return msgspec.convert({"memory_bytes": weights["memory_bytes"]} | fields, Model)
+    return msgspec.convert(fields, Model)
