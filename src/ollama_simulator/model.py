@@ -101,6 +101,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parser: str = ""
     """Name of the built-in parser for the path `parser` (5.1)."""
     requires: str = ""
+    parent: str = ""
+    """The model, or the uploaded file, that its weights were taken from (`parent_model`)."""
     remote_model: str = ""
     remote_host: str = ""
     """Where a stub sends its requests (4.21)."""
@@ -134,6 +136,11 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def weight_file(self) -> str:
         """What tells its runner from others."""
         return self.weights or self.digest or self.name
+
+    @property
+    def weightless(self) -> bool:
+        """Whether it has no weight file, as a stub that was made by a creation."""
+        return bool(self.layers) and all(layer.kind != "model" for layer in self.layers)
 
 
 # --- jobs ---------------------------------------------------------------------------------

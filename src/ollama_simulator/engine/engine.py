@@ -15,13 +15,14 @@ from ollama_simulator.engine import looking
 from ollama_simulator.engine.embedding import embeddings
 from ollama_simulator.engine.generate import generate
 from ollama_simulator.engine.machine import Call, Machine, Pace
-from ollama_simulator.engine.registry import account, manage, pull, push, uploads
+from ollama_simulator.engine.registry import account, create, manage, pull, push, uploads
 from ollama_simulator.engine.searching import search
 from ollama_simulator.model import (
     Account,
     CloudCall,
     CloudStatus,
     Copy,
+    Create,
     Delete,
     Embed,
     Event,
@@ -49,6 +50,7 @@ JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]
     WebSearch: search,
     Pull: pull.pull,
     Push: push.push,
+    Create: create.create,
     Copy: manage.copy,
     Delete: manage.delete,
     FindBlob: uploads.find_blob,

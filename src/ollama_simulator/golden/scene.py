@@ -27,7 +27,7 @@ SOON_S = 0.05
 """Long enough for a request to be taken up."""
 LONG_S = 30.0
 SOME_TEXT = b"no model"
-TEXTS = (b"hello blob", b"r" * 1_000_000)
+TEXTS = (b"hello blob", b"second blob", b"r" * 1_000_000)
 """What was uploaded as a file in the recordings."""
 
 

@@ -155,4 +155,5 @@ def _relative(path: str) -> bool:
 ROUTES = (
     Route("POST", "/api/pull", PullModel),
     Route("POST", "/api/push", PushModel),
+    Route("POST", "/api/create", CreateModel),
 )

@@ -10,6 +10,7 @@ Rules of this file:
 It must not import anything of this package.
 """
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -65,6 +66,10 @@ _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _FORMATS[12] = "d"
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
+
+
+_HUMAN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([KMBT]?)", re.ASCII | re.IGNORECASE)
+_SCALES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 class Malformed(Exception):
@@ -134,6 +139,16 @@ def human(count: int) -> str:
         if count >= scale:
             return f"{count / scale:.{digits if count % scale else 0}f}{letter}"
     return f"{count / 1000:.0f}K" if count >= 1000 else str(count)
+
+
+def count(shown: str) -> int:
+    """A number of parameters that is shown so, or 0 for a text that is none."""
+    found = _HUMAN.fullmatch(shown)
+    if found is None:
+        return 0
+    exact = float(found[1]) * _SCALES[found[2].upper()]
+    # A whole number is shown with decimals only if there are some beyond them.
+    return round(exact) + (1 if "." in found[1] and float(found[1]).is_integer() else 0)
 
 
 def read(data: bytes | bytearray) -> Head:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.engine.registry import gguf
 from ollama_simulator.engine.registry.blobs import Blob, bare, sha256
 from ollama_simulator.engine.registry.gguf import Head
 from ollama_simulator.golang import gojson
@@ -25,6 +26,7 @@ from ollama_simulator.model import Layer, Message, Model, ToolCall
 DEFAULT_TEMPLATE = "{{ .Prompt }}"
 """The template of a model that has no file with one."""
 
+_FILE_TYPES = {name: number for number, name in gguf.FILE_TYPES.items()}
 _OLLAMA = "application/vnd.ollama.image."
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -148,6 +150,8 @@ def head_of(model: Model) -> Head:
     """What a model's weight file says of itself, as far as the model tells."""
     values = dict(model.model_info)
     values.setdefault("general.architecture", model.family)
+    values.setdefault("general.file_type", _FILE_TYPES.get(model.quantization_level, 0))
+    values.setdefault("general.parameter_count", gguf.count(model.parameter_size))
     values.setdefault(f"{model.family}.context_length", model.context_length)
     values.setdefault(f"{model.family}.embedding_length", model.embedding_length)
     if model.path == "native":
