@@ -36,13 +36,13 @@ def read(given: Mapping[str, Any] | None) -> Info:
     capabilities = listed if isinstance(listed, list) else []
     return Info(
         tuple(each if isinstance(each, str) else "" for each in capabilities),
-            model_family=_text(given, "model_family"),
-            base_name=_text(given, "base_name"),
-            quantization_level=_text(given, "quantization_level"),
-            parameter_size=_text(given, "parameter_size"),
-            context_length=_number(given, "context_length"),
-            embedding_length=_number(given, "embedding_length"),
-        )
+        model_family=_text(given, "model_family"),
+        base_name=_text(given, "base_name"),
+        quantization_level=_text(given, "quantization_level"),
+        parameter_size=_text(given, "parameter_size"),
+        context_length=_number(given, "context_length"),
+        embedding_length=_number(given, "embedding_length"),
+    )
 
 
 def _text(given: Mapping[str, Any], key: str) -> str:
