@@ -42,11 +42,11 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     embedding_length: int = 0
 
     @classmethod
-    def of(cls, model: Model, *, lengths: bool = False) -> "Details":
-        """Those of a model; `lengths` for the last two as well."""
+    def of(cls, model: Model, *, lengths: bool = False, parent: bool = True) -> "Details":
+        """Those of a model; `lengths` for the last two as well, `parent` for the first."""
         families = (model.family,) if model.families is None else model.families or None
         return cls(
-            "",
+            model.parent if parent else "",
             model.format,
             model.family,
             families,
@@ -176,7 +176,7 @@ class Ps(Native):
             model=name,
             size=loaded.vram if loaded.size is None else loaded.size,
             digest=loaded.model.digest,
-            details=Details.of(loaded.model),
+            details=Details.of(loaded.model, parent=False),
             expires_at=gojson.rfc3339(expires, self._wire.settings.zone),
             size_vram=loaded.vram,
             context_length=loaded.context,
