@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.clock import Interrupt, VirtualClock
+from ollama_simulator.engine.generate import STALL_S
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
-from ollama_simulator.engine.run import STALL_S
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.engine.text import pieces, prompt_tokens, tokenize
 from ollama_simulator.engine.vectors import embed

@@ -21,6 +21,9 @@ from ollama_simulator.engine.task import Task, task
 from ollama_simulator.model import Done, Event, Infer, Model, Origin, Refusal, Rendered
 from ollama_simulator.script import Script
 
+STALL_S = 0.25
+"""A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
+catching up in a burst. Our own lateness is another matter: it is caught up, so nothing drifts."""
 BREATH = 64
 """Tokens after which others have their turn, even if the next ones are due already."""
 
@@ -71,11 +74,12 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                         if (event := run.says(output)) is not None:
                             made = clock.now()
                             yield event
-                            run.stalled(clock.now() - made)
+                            if (held := clock.now() - made) > STALL_S:
+                                run.stalled(held)
                         said += 1
                         if said % BREATH == 0:
                             await clock.breathe()
-                        if run.switched and not again:
+                        if run.two_passes and run.switched and not again:
                             break
                     if not run.switched:
                         break

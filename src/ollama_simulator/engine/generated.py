@@ -13,7 +13,7 @@ It must not import anything but layer 0 and its own package.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -51,26 +51,32 @@ class Asked(msgspec.Struct, frozen=True):
 def outputs(asked: Asked, speech: Speech) -> Iterator[Output]:
     """A whole answer."""
     count = 0
-    if asked.thinks:
-        thoughts = pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS)
-        for thought in thoughts:
-            for piece in speech.think(thought):
-                count += 1
-                yield piece
-    for word in _answer(asked, count, speech):
-        yield from word
-    yield End("stop")
+    for pieces_of_word in _spoken(asked, speech):
+        for piece in pieces_of_word:
+            yield piece
+            count += 1
+            if count == asked.limit:
+                yield End("length")
+                return
+    yield End("length" if asked.limit == 0 else "stop")
 
 
-def _answer(asked: Asked, thought: int, speech: Speech) -> Iterator[Iterator[Piece]]:
-    if asked.format is not None:
-        for word in _WORD.findall(schema.text(asked.format, _Draw(asked))):
-            yield speech.say(word)
+def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
+    """The words of an answer, each as the tokens it takes."""
+    thought = 0
+    if asked.limit == 0:
         return
-    length = asked.tokens
-    if asked.limit is not None:
-        length = max(0, asked.limit - thought)
-    for word in pieces(asked.seed, asked.model, list(asked.prompt), length):
+    if asked.thinks:
+        for word in pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS):
+            tokens = speech.think(word)
+            thought += len(tokens)
+            yield tokens
+    if asked.format is not None:
+        words: Iterable[str] = _WORD.findall(schema.text(asked.format, _Draw(asked)))
+    else:
+        length = asked.tokens if asked.limit is None else max(0, asked.limit - thought)
+        words = pieces(asked.seed, asked.model, list(asked.prompt), length)
+    for word in words:
         yield speech.say(word)
 
 

@@ -30,9 +30,6 @@ from ollama_simulator.engine.way import way
 from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
 from ollama_simulator.names import canonical
 
-STALL_S = 0.25
-"""A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
-catching up in a burst. Our own lateness is another matter: it is caught up, so nothing drifts."""
 REPLY = "<|assistant|>"
 """What stands in the cache between a prompt and its answer."""
 
@@ -58,9 +55,13 @@ class Run:
             formatted=task.format is not None,
             sorts=machine.settings.wire == "0.13.5",
         )
+        self.two_passes = self._way.two_passes
+        """Whether a second pass may have to follow."""
         script = task.script
         gap_ms = script.gap_ms if script is not None else None
         self._scripted_gap = gap_ms is not None
+        self._before = 0 if self._scripted_gap else 1
+        """How many gaps come before the first token."""
         self._rate = call.pace.decode_tps
         if gap_ms is not None:
             self._rate = 1000 / gap_ms if gap_ms else math.inf
@@ -91,8 +92,8 @@ class Run:
         wait = self._prompt_s
         if script is not None and script.prompt_ms is not None:
             wait = script.prompt_ms / 1000
-            # However fast it is, reading takes time, and a zero would not be told.
-            self._prompt_s = wait or self._prompt_s
+            # However fast a runner is, reading takes it some time, and a zero would not be told.
+            self._prompt_s = wait or len(self._task.prompt.tokens) / self._call.pace.prefill_tps
         self._first = self._last = now + wait
         self._count = 0
         self._paused = 0.0
@@ -122,13 +123,11 @@ class Run:
             said = scripted.outputs(script, self._way.speech, chats=task.chats, again=again)
             if not task.chats:
                 said = bounds.guarded(said)
-        else:
-            said = generated.outputs(self._asked(again), self._way.speech)
-            if task.job.logprobs:
-                said = generated.with_logprobs(said, task.job.top_logprobs)
-        if task.stops or task.limit is not None:
-            said = bounds.bounded(said, task.stops, task.limit)
-        return said
+            return bounds.bounded(said, task.stops, task.limit)
+        said = generated.outputs(self._asked(again), self._way.speech)
+        if task.job.logprobs:
+            said = generated.with_logprobs(said, task.job.top_logprobs)
+        return bounds.bounded(said, task.stops, None) if task.stops else said
 
     def _asked(self, again: bool) -> generated.Asked:
         """What decides the text that nobody scripted."""
@@ -145,45 +144,39 @@ class Run:
 
     def due(self, output: Output) -> float:
         """When an output comes."""
-        match output:
-            case Pause(seconds=seconds):
-                self._first += seconds
-                self._last += seconds
-                self._paused += seconds
-                return self._last
-            case Piece(tokens=0):
-                return self._last
-            case End() if not self._scripted_gap:
-                return self._last
-        place = self._count + (0 if self._scripted_gap else 1)
-        if isinstance(output, End):
-            place = self._count + 1
-        self._last = self._first + place / self._rate
+        if isinstance(output, Pause):
+            self._first += output.seconds
+            self._last += output.seconds
+            self._paused += output.seconds
+        elif isinstance(output, End):
+            if self._scripted_gap:
+                self._last = self._first + (self._count + 1) / self._rate
+        elif not isinstance(output, Piece) or output.tokens:
+            self._last = self._first + (self._count + self._before) / self._rate
         return self._last
 
     def says(self, output: Output) -> Token | Quiet | Done | None:
         """What an output comes to. Raises `Refusal` if the answer fails."""
-        match output:
-            case Piece():
-                self._count += output.tokens
-                self._begun = True
-                self._told.append(output.thinking + output.text)
-                try:
-                    return self._way.lines.say(self._asked_for(output))
-                except Unparsable as wrong:
-                    raise Refusal(500, str(wrong), Origin.RUNNER) from None
-            case Failure():
-                if output.kind is Kind.CRASH:
-                    self._lease.crash()
-                raise self._failures.refusal(output, begun=self._begun)
-            case End():
-                return None if output.reason is None else self._done(output.reason, output)
+        if isinstance(output, Piece):
+            self._count += output.tokens
+            self._begun = True
+            self._told.append(output.thinking + output.text)
+            try:
+                return self._way.lines.say(self._wanted(output) if output.logprobs else output)
+            except Unparsable as wrong:
+                raise Refusal(500, str(wrong), Origin.RUNNER) from None
+        if isinstance(output, Failure):
+            if output.kind is Kind.CRASH:
+                self._lease.crash()
+            raise self._failures.refusal(output, begun=self._begun)
+        if isinstance(output, End) and output.reason is not None:
+            return self._done(output.reason, output)
         return None
 
-    def _asked_for(self, piece: Piece) -> Piece:
+    def _wanted(self, piece: Piece) -> Piece:
         """A piece without the log probabilities that nobody wants."""
         job = self._task.job
-        if not piece.logprobs or (job.logprobs and job.top_logprobs):
+        if job.logprobs and job.top_logprobs:
             return piece
         return generated.without(piece, all_of_them=not job.logprobs)
 
@@ -198,9 +191,8 @@ class Run:
         return Abandoned(500, self._failures.canceled, Origin.RUNNER)
 
     def stalled(self, seconds: float) -> None:
-        """The reader took so long for a token."""
-        if seconds > STALL_S:
-            self._first += seconds
+        """The reader took so long for a token that the others come later."""
+        self._first += seconds
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -50,21 +50,20 @@ def _done(step: Step, speech: Speech, chats: bool) -> Iterator[Output]:
     elif step.event is not None:
         yield from told.outputs(step.event, chats=chats)
     else:
-        pieces = list(_spoken(step, speech))
+        pieces = _spoken(step, speech)
         if pieces and (likely := _logprobs(step)):
-            pieces[-1] = msgspec.structs.replace(pieces[-1], logprobs=likely)
+            pieces = (*pieces[:-1], msgspec.structs.replace(pieces[-1], logprobs=likely))
         yield from pieces
 
 
-def _spoken(step: Step, speech: Speech) -> Iterator[Piece]:
+def _spoken(step: Step, speech: Speech) -> tuple[Piece, ...]:
     if step.raw is not None:
-        yield Piece(step.raw, verbatim=True)
-    elif step.content is not None:
-        yield from speech.say(step.content)
-    elif step.thinking is not None:
-        yield from speech.think(step.thinking)
-    elif step.tool_calls is not None:
-        yield from speech.call(step.tool_calls)
+        return (Piece(step.raw, verbatim=True),)
+    if step.content is not None:
+        return speech.say(step.content)
+    if step.thinking is not None:
+        return speech.think(step.thinking)
+    return speech.call(step.tool_calls or ())
 
 
 def _logprobs(step: Step) -> tuple[Logprob, ...]:

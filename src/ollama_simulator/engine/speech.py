@@ -14,7 +14,7 @@ It must not import anything but layer 0 and its own package.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ollama_simulator.engine.marks import Marks
@@ -28,18 +28,18 @@ BLANK = "\n\n"
 
 
 class Speech(ABC):
-    """One answer being made."""
+    """One answer being made. Each method gives the tokens that it takes."""
 
     @abstractmethod
-    def think(self, text: str) -> Iterator[Piece]:
+    def think(self, text: str) -> tuple[Piece, ...]:
         """Think a piece."""
 
     @abstractmethod
-    def say(self, text: str) -> Iterator[Piece]:
+    def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
 
     @abstractmethod
-    def call(self, calls: tuple[Call, ...]) -> Iterator[Piece]:
+    def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools."""
 
 
@@ -60,32 +60,34 @@ class Tagged(Speech):
         self._thinks = thinks
         self._thinking = opened
 
-    def think(self, text: str) -> Iterator[Piece]:
+    def think(self, text: str) -> tuple[Piece, ...]:
         """Think a piece, if it is asked for."""
         if not self._thinks:
-            return
-        if not self._thinking:
-            self._thinking = True
-            yield Piece(self._marks.opening)
-        yield Piece(text)
-
-    def say(self, text: str) -> Iterator[Piece]:
-        """Say a piece."""
-        yield from self._closed()
-        yield Piece(text)
-
-    def call(self, calls: tuple[Call, ...]) -> Iterator[Piece]:
-        """Call tools, one after another."""
-        yield from self._closed()
-        for i, call in enumerate(calls):
-            for token in ("\n", *self._written(call)) if i else self._written(call):
-                yield Piece(token)
-
-    def _closed(self) -> Iterator[Piece]:
+            return ()
         if self._thinking:
-            self._thinking = False
-            yield Piece(self._marks.closing)
-            yield Piece(BLANK)
+            return (Piece(text),)
+        self._thinking = True
+        return (Piece(self._marks.opening), Piece(text))
+
+    def say(self, text: str) -> tuple[Piece, ...]:
+        """Say a piece."""
+        if not self._thinking:
+            return (Piece(text),)
+        return (*self._closed(), Piece(text))
+
+    def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
+        """Call tools, one after another."""
+        tokens: list[str] = []
+        for call in calls:
+            tokens += ("\n", *self._written(call)) if tokens else self._written(call)
+        return (*self._closed(), *map(Piece, tokens))
+
+    def _closed(self) -> tuple[Piece, ...]:
+        """The end of the thinking, if it has one."""
+        if not self._thinking:
+            return ()
+        self._thinking = False
+        return (Piece(self._marks.closing), Piece(BLANK))
 
 
 class Channels(Speech):
@@ -94,35 +96,31 @@ class Channels(Speech):
     def __init__(self) -> None:
         self._channel = ""
 
-    def think(self, text: str) -> Iterator[Piece]:
+    def think(self, text: str) -> tuple[Piece, ...]:
         """Think a piece."""
-        yield from self._on("analysis")
-        yield Piece(text)
+        return (*self._on("analysis"), Piece(text))
 
-    def say(self, text: str) -> Iterator[Piece]:
+    def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
-        yield from self._on("final")
-        yield Piece(text)
+        return (*self._on("final"), Piece(text))
 
-    def call(self, calls: tuple[Call, ...]) -> Iterator[Piece]:
+    def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools, each in a message of its own."""
+        pieces: list[Piece] = []
         for call in calls:
-            name = harmony.speakable(call.name)
-            yield from self._on(
-                f"commentary to={harmony.FUNCTIONS}{name} ", harmony.CONSTRAIN, "json"
-            )
-            yield Piece(written_arguments(call))
+            to = f"commentary to={harmony.FUNCTIONS}{harmony.speakable(call.name)} "
+            pieces += self._on(to, harmony.CONSTRAIN, "json")
+            pieces.append(Piece(written_arguments(call)))
+        return tuple(pieces)
 
-    def _on(self, *channel: str) -> Iterator[Piece]:
+    def _on(self, *channel: str) -> tuple[Piece, ...]:
+        """The beginning of a message, unless the last one goes on."""
         header = "".join(channel)
-        if header == self._channel and header in ("analysis", "final"):
-            return
-        if self._channel:
-            for token in (harmony.END, harmony.START, "assistant"):
-                yield Piece(token)
+        if header == self._channel and len(channel) == 1:
+            return ()
+        before = (harmony.END, harmony.START, "assistant") if self._channel else ()
         self._channel = header
-        for token in (harmony.CHANNEL, *channel, harmony.MESSAGE):
-            yield Piece(token)
+        return tuple(map(Piece, (*before, harmony.CHANNEL, *channel, harmony.MESSAGE)))
 
 
 class Split(Speech):
@@ -133,22 +131,22 @@ class Split(Speech):
         self._new_id = new_id
         self._count = 0
 
-    def think(self, text: str) -> Iterator[Piece]:
+    def think(self, text: str) -> tuple[Piece, ...]:
         """Think a piece."""
-        yield Piece(thinking=text)
+        return (Piece(thinking=text),)
 
-    def say(self, text: str) -> Iterator[Piece]:
+    def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
-        yield Piece(text)
+        return (Piece(text),)
 
-    def call(self, calls: tuple[Call, ...]) -> Iterator[Piece]:
+    def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools."""
         parts: list[CallPart] = []
         for call in calls:
             known = self._new_id() if call.id is None else call.id
             parts.append(CallPart(self._count, known, call.name, written_arguments(call)))
             self._count += 1
-        yield Piece(calls=tuple(parts))
+        return (Piece(calls=tuple(parts)),)
 
 
 def written_arguments(call: Call) -> str:
