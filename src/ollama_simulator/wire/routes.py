@@ -24,6 +24,7 @@ import msgspec
 from ollama_simulator.acts import Framing
 from ollama_simulator.wire import (
     anthropic,
+    audio,
     ollama,
     ollama_account,
     ollama_embed,
@@ -55,6 +56,7 @@ MODULES = (
     openai_completions,
     openai_embed,
     responses,
+    audio,
     anthropic,
 )
 """Every module that has routes, in a tuple `ROUTES` of its own."""
