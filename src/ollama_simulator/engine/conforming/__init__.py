@@ -1,0 +1,1 @@
+"""Values that conform to a JSON Schema, drawn from chance."""
