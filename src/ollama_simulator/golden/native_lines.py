@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ollama_simulator.golden.recording import Native
-from ollama_simulator.golden.scripts import GAP_MS, LOAD_MS, PROMPT_TOKENS, TOKENS
+from ollama_simulator.golden.scripts import GAP_MS, LOAD_MS, PROMPT_MS, PROMPT_TOKENS, TOKENS
 from ollama_simulator.script import Alternative, Call, Load, Refuse, Script, Step
 
 _CHAT_ERROR = "llama-server chat error: "
@@ -57,7 +57,7 @@ def answering(steps: Sequence[Step], reason: str | None, **more: Any) -> Script:
         answer=tuple(steps),
         done_reason=reason,
         gap_ms=GAP_MS / 10,
-        prompt_ms=0.0,
+        prompt_ms=PROMPT_MS / 10,
         load=Load(delay_ms=LOAD_MS),
         **fields,
     )

@@ -19,6 +19,7 @@ from ollama_simulator.script import Alternative, Call, Load, Refuse, Script, Ste
 LOAD_MS = 2.0
 """How long a start takes whose length isn't told."""
 GAP_MS = 10.0
+PROMPT_MS = 12.5
 PROMPT_TOKENS = 11
 TOKENS = 7
 VECTOR_TOKENS = 3
@@ -33,7 +34,7 @@ def translated(told: Mapping[str, Any] | None) -> Script:
     """A script that answers every request as the stand-in was told. Raises `UnknownScript`."""
     fields: dict[str, Any] = {
         "gap_ms": GAP_MS,
-        "prompt_ms": 0.0,
+        "prompt_ms": PROMPT_MS,
         "prompt_tokens": PROMPT_TOKENS,
         "tokens": TOKENS,
         "load": Load(delay_ms=LOAD_MS),

@@ -29,8 +29,12 @@ def writes(request: Request, host: str = HOST) -> list[bytes]:
     lines = [f"{request.method} {request.path} HTTP/{request.version}"]
     names = {name.lower() for name, _ in request.headers}
     headers = list(request.headers)
-    if not names and request.version == "1.1":
+    if "host" not in names and request.version == "1.1":
+        # The compat format leaves out what every client sends.
         headers.append(("Host", host))
+        if request.body is not None:
+            headers.append(("Content-Type", "application/json"))
+            headers.append(("Content-Length", str(len(body))))
     lines += [f"{name}: {value}" for name, value in headers]
     return ["\r\n".join([*lines, "", ""]).encode() + body]
 
