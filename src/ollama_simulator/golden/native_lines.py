@@ -27,7 +27,7 @@ _BAD_ARGUMENTS = re.compile(r'llama-server returned invalid tool call arguments 
 
 def from_native(native: Native) -> Script:
     """A script that makes the native endpoint stream these lines."""
-    lines = [json.loads(line) for line in native.lines if line]
+    lines = [json.loads(line, parse_int=_number) for line in native.lines if line]
     if native.status != 200:
         error = lines[0]["error"]
         if error.startswith(_CHAT_ERROR):
@@ -39,6 +39,7 @@ def from_native(native: Native) -> Script:
     for line in lines:
         if "error" in line:
             steps += _error(line["error"])
+            reason = "stop"  # unfit arguments are found at the end
             continue
         if line["done"]:
             reason = line["done_reason"]
@@ -46,7 +47,10 @@ def from_native(native: Native) -> Script:
                 "prompt_tokens": line.get("prompt_eval_count", 0),
                 "tokens": line.get("eval_count", 0),
             }
-        steps += _steps(line)
+        if line["done"] and line.get("response"):
+            steps.append(_last(line))
+        else:
+            steps += _steps(line)
     return answering(steps, reason, **counts)
 
 
@@ -72,17 +76,39 @@ def _steps(line: dict[str, Any]) -> Iterator[Step]:
         likely["top"] = tuple(
             Alternative(top["token"], top["logprob"]) for top in entry.get("top_logprobs", ())
         )
-    if thinking := message.get("thinking"):
+    thinking, content = message.get("thinking"), message["content"]
+    if thinking and content:
+        delta = {"reasoning_content": thinking, "content": content}
+        yield Step(event=json.dumps({"choices": [{"delta": delta}]}))
+    elif thinking:
         yield Step(thinking=thinking, **likely)
-    if content := message["content"]:
+    elif content:
         yield Step(content=content, **likely)
     if calls := message.get("tool_calls"):
         yield Step(tool_calls=tuple(_call(call) for call in calls))
 
 
+def _last(line: dict[str, Any]) -> Step:
+    """A runner's last event that has text: only then does a last line have some."""
+    timings = {
+        "prompt_n": line.get("prompt_eval_count", 0),
+        "prompt_ms": PROMPT_MS,
+        "predicted_n": line.get("eval_count", 0),
+        "predicted_ms": PROMPT_MS,
+    }
+    kind = "limit" if line["done_reason"] == "length" else "eos"
+    event = {"content": line["response"], "stop": True, "stop_type": kind, "timings": timings}
+    return Step(event=json.dumps(event))
+
+
+def _number(text: str) -> int | float:
+    """An integer; Python's have no negative zero, and Go's numbers do."""
+    return -0.0 if text == "-0" else int(text)
+
+
 def _call(call: dict[str, Any]) -> Call:
     function = call["function"]
-    return Call(function["name"], json.dumps(function["arguments"]), call.get("id", ""))
+    return Call(function["name"], function["arguments"], call.get("id", ""))
 
 
 def _error(text: str) -> Iterator[Step]:

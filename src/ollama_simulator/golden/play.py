@@ -22,7 +22,7 @@ from ollama_simulator.golden.earlier import Earlier, full, left_behind
 from ollama_simulator.golden.recording import Recording, Reply
 from ollama_simulator.golden.scene import NotArranged, Scene
 from ollama_simulator.golden.scripts import UnknownScript, translated
-from ollama_simulator.golden.sending import methods, writes
+from ollama_simulator.golden.sending import CLOSE, methods, writes
 from ollama_simulator.golden.setups import Setup, UnknownPhrase, understood
 from ollama_simulator.golden.world import UnknownServer, world
 from ollama_simulator.script import Script
@@ -138,10 +138,16 @@ async def exchange(port: int, recording: Recording, setup: Setup) -> list[Reply]
         for number, wanted in enumerate(recording.replies):
             patience = SILENCE_S if wanted.ended == "timeout" else PATIENCE_S
             reply = await connection.reply(asked[min(number, len(asked) - 1)], patience)
-            found.append(reply)
+            found.append(_without_close(reply) if recording.compat else reply)
             if pieces and reply.ended == "complete":
                 await connection.send(pieces.pop(0))
         if (after := recording.replies[-1].after) is not None:
             state = await connection.after(CLOSED_S if after == "closed" else OPEN_S)
             found[-1] = msgspec.structs.replace(found[-1], after=state)
     return found
+
+
+def _without_close(reply: Reply) -> Reply:
+    """The compat format leaves out what the client's `Connection: close` makes a server say."""
+    headers = tuple(header for header in reply.headers if header != CLOSE)
+    return msgspec.structs.replace(reply, headers=headers)

@@ -11,6 +11,8 @@ from ollama_simulator.golden.recording import Request
 
 HOST = "localhost:11434"
 """What an abbreviated request says in its `Host`."""
+CLOSE = ("Connection", "close")
+"""What the client of the compat recordings sent."""
 
 _HEX = re.compile(r"([0-9a-f]{2})+(?= \(hex\)$)")
 _RUN = re.compile(r'<(?:"(?P<quoted>.)"|(?P<bare>.)) x (?P<times>\d+)>')
@@ -35,6 +37,7 @@ def writes(request: Request, host: str = HOST) -> list[bytes]:
         if request.body is not None:
             headers.append(("Content-Type", "application/json"))
             headers.append(("Content-Length", str(len(body))))
+        headers.append(CLOSE)
     lines += [f"{name}: {value}" for name, value in headers]
     return ["\r\n".join([*lines, "", ""]).encode() + body]
 
