@@ -22,13 +22,11 @@ from ollama_simulator.engine.generate import STALL_S
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.engine.text import pieces, prompt_tokens, tokenize
-from ollama_simulator.engine.vectors import embed
 from ollama_simulator.model import (
     Abandoned,
     Answer,
     Done,
     Embed,
-    Embeddings,
     Event,
     Infer,
     Installed,
@@ -900,25 +898,6 @@ def test_jobs_are_admitted_in_order_and_end(
 
 
 # --- what else it is asked ----------------------------------------------------------------
-
-
-def test_embeddings() -> None:
-    """One vector an input after a prefill of all of them; no token is generated."""
-
-    async def main(clock: VirtualClock) -> list[tuple[float, Event]]:
-        job = Embed(NAME, (prompt(1451), "", "a b"), dimensions=12)
-        return await Machine(clock).timed(job, Pace(load_s=1.0))
-
-    ((at, event),) = virtual(main)
-    assert at == exactly(1.0 + 1453 / 2900)
-    assert isinstance(event, Answer)
-    found = event.value
-    assert isinstance(found, Embeddings)
-    assert found.vectors == tuple(embed(text, 12) for text in (prompt(1451), "", "a b"))
-    assert (found.usage.prompt_tokens, found.usage.tokens) == (1453, 0)
-    assert found.usage.prompt_s == exactly(1453 / 2900)
-    assert found.usage.load_s == exactly(1.0)
-    assert found.usage.total_s == exactly(at)
 
 
 def test_embeddings_leave_the_cache_alone() -> None:

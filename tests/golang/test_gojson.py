@@ -145,3 +145,39 @@ def test_nanoseconds() -> None:
 def test_quote(text: str, expected: str) -> None:
     """What can't be printed is escaped."""
     assert gojson.quote(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (1e6, "1e+06"),
+        (123456789, "1.23456789e+08"),
+        (1234567.5, "1.2345675e+06"),
+        (1e21, "1e+21"),
+        (100000, "100000"),
+        (4096, "4096"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (0.5, "0.5"),
+        (-1, "-1"),
+        (0, "0"),
+        (-0.0, "-0"),
+    ],
+)
+def test_general(x: float, expected: str) -> None:
+    """As Go's `%v` has it."""
+    assert gojson.general(x) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("UTC", "2025-10-09T08:53:20.5Z"),
+        ("Europe/London", "2025-10-09T09:53:20.5+01:00"),
+        ("Africa/Abidjan", "2025-10-09T08:53:20.5Z"),
+        ("America/St_Johns", "2025-10-09T06:23:20.5-02:30"),
+    ],
+)
+def test_times_of_a_zone(zone: str, expected: str) -> None:
+    """With the offset of that time, and none where it is zero."""
+    assert gojson.rfc3339(1_760_000_000_500_000_000, zone) == expected

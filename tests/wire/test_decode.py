@@ -16,9 +16,11 @@ from ollama_simulator.wire.decode import (
     MAP,
     TEXT,
     Array,
+    Bytes,
     Own,
     Place,
     Record,
+    Table,
     body,
 )
 
@@ -47,6 +49,9 @@ SHAPE = Record(
         "nameless": Record("struct { … }", name="", fields=INNER),
         "even": Own("api.Even", reader=even),
         "nullable": Record("api.Inner", fields=INNER, nulls=frozenset({"name"})),
+        "files": Table("map[string]string", item=TEXT),
+        "picture": Bytes("api.ImageData"),
+        "anyOf": Array("[]api.Even", item=Own("api.Even", reader=even)),
     },
 )
 
@@ -66,6 +71,10 @@ SHAPE = Record(
         (b'{"names":["a",null]}', {"names": ["a", ""]}),
         (b'{"things":[{"NAME":"a"},null]}', {"things": [{"name": "a"}, {}]}),
         (b'{"even":"abab"}', {"even": "abab"}),
+        (b'{"files":{"A":"b","c":null}}', {"files": {"A": "b", "c": ""}}),
+        (b'{"picture":"AQI="}', {"picture": b"\x01\x02"}),
+        (b'{"numbers":[1,null]}', {"numbers": [1, 0]}),
+        ('{"anyof":[],"\u017ftream":true,"\u212aey":1}'.encode(), {"anyOf": [], "stream": True}),
         (b'{"nullable":{"name":null,"count":null}}', {"nullable": {"name": None}}),
     ],
 )
@@ -105,6 +114,10 @@ FIELD = "json: cannot unmarshal {} into Go struct field {} of type {}"
         (b'{"own":[5]}', "number", "ThingRequest.own", "api.Alias"),
         (b'{"own":[{"name":5}]}', "number", "ThingRequest.own.name", "string"),
         (b'{"nameless":{"count":"x"}}', "string", ".nameless.count", "int"),
+        (b'{"files":[]}', "array", "ThingRequest.files", "map[string]string"),
+        (b'{"files":{"a":5}}', "number", "ThingRequest.files", "string"),
+        (b'{"picture":5}', "number", "ThingRequest.picture", "api.ImageData"),
+        (b'{"own":[{"count":1.5}],"model":5}', "number 1.5", "ThingRequest.own.count", "int"),
     ],
 )
 def test_wrong_type(data: bytes, what: str, where: str, go: str) -> None:
@@ -140,3 +153,15 @@ def test_own_words() -> None:
     """A type may complain in its own way."""
     with pytest.raises(Refusal, match=r"^even is odd$"):
         body(b'{"even":"x"}', SHAPE, "EOF")
+
+
+def test_a_type_of_its_own_wins_over_all_that_was_wrong_before() -> None:
+    """It ends the reading; what is wrong with base64 doesn't."""
+    with pytest.raises(Refusal, match=r"^even is odd$"):
+        body(b'{"model":5,"even":"x"}', SHAPE, "EOF")
+    with pytest.raises(Refusal, match=r"ThingRequest\.own\.name"):
+        body(b'{"model":5,"own":[{"name":5}],"even":"x"}', SHAPE, "EOF")
+    with pytest.raises(Refusal, match=r"ThingRequest\.model"):
+        body(b'{"model":5,"picture":"!"}', SHAPE, "EOF")
+    with pytest.raises(Refusal, match=r"^illegal base64 data at input byte 0$"):
+        body(b'{"picture":"!","model":5}', SHAPE, "EOF")

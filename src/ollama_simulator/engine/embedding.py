@@ -128,7 +128,8 @@ class _Runner:
             vector = embed(text, self._model.embedding_length or DIMENSIONS)
         else:
             vector = tuple(map(self._read, found))
-        return cut(normalised(vector), job.dimensions) if job.normalised else vector
+            vector = normalised(vector) if job.normalised else vector
+        return cut(vector, job.dimensions)
 
     def _tokens(self, text: str) -> list[str]:
         if self._model.tokenizer == "quarters":
