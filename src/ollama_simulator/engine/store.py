@@ -68,7 +68,7 @@ class Store:
         """
         old = self._installed.get(parse(model.name).folded)
         self._add(model, self._clock.wall_ns())
-        if prune and old is not None:
+        if prune and old is not None and not old.model.broken:
             self._prune(old.model)
 
     def remove(self, name: str) -> None:
@@ -100,13 +100,10 @@ class Store:
         """The model of this name, the tag `latest` and any case understood, or None."""
         return self._installed.get(parse(name.strip()).folded)
 
-    def find(self, name: str, *, exact: bool = False) -> Installed:
-        """As `get`, but raises `ModelMissing`, and `Refusal` for one with a damaged manifest.
-
-        `exact` takes the name in the case in which it was installed only (2.3).
-        """
+    def find(self, name: str) -> Installed:
+        """As `get`, but raises `ModelMissing`, and `Refusal` for one with a damaged manifest."""
         found = self.get(name)
-        if found is None or (exact and not _same_case(found.model.name, name)):
+        if found is None:
             raise ModelMissing(name)
         if found.model.broken:
             raise Refusal(500, found.model.broken)
@@ -120,7 +117,3 @@ class Store:
                 if part.lower() == parts[index].lower():
                     parts[index] = part
         return Name(*parts)
-
-
-def _same_case(one: str, other: str) -> bool:
-    return parse(one.strip()) == parse(other.strip())

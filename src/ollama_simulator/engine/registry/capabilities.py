@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ollama_simulator.engine.marks import implied
 from ollama_simulator.engine.registry.gguf import Head
 from ollama_simulator.engine.render.gotemplate import template as go
+from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.model import Path
 
 _TOOLS, _THINKING, _INSERT = "tools", "thinking", "insert"
@@ -21,8 +23,6 @@ _TAKES_RESULTS = re.compile(
     r"""|role['"]\] == ['"]tool['"]|message\.role == ['"]tool['"]"""
 )
 """What a chat template has that takes the results of tools."""
-_THOUGHT = re.compile(r"[^\s}]\s*\{\{-?\s*\.Thinking\b[^}]*\}\}\s*[^\s{]")
-"""A place for thinking between two marks."""
 
 
 class Nature(msgspec.Struct, frozen=True):
@@ -48,15 +48,23 @@ def of_chat_template(text: str) -> list[str]:
 
 def of_go_template(text: str) -> list[str]:
     """What a Go template is able to render."""
-    named = go.read(text).names()
+    named = _named(text)
     found = []
     if "tools" in named:
         found.append(_TOOLS)
     if "suffix" in named:
         found.append(_INSERT)
-    if _THOUGHT.search(text):
+    if implied(text).opening:
         found.append(_THINKING)
     return found
+
+
+def _named(template: str) -> frozenset[str]:
+    """The fields that a Go template names; none of a broken one."""
+    try:
+        return go.read(template).names()
+    except TemplateError:
+        return frozenset()
 
 
 def _offers_more(chat: str, template: str) -> bool:
@@ -64,7 +72,7 @@ def _offers_more(chat: str, template: str) -> bool:
     theirs, ours = of_chat_template(chat), of_go_template(template)
     calls = "tool_calls" in chat or "assistant_tool_call" in chat
     goes_round = calls and _TAKES_RESULTS.search(chat) is not None
-    named = go.read(template).names()
+    named = _named(template)
     marks = ('eq .Role "tool"', "tool_response", "TOOL_RESULTS")
     ours_go_round = {"tools", "toolcalls"} <= named and any(mark in template for mark in marks)
     if len(theirs) > len(ours):

@@ -7,15 +7,18 @@ Rules of this file:
 1. A file comes in pieces. Its head is parsed when enough of it is there; the rest is never needed.
 2. What can't be a GGUF file raises `Malformed` with Go's words.
 
-It must not import anything of this package.
+It must not import anything of this package but `golang`.
 """
 
+import math
 import re
 import struct
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
+from ollama_simulator.golang import gojson
 
 MAGIC = (b"GGUF", b"FUGG")
 """In either byte order."""
@@ -158,6 +161,11 @@ def read(data: bytes | bytearray) -> Head:
     return _Reader(data, "<" if data[:4] == MAGIC[0] else ">").head()
 
 
+def _narrow(x: float) -> float:
+    """A 32-bit float as the number that its shortest text means, for that is what is shown."""
+    return float(gojson.float32(x)) if math.isfinite(x) else x
+
+
 class _Reader:
     """Reads one head."""
 
@@ -199,7 +207,7 @@ class _Reader:
         self._need(end)
         values = list(struct.unpack_from(f"{self._order}{count}{form}", self._data, self._at))
         self._at = end
-        return values
+        return [_narrow(value) for value in values] if form == "f" else values
 
     def _value(self) -> Any:
         kind = self._one("I")
@@ -210,7 +218,7 @@ class _Reader:
         form = _FORMATS.get(kind)
         if form is None:
             raise Malformed(f"invalid type: {kind}")
-        return self._one(form)
+        return _narrow(self._one(form)) if form == "f" else self._one(form)
 
     def _tensor(self) -> tuple[dict[str, Any], int]:
         name = self._string()

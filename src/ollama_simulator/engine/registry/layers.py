@@ -71,8 +71,11 @@ def parameters_file(parameters: Mapping[str, Any]) -> bytes:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    function: dict[str, Any] = {"index": call.index} if call.index else {}
-    function |= {"name": call.name, "arguments": msgspec.Raw(call.arguments.encode())}
+    function = {
+        "index": call.index,
+        "name": call.name,
+        "arguments": msgspec.Raw(call.arguments.encode()),
+    }
     return ({"id": call.id} if call.id else {}) | {"function": function}
 
 
@@ -119,7 +122,7 @@ def families_of(model: Model) -> tuple[str, ...] | None:
 
 
 def layers_of(model: Model) -> tuple[Layer, ...]:
-    """The files of a model, in the order of its manifest, the config last."""
+    """The files of a model with a sound manifest, in its order, the config last."""
     if model.layers:
         return model.layers
     texts: list[Layer] = []
@@ -162,7 +165,9 @@ def head_of(model: Model) -> Head:
 
 
 def blobs_of(model: Model) -> dict[str, Blob]:
-    """What the blob store holds of a model, by digest."""
+    """What the blob store holds of a model, by digest; nothing is known of a damaged one."""
+    if model.broken:
+        return {}
     found = {layer.digest: Blob(layer.size) for layer in layers_of(model)}
     weights = weights_of(model)
     if weights in found:

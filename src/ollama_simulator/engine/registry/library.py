@@ -15,7 +15,13 @@ from msgspec.structs import replace
 
 from ollama_simulator import names
 from ollama_simulator.engine.registry.blobs import sha256
-from ollama_simulator.engine.registry.layers import Part, layers_of, manifest
+from ollama_simulator.engine.registry.layers import (
+    Part,
+    config_of,
+    layers_of,
+    manifest,
+    text_layer,
+)
 from ollama_simulator.model import Model, Path
 
 _TURNS = """{{- range .Messages }}<|{{ .Role }}|>
@@ -75,6 +81,12 @@ mxbai-embed-large:latest         bert       334M   F16      669    512 1024 embe
 all-minilm:latest                bert       23M    F16       45    512  384 embeds
 bge-m3:latest                    bert       566.70M F16    1157   8192 1024 embeds
 """
+_CLOUD = """
+gpt-oss:20b-cloud gpt-oss:120b-cloud deepseek-v3.1:671b-cloud qwen3-coder:480b-cloud
+kimi-k2.6:cloud glm-5.1:cloud qwen3.5:cloud minimax-m2.7:cloud
+"""
+"""Stubs of models that run at ollama.com."""
+_CLOUD_HOST = "https://ollama.com:443"
 
 
 def find(name: names.Name) -> Model | None:
@@ -86,6 +98,7 @@ def find(name: names.Name) -> Model | None:
 def _models() -> dict[names.Name, Model]:
     rows = [line.split() for line in _TABLE.splitlines() if line and not line.startswith("#")]
     made = [_model(name, row) for row in rows for name in row[0].split(",")]
+    made += map(_stub, _CLOUD.split())
     return {names.parse(model.name).folded: model for model in made}
 
 
@@ -111,3 +124,21 @@ def _model(name: str, row: list[str]) -> Model:
     *files, config = layers_of(bare)
     whole = manifest([Part(layer) for layer in files], config)
     return replace(bare, layers=(*files, config), digest=sha256(whole))
+
+
+def _stub(name: str) -> Model:
+    bare = Model(
+        name=name,
+        size=0,
+        digest="",
+        family="",
+        parameter_size="",
+        quantization_level="",
+        format="",
+        families=(),
+        capabilities=("completion", "tools", "thinking"),
+        remote_model=names.source(name)[0],
+        remote_host=_CLOUD_HOST,
+    )
+    config = text_layer("config", config_of(bare).file())
+    return replace(bare, size=config.size, layers=(config,), digest=sha256(manifest([], config)))
