@@ -27,7 +27,7 @@ ERRORS = (
     "cudaMalloc failed",
     "GGML_ASSERT",
 )
-"""What a line of the log is kept for, from here on, to be told when the runner fails."""
+"""The marks of an error in a log. From the first of them on, a line is kept, to be told."""
 
 
 class _Words(msgspec.Struct, frozen=True):
@@ -74,8 +74,6 @@ def last_error(lines: Iterable[str]) -> str:
     """What is kept of a runner's log: its last line that looks like an error."""
     kept = ""
     for line in lines:
-        for mark in ERRORS:
-            if mark in line:
-                kept = line[line.index(mark) :].strip()
-                break
+        if starts := [line.index(mark) for mark in ERRORS if mark in line]:
+            kept = line[min(starts) :].strip()
     return kept
