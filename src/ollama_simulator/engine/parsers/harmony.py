@@ -25,6 +25,8 @@ END = "<|end|>"
 CHANNEL = "<|channel|>"
 CONSTRAIN = "<|constrain|>"
 FUNCTIONS = "functions."
+ROLE = "assistant"
+"""What the header of the first message begins with, in the prompt."""
 
 _CHANNEL = re.compile(re.escape(CHANNEL) + r"(\S*)")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -47,7 +49,7 @@ class Harmony:
         self._names = {speakable(tool.name): tool.name for tool in tools}
         self._sorts = sorts
         self._at = _At.HEADER
-        self._kept = ""
+        self._kept = ROLE
         self._function = ""
         self._arguments: list[str] = []
 
@@ -86,10 +88,10 @@ class Harmony:
 
     def _addressed(self, header: str) -> _At:
         """Whom a message is for."""
+        header = header.replace(CONSTRAIN, f" {CONSTRAIN}")
         found = _CHANNEL.search(header)
-        channel = found[1].partition(CONSTRAIN)[0] if found else ""
-        rest = _CHANNEL.sub("", header, count=1) if found else header
-        words = rest.replace(CONSTRAIN, f" {CONSTRAIN}").split()
+        channel = found[1] if found else ""
+        words = _CHANNEL.sub("", header, count=1).split()
         tool = next((word[3:] for word in words[:2] if word.startswith("to=")), "")
         if tool and channel in ("analysis", "commentary"):
             self._function = tool

@@ -48,7 +48,7 @@ def _types_of(shape: Any) -> Iterable[str]:
 def call(text: str, tools: Mapping[str, Types], *, sorts: bool) -> tuple[str, str]:
     """The name of the function and the JSON of its arguments. Raises `Unparsable`."""
     found = _FUNCTION.match(text)
-    if found is None:
+    if found is None or "<" in _PARAMETER.sub("", found[2]):
         raise Unparsable(_complaint(text))
     name, body = found.groups()
     known = tools.get(name, {})

@@ -1,0 +1,96 @@
+"""Events of a runner's stream, told verbatim."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ollama_simulator.engine.output import End, Failure, Kind, Output, Piece
+from ollama_simulator.engine.parsers.native import CallPart
+from ollama_simulator.engine.told import outputs, shown
+
+
+def told(event: str, *, chats: bool = False) -> list[Output]:
+    """What an event comes to."""
+    return list(outputs(event, chats=chats))
+
+
+def test_content() -> None:
+    """A token, told as it is."""
+    assert told('{"content":"a"}') == [Piece("a", verbatim=True)]
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("eos", "stop"), ("limit", "length")])
+def test_the_last_content(kind: str, reason: str) -> None:
+    """It may bring a token, and tells what everything cost."""
+    timings = '{"prompt_n":1,"cache_n":4,"prompt_ms":1,"predicted_n":2,"predicted_ms":3.5}'
+    event = f'{{"content":" tail","stop":true,"stop_type":"{kind}","timings":{timings}}}'
+    assert told(event) == [Piece(" tail", verbatim=True), End(reason, 5, 2, 0.001, 0.0035)]
+
+
+def test_deltas() -> None:
+    """Of a conversation: text, thinking and parts of calls."""
+    call = {"index": 1, "id": "x", "function": {"name": "f", "arguments": "{"}}
+    delta = {"content": "a", "reasoning_content": "b", "tool_calls": [call]}
+    event = json.dumps({"choices": [{"delta": delta}]})
+    part = CallPart(1, "x", "f", "{")
+    assert told(event, chats=True) == [Piece("a", "b", (part,), verbatim=True)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"), [("length", "length"), ("stop", "stop"), ("tool_calls", "stop")]
+)
+def test_the_last_delta(reason: str, expected: str) -> None:
+    """A call is no reason of its own (5.4)."""
+    event = json.dumps({"choices": [{"delta": {}, "finish_reason": reason}]})
+    assert told(event, chats=True)[-1] == End(expected, 0, 0, 0.0, 0.0)
+
+
+def test_the_end_of_the_stream() -> None:
+    """Without a word before it, the answer just ends."""
+    assert told("[DONE]", chats=True) == [End(None)]
+
+
+def test_errors() -> None:
+    """A conversation fails, all else goes on as if nothing had been told (5.5)."""
+    event = '{"error":{"type":"t","code":500,"message":"bad"}}'
+    shown = "map[code:500 message:bad type:t]"
+    assert told(event, chats=True) == [Failure(Kind.REPORTED, shown)]
+    assert told(event) == [Piece(verbatim=True)]
+
+
+@pytest.mark.parametrize("chats", [True, False])
+def test_what_nobody_can_read(chats: bool) -> None:
+    """Go's complaint about it."""
+    complaint = "invalid character 'b' looking for beginning of object key string"
+    assert told("{broken", chats=chats) == [Failure(Kind.MALFORMED, complaint)]
+
+
+@pytest.mark.parametrize("chats", [True, False])
+@pytest.mark.parametrize("event", ["[]", '{"content":1,"choices":1}', '{"choices":[1]}'])
+def test_what_is_of_another_type_says_nothing(event: str, chats: bool) -> None:
+    """And breaks nothing."""
+    assert told(event, chats=chats) == [Piece(verbatim=True)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "<nil>"),
+        (True, "true"),
+        (0, "0"),
+        (1.5, "1.5"),
+        (123456, "123456"),
+        (1000000, "1e+06"),
+        (20999999, "2.0999999e+07"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (-1e21, "-1e+21"),
+        ([1, "a", {"b": False, "a": None}], "[1 a map[a:<nil> b:false]]"),
+    ],
+)
+def test_values_as_go_shows_them(value: Any, text: str) -> None:
+    """`%v`."""
+    assert shown(value) == text
