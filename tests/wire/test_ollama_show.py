@@ -174,6 +174,7 @@ def test_stubs() -> None:
     assert "\nFROM \nTEMPLATE" in told["modelfile"]
     bare = msgspec.structs.replace(stub, family="", families=())
     assert (shown(bare)["model_info"], shown(bare)["details"]["families"]) == ({}, None)
+    assert "model_info" not in shown(bare, settings=OLD)
     weighty = msgspec.structs.replace(stub, weights="feed")
     assert "/blobs/sha256-feed\nTEMPLATE" in shown(weighty)["modelfile"]
     painter = msgspec.structs.replace(RICH, capabilities=("image", "completion"))

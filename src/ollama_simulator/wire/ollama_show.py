@@ -60,7 +60,8 @@ class Description(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     messages: tuple[Turn, ...] = ()
     remote_model: str = ""
     remote_host: str = ""
-    model_info: Mapping[str, Any] | None
+    model_info: Mapping[str, Any] | None = None
+    """None in the old version, which has no empty one."""
     projector_info: Mapping[str, Any] = {}
     tensors: tuple[Mapping[str, Any], ...] = ()
     capabilities: tuple[str, ...] = ()
@@ -112,7 +113,7 @@ class ShowModel(Native):
                 messages=tuple(Turn(turn.role, turn.content) for turn in model.messages),
                 remote_model=model.remote_model,
                 remote_host=model.remote_host,
-                model_info=self._info(model),
+                model_info=self._info(model) or (None if profile == "0.13.5" else {}),
                 projector_info=_shown(model.projector_info, job.verbose),
                 tensors=model.tensors if _is_read(model) else (),
                 capabilities=model.capabilities,
