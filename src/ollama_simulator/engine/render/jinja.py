@@ -25,7 +25,7 @@ from ollama_simulator.model import Message, Refusal
 
 DEFAULT = (
     "{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}\n{% endfor %}"
-    "<|assistant|>\n"
+    "<|assistant|>{{ '\n' }}"
 )
 """For a model that has no template of this kind."""
 
@@ -46,15 +46,14 @@ def conversation(source: str, turns: Turns) -> str:
     try:
         return _read(source).render(given)
     except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise runner_error(500, str(error), "server_error") from None
+        raise _failed(str(error)) from None
     except RecursionError:
-        raise runner_error(500, "template is too deep", "server_error") from None
+        raise _failed("the template is too deep") from None
 
 
-def runner_error(status: int, message: str, kind: str, **more: int) -> Refusal:
-    """What Ollama says of an error that the runner answered with."""
-    said = {"code": status, "message": message, "type": kind, **more}
-    return Refusal(status, msgspec.json.encode({"error": said}).decode())
+def _failed(message: str) -> Refusal:
+    said = {"code": 500, "message": message, "type": "server_error"}
+    return Refusal(500, msgspec.json.encode({"error": said}).decode())
 
 
 def _message(turn: Message) -> dict[str, Any]:

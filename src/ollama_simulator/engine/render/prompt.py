@@ -15,11 +15,12 @@ import msgspec
 from ollama_simulator.engine.render import builtin, gorender, jinja
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.tokens import text_of
-from ollama_simulator.engine.render.turns import Turns, turns
-from ollama_simulator.engine.render.window import IMAGE_TOKENS, newest
+from ollama_simulator.engine.render.turns import Turns, newest, turns
 from ollama_simulator.engine.text import prompt_tokens, tokenize
 from ollama_simulator.model import Infer, Message, Model, Refusal
 
+IMAGE_TOKENS = 768
+"""What one picture counts for."""
 _NO_TEMPLATE = "{{ .Prompt }}"
 """What a model shows that has no template of its own."""
 

@@ -5,7 +5,9 @@ Source: native specification 3.7, 4.7, 4.8.
 It must not import anything but layer 0 and its own package.
 """
 
+import bisect
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -35,6 +37,23 @@ def turns(model: Model, job: Infer) -> Turns:
     if job.kind == "chat" and _forgets(model):
         messages = _without_thoughts(messages)
     return Turns(messages, job.tools, _thinks(model, job))
+
+
+def newest(
+    messages: tuple[Message, ...], fits: Callable[[tuple[Message, ...]], bool]
+) -> tuple[Message, ...]:
+    """As many of the newest messages as fit, with all that the system said before them."""
+    if not messages or fits(messages):
+        return messages
+    last = len(messages) - 1
+    # The more is dropped, the shorter it gets, so one needn't try each place.
+    start = bisect.bisect_left(range(last), True, lo=1, key=lambda i: fits(_from(messages, i)))
+    return _from(messages, min(start, last))
+
+
+def _from(messages: tuple[Message, ...], start: int) -> tuple[Message, ...]:
+    said = (turn for turn in messages[:start] if turn.role == "system")
+    return (*said, *messages[start:])
 
 
 def _thinks(model: Model, job: Infer) -> bool | str | None:

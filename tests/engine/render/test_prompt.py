@@ -1,0 +1,336 @@
+"""The prompt of a request, by the path of its model."""
+
+from __future__ import annotations
+
+import pytest
+
+from ollama_simulator.engine.render.prompt import prompt
+from ollama_simulator.engine.render.tokens import tokens
+from ollama_simulator.engine.text import prompt_tokens
+from ollama_simulator.model import Infer, Message, Model, Origin, Refusal, Tool, ToolCall
+from tests.engine.render.models import INSERTION, TOOLS, a_model, chat, generate
+
+WEATHER = Tool(
+    "get_weather",
+    source='{"type":"function","function":{"name":"get_weather","description":"w","parameters":'
+    '{"type":"object","required":["city"],"properties":{"city":{"type":"string"}}}}}',
+)
+DUMP = "PROMPT {{ messages | tojson(sort_keys=true) }}"
+
+
+def text(model: Model, job: Infer, context: int = 4096) -> str:
+    """What the model reads."""
+    return prompt(model, job, context).text
+
+
+# --- Go templates, a round at a time ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (chat("hi"), "USER: hi\nASSISTANT: "),
+        (chat(Message("system", "S"), Message("user", "hi")), "S\nUSER: hi\nASSISTANT: "),
+        (chat("a", "b", "c"), "USER: a\nASSISTANT: bUSER: c\nASSISTANT: "),
+        (chat("a", "b"), "USER: a\nASSISTANT: b"),
+        (chat(Message("user", "a"), Message("user", "b")), "USER: a\n\nb\nASSISTANT: "),
+        (
+            chat("a", "b", Message("system", "S"), Message("user", "c")),
+            "USER: a\nASSISTANT: bS\nUSER: c\nASSISTANT: ",
+        ),
+        (
+            chat(Message("user", "a"), Message("system", "S")),
+            "USER: a\nASSISTANT: S\nUSER: \nASSISTANT: ",
+        ),
+        (chat("a", Message("tool", "r"), Message("other", "x")), "USER: a\nASSISTANT: "),
+        (generate("hi"), "USER: hi\nASSISTANT: "),
+        (generate("a<b", system="S"), "S\nUSER: a<b\nASSISTANT: "),
+        (generate("x", template="{{ .Prompt }}"), "x"),
+        (generate("x", template="{{ .Nope }}"), "<no value>"),
+        (generate("x", template="[{{ .Prompt }}] {{ .Response }} bye"), "[x] "),
+        (generate("x", template="{{ range .Messages }}{{ .Role }}={{ .Content }};{{ end }}",
+                  system="S"),
+         "system=S;user=x;"),
+        (generate("x", raw=True), "x"),
+    ],
+)  # fmt: skip
+def test_rounds(job: Infer, expected: str) -> None:
+    """System, prompt and answer of each round; the last one ends where the answer begins."""
+    assert text(a_model(), job) == expected
+
+
+def test_what_follows_the_answer_is_for_past_rounds() -> None:
+    """The end mark of an answer isn't in the prompt for it."""
+    model = a_model(
+        "<u>{{ .Prompt }}</u>{{ if .Response }}<a>{{ .Response }}</a>{{ else }}!{{ end }}?"
+    )
+    assert text(model, chat("a", "b", "c")) == "<u>a</u><a>b</a>?<u>c</u>"
+    assert text(model, chat("a", "b")) == "<u>a</u><a>b"
+
+
+def test_the_model_brings_turns() -> None:
+    """Its system prompt and its messages come before the request's."""
+    model = a_model(
+        system="Be\nbrief.", messages=(Message("user", "hi"), Message("assistant", "yo"))
+    )
+    expected = "Be\nbrief.\nUSER: hi\nASSISTANT: yoUSER: x\nASSISTANT: "
+    assert text(model, chat("x")) == expected
+    assert text(model, generate("x")) == expected
+    assert text(model, generate("x", system="Own.")) == expected.replace("Be\nbrief.", "Own.")
+    own = chat(Message("system", "Own."), Message("user", "x"))
+    assert text(model, own) == "USER: hi\nASSISTANT: yoOwn.\nUSER: x\nASSISTANT: "
+    assert text(model, generate("x", raw=True)) == "x"
+
+
+# --- Go templates with all messages -------------------------------------------------------
+
+
+def test_tools() -> None:
+    """Each prints as its JSON."""
+    assert text(a_model(TOOLS), chat("hi", tools=(WEATHER,))) == (
+        f"<|im_start|>system\n\n{WEATHER.source}Call as <tool_call><|im_end|>\n"
+        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_calls_results_and_thoughts() -> None:
+    """A history with a call of a tool."""
+    call = ToolCall("f", r'{"b":"\u003c","a":{"d":1,"c":2.5}}', "call_1")
+    job = chat(
+        "hi",
+        Message("assistant", "", thinking="Hm", tool_calls=(call,)),
+        Message("tool", "r1"),
+        Message("tool", "r2"),
+    )
+    assert text(a_model(TOOLS), job) == (
+        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>Hm</think>\n<tool_call>\n"
+        r'{"name": "f", "arguments": {"a":{"c":2.5,"d":1},"b":"\u003c"}}'
+        "\n</tool_call><|im_end|>\n<|im_start|>tool\nr1<|im_end|>\n<|im_start|>tool\nr2<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_the_fields_of_a_tool() -> None:
+    """Templates in the wild walk through parameters."""
+    template = (
+        "{{ range .Tools }}{{ .Type }} {{ .Function.Name }}: {{ .Function.Description }} "
+        "{{ .Function.Parameters.Type }} {{ .Function.Parameters.Required }} "
+        "{{ range $name, $p := .Function.Parameters.Properties }}{{ $name }} {{ $p.Type }} "
+        "{{ toTypeScriptType $p }}{{ end }} {{ .Function.Parameters.Properties }}{{ end }}"
+        "{{ range .Messages }}{{ end }}"
+    )
+    assert text(a_model(template), chat("hi", tools=(WEATHER,))) == (
+        'function get_weather: w object [city] city string string {"city":{"type":"string"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("think", "capabilities", "expected"),
+    [
+        (None, ("completion",), "false  false"),
+        (None, ("completion", "thinking"), "true medium true"),
+        (True, ("completion", "thinking"), "true medium true"),
+        (False, ("completion",), "false  true"),
+        ("low", ("completion", "thinking"), "true low true"),
+    ],
+)
+def test_thinking(think: bool | str | None, capabilities: tuple[str, ...], expected: str) -> None:
+    """Whether, how much, and whether anybody said so."""
+    model = a_model("{{ .Think }} {{ .ThinkLevel }} {{ .IsThinkSet }}", capabilities=capabilities)
+    assert text(model, chat("hi", think=think)) == expected
+
+
+def test_old_thoughts_of_some_models_are_forgotten() -> None:
+    """Before the last question, what stands between the marks is left out."""
+    job = chat("a", "<think>\nHm\n</think>\n\nb", "c", "<think>Oh</think>d")
+    model = Model(
+        "m", 1, "", "qwen3", "", "", template="{{ range .Messages }}{{ .Content }}|{{ end }}"
+    )
+    assert text(model, job) == "a|b|c|<think>Oh</think>d|"
+    assert (
+        text(a_model(model.template), job) == "a|<think>\nHm\n</think>\n\nb|c|<think>Oh</think>d|"
+    )
+
+
+# --- what else decides a prompt -----------------------------------------------------------
+
+
+def test_insertion() -> None:
+    """A suffix has the template print what stands around the gap."""
+    model = a_model(INSERTION, capabilities=("completion", "insert"))
+    assert text(model, generate("a", suffix="b")) == "<PRE>a<SUF>b<MID>"
+    assert text(model, generate("a")) == "a"
+
+
+def test_pictures_have_marks() -> None:
+    """Numbered through the conversation, in front of the text or where it says."""
+    model = a_model(capabilities=("completion", "vision"))
+    job = generate("x", images=(b"1",))
+    assert text(model, job) == "USER: [img-0]x\nASSISTANT: "
+    assert prompt(model, job, 4096).images == 1
+    one, two = (
+        Message("user", "x", images=(b"1",)),
+        Message("user", "a [img] b", images=(b"2", b"3")),
+    )
+    assert text(model, chat(one, "y", two)) == (
+        "USER: [img-0]x\nASSISTANT: yUSER: [img-2]a [img-1] b\nASSISTANT: "
+    )
+
+
+def test_a_context_is_what_was_said_before() -> None:
+    """It stands in front of the prompt, in place of the model's own messages."""
+    model = a_model(messages=(Message("user", "own"),))
+    before = tokens(model, "USER: hi\nASSISTANT: yo")
+    read = prompt(model, generate("x", context=before), 4096)
+    assert read.text == "USER: hi\nASSISTANT: yoUSER: x\nASSISTANT: "
+    assert read.tokens[:3] == ("USER", ":", " ")
+    assert read.tokens[-2:] == ("<|user|>", "x")
+
+
+def test_the_tokens_are_those_of_the_messages() -> None:
+    """What is counted, cached and answered depends on what was said, not on marks around it."""
+    model = a_model(system="S")
+    job = chat("hi you")
+    assert prompt(model, job, 4096).tokens == tuple(
+        prompt_tokens([Message("system", "S"), Message("user", "hi you")])
+    )
+    assert prompt(model, generate("hi you"), 4096).tokens == prompt(model, job, 4096).tokens
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ .Prompt", "template: :1: unclosed action"),
+        ("{{ foo }}", 'template: :1: function "foo" not defined'),
+        ("a\n{{ if }}", "template: :2: missing value for if"),
+        ("{{ .Prompt.X }}", 'template: :1:10: executing "" at <.Prompt.X>: '
+         "can't evaluate field X in type interface {}"),
+    ],
+)  # fmt: skip
+def test_a_bad_template_of_a_request(template: str, message: str) -> None:
+    """Go's words, with status 500."""
+    with pytest.raises(Refusal) as caught:
+        prompt(a_model(), generate("x", template=template), 4096)
+    assert (caught.value.status, caught.value.message) == (500, message)
+    assert caught.value.origin is Origin.HANDLER
+
+
+# --- Jinja --------------------------------------------------------------------------------
+
+
+def test_jinja() -> None:
+    """A model from a weight file has its own template; blocks leave no blank lines."""
+    model = a_model(
+        "{% for m in messages %}\n  {% if loop.first %}\n^{% endif %}\n"
+        "<{{ m.role }}>{{ m['content'] | trim }}\n{% endfor %}\n"
+        "{% if tools %}{{ tools | tojson }}{% endif %}{{ enable_thinking is defined }}",
+        path="native",
+    )
+    assert text(model, chat(" hi ")) == "^<user>hi\nFalse"
+    assert text(model, chat("hi", tools=(WEATHER,), think=True)) == (
+        "^<user>hi\n[" + WEATHER.source.replace(",", ", ").replace(":", ": ") + "]True"
+    )
+
+
+def test_the_template_of_the_runner_wins() -> None:
+    """What a model shows may be another one."""
+    model = a_model("{{ messages }}", path="native", runner_template=DUMP)
+    assert text(model, chat("hi")) == 'PROMPT [{"content": "hi", "role": "user"}]'
+    assert text(model, generate("x<é")) == 'PROMPT [{"content": "x<é", "role": "user"}]'
+
+
+def test_jinja_messages() -> None:
+    """Calls, results and thoughts have the names that templates in the wild use."""
+    call = ToolCall("f", '{"a":1}', "id1")
+    job = chat("hi", Message("assistant", "", thinking="Hm", tool_calls=(call,)),
+               Message("tool", "r", tool_name="f", tool_call_id="id1"))  # fmt: skip
+    model = a_model(path="native", runner_template="{{ messages[1:] | tojson }}")
+    assert text(model, job) == (
+        '[{"role": "assistant", "content": "", "reasoning_content": "Hm", "tool_calls": '
+        '[{"id": "id1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]}, '
+        '{"role": "tool", "content": "r", "name": "f", "tool_call_id": "id1"}]'
+    )
+
+
+def test_a_model_without_a_template_of_its_own() -> None:
+    """The default frames each turn."""
+    assert (
+        text(a_model("{{ .Prompt }}", path="native"), chat("hi")) == "<|user|>\nhi\n<|assistant|>\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ raise_exception('No system, please') }}", "No system, please"),
+        ("{% if %}", "Expected an expression, got 'end of statement block'"),
+        ("{{ messages[0].content + 1 }}", 'can only concatenate str (not \\"int\\") to str'),
+        (
+            "{{ ''.__class__.__mro__ }}",
+            "access to attribute '__class__' of 'str' object is unsafe.",
+        ),
+        ("{{ 1 / 0 }}", "division by zero"),
+    ],
+)
+def test_a_template_that_fails(template: str, message: str) -> None:
+    """The runner's JSON is the text of the error."""
+    with pytest.raises(Refusal) as caught:
+        prompt(a_model(template, path="native"), chat("hi"), 4096)
+    said = f'{{"error":{{"code":500,"message":"{message}","type":"server_error"}}}}'
+    assert (caught.value.status, caught.value.message) == (500, said)
+
+
+# --- built in -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("think", "opening"),
+    [(None, "<think>\n"), (True, "<think>\n"), (False, "<think>\n\n</think>\n\n")],
+)
+def test_a_parser_model_thinks_or_not(think: bool | None, opening: str) -> None:
+    """The answer is begun for it."""
+    model = a_model(
+        "{{ .Prompt }}", path="parser", renderer="qwen3.5", capabilities=("completion", "thinking")
+    )
+    expected = f"<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n{opening}"
+    assert (
+        text(model, chat("x", think=think)) == text(model, generate("x", think=think)) == expected
+    )
+
+
+def test_a_parser_model_with_tools() -> None:
+    """They are told in the first turn, and calls and results in theirs."""
+    model = a_model("{{ .Prompt }}", path="parser")
+    call = ToolCall("f", '{"a":1}')
+    job = chat(Message("system", "S"), Message("user", "hi"),
+               Message("assistant", "ok", thinking="Hm", tool_calls=(call,)),
+               Message("tool", "r"), tools=(WEATHER,))  # fmt: skip
+    said = text(model, job)
+    assert said.startswith("<|im_start|>system\n")
+    assert f"\n{WEATHER.source}\n" in said
+    assert said.index("S<|im_end|>") > said.index(WEATHER.source)
+    assert '<think>\nHm\n</think>\n\nok\n<tool_call>\n{"name":"f","arguments":{"a":1}}\n' in said
+    assert said.endswith(
+        "<|im_start|>user\n<tool_response>\nr\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_harmony() -> None:
+    """Turns are in channels."""
+    model = a_model("{{ .Prompt }}", path="harmony", capabilities=("completion", "thinking"))
+    call = ToolCall("f", '{"a":1}')
+    job = chat("hi", Message("assistant", "", thinking="Hm", tool_calls=(call,)),
+               Message("tool", "r", tool_name="f"), tools=(WEATHER,), think="max")  # fmt: skip
+    said = text(model, job)
+    assert said.startswith("<|start|>system<|message|>Reasoning: high<|end|><|start|>developer")
+    assert said.endswith(
+        "<|start|>user<|message|>hi<|end|><|start|>assistant<|channel|>analysis<|message|>Hm<|end|>"
+        '<|start|>assistant<|channel|>commentary to=functions.f<|message|>{"a":1}<|call|>'
+        "<|start|>functions.f to=assistant<|message|>r<|end|><|start|>assistant"
+    )
+
+
+def test_a_harmony_model_may_have_a_go_template() -> None:
+    """As the one in Ollama's library has."""
+    model = a_model("<|start|>{{ .Prompt }}", path="harmony")
+    assert text(model, chat("hi")) == "<|start|>hi"

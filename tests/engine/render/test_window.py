@@ -1,0 +1,137 @@
+"""Prompts that are too long."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ollama_simulator.engine.render.prompt import IMAGE_TOKENS, prompt
+from ollama_simulator.engine.render.turns import newest
+from ollama_simulator.engine.render.window import TOO_LONG, fitted
+from ollama_simulator.model import Infer, Message, Model, Origin, Refusal
+from tests.engine.render.models import a_model, chat, generate
+
+LISTING = "{{ range .Messages }}{{ .Role }} {{ .Content }};{{ end }}"
+
+
+def said(job: Infer, context: int, template: str = LISTING, **fields: object) -> str:
+    """What a model reads in a window of so many tokens."""
+    return prompt(a_model(template, **fields), job, context).text
+
+
+# Each turn is two tokens: its marker and its word.
+LONG = chat(
+    Message("system", "S"), *(Message("user", word) for word in "abc"),
+    Message("system", "T"), Message("user", "d"), Message("user", "e"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (14, "system S;user a\n\nb\n\nc;system T;user d\n\ne;"),
+        (13, "system S;user b\n\nc;system T;user d\n\ne;"),
+        (11, "system S;user c;system T;user d\n\ne;"),
+        (9, "system S\n\nT;user d\n\ne;"),
+        (7, "system S\n\nT;user e;"),
+        (1, "system S\n\nT;user e;"),
+    ],
+)
+def test_the_oldest_messages_go_first(context: int, expected: str) -> None:
+    """What the system said and the last message stay."""
+    assert said(LONG, context) == expected
+
+
+def test_nothing_is_dropped_unasked() -> None:
+    """`truncate: false` keeps all."""
+    assert said(chat("a", "b", "c", truncate=False), 1) == "user a;assistant b;user c;"
+    assert said(chat("a", "b", "c"), 1) == "user c;"
+
+
+def test_quarters_are_counted_on_the_prompt() -> None:
+    """With all that the template adds."""
+    job = chat("aaaa", "bbbb", "cccc")
+    whole = said(job, 100, tokenizer="quarters")
+    assert len(whole) == 35
+    assert said(job, 8, tokenizer="quarters") == whole
+    assert said(job, 7, tokenizer="quarters") == "assistant bbbb;user cccc;"
+
+
+def test_pictures_take_room() -> None:
+    """Of models that can see."""
+    job = chat(Message("user", "a", images=(b"1",)), "b", "c")
+    assert said(job, IMAGE_TOKENS, capabilities=("completion", "vision")) == "assistant b;user c;"
+    assert said(job, IMAGE_TOKENS).startswith("user [img-0]a;")
+
+
+@given(st.lists(st.sampled_from(["system", "user", "assistant"]), max_size=12), st.integers(0, 14))
+def test_newest_keeps_as_many_as_fit(roles: list[str], room: int) -> None:
+    """It is the longest end that fits, with the system's words before it; at least the last."""
+    messages = tuple(Message(role, str(i)) for i, role in enumerate(roles))
+    kept = newest(messages, lambda some: len(some) <= room)
+    if not messages:
+        assert kept == ()
+        return
+    ends = [
+        tuple(m for j, m in enumerate(messages) if j >= i or m.role == "system")
+        for i in range(len(messages))
+    ]
+    assert kept == next((end for end in ends if len(end) <= room), ends[-1])
+
+
+# --- what is too long even then -----------------------------------------------------------
+
+WORDY = " ".join("abcdefghij")
+
+
+def tokens_in(model: Model, job: Infer, context: int) -> tuple[str, ...]:
+    """What the runner gets."""
+    return fitted(model, job, prompt(model, job, context), context).tokens
+
+
+@pytest.mark.parametrize("job", [chat(WORDY), generate(WORDY), chat(WORDY, shift=True)])
+def test_the_middle_is_cut(job: Infer) -> None:
+    """Without a word; the text that is shown, and `context`, stay whole."""
+    assert tokens_in(a_model(), job, 6) == ("<|user|>", "a", " ", "i", " ", "j")
+    read = prompt(a_model(), job, 6)
+    assert WORDY in read.text
+    assert fitted(a_model(), job, read, 6).text == read.text
+    assert tokens_in(a_model(), job, 20) == read.tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "job"),
+    [
+        (a_model(), chat(WORDY, shift=False)),
+        (a_model(), generate(WORDY, shift=False)),
+        (a_model("{{ messages }}", path="native"), generate(WORDY, shift=False)),
+        (Model("m", 1, "", "deepseek2", "", ""), chat(WORDY)),
+    ],
+)
+def test_without_shifting_it_is_refused(model: Model, job: Infer) -> None:
+    """By Ollama, as an error of the generation."""
+    with pytest.raises(Refusal) as caught:
+        tokens_in(model, job, 6)
+    assert (caught.value.status, caught.value.message) == (400, TOO_LONG)
+    assert caught.value.origin is Origin.RUNNER
+
+
+def test_the_runner_refuses_what_it_renders() -> None:
+    """With JSON, which is the text of the error."""
+    with pytest.raises(Refusal) as caught:
+        tokens_in(a_model("{{ messages }}", path="native"), chat(WORDY), 6)
+    assert (caught.value.status, caught.value.origin) == (400, Origin.RUNNER)
+    assert json.loads(caught.value.message) == {
+        "error": {
+            "code": 400,
+            "message": "request (20 tokens) exceeds the available context size (6 tokens), "
+            "try increasing it",
+            "type": "exceed_context_size_error",
+            "n_prompt_tokens": 20,
+            "n_ctx": 6,
+        }
+    }
+    assert caught.value.message.startswith('{"error":{"code":400,"message":"request (20 tokens) ')
