@@ -8,12 +8,11 @@ Rules of this file:
 2. What is too long even then loses its middle, without a word, if the window may be shifted (3.8).
 3. The runner refuses what it renders itself and can't hold.
 
-It must not import anything but layer 0 and its own package.
+It must not import anything but layer 0.
 """
 
 import msgspec
 
-from ollama_simulator.engine.render.prompt import Prompt
 from ollama_simulator.model import Infer, Model, Origin, Refusal
 
 TOO_LONG = (
@@ -22,22 +21,30 @@ TOO_LONG = (
 )
 
 
-def fitted(model: Model, job: Infer, prompt: Prompt, context: int) -> Prompt:
-    """The prompt as it fits into the window. Raises `Refusal` if it can't.
+def shifts(model: Model, job: Infer) -> bool:
+    """Whether the window may be shifted (3.8)."""
+    return job.shift if job.shift is not None else model.family != "deepseek2"
 
-    Whoever has a script for what the runner says passes this by for chats of the path `native`:
-    there it is the runner that refuses.
-    """
-    tokens = prompt.tokens
-    if len(tokens) <= context:
-        return prompt
-    if model.path == "native" and job.kind == "chat":
-        raise _refused(len(tokens), context)
-    if not (model.family != "deepseek2" if job.shift is None else job.shift):
+
+def cut(model: Model, job: Infer, tokens: tuple[str, ...], context: int) -> tuple[str, ...]:
+    """The tokens that the runner gets of a prompt. Raises `Refusal` if it gets none."""
+    if len(tokens) <= context or _runner_renders(model, job):
+        return tokens
+    if not shifts(model, job):
         raise Refusal(400, TOO_LONG, Origin.RUNNER)
     head = context // 2
-    kept = (*tokens[:head], *tokens[len(tokens) - (context - head) :])
-    return msgspec.structs.replace(prompt, tokens=kept)
+    return (*tokens[:head], *tokens[len(tokens) - (context - head) :])
+
+
+def refuse(model: Model, job: Infer, tokens: tuple[str, ...], context: int) -> None:
+    """Raise what the runner says of a prompt that it can't hold, if it is one."""
+    if len(tokens) > context and _runner_renders(model, job):
+        raise _refused(len(tokens), context)
+
+
+def _runner_renders(model: Model, job: Infer) -> bool:
+    """Whether it is the runner that makes the prompt, and so the one to complain."""
+    return model.path == "native" and job.kind == "chat"
 
 
 def _refused(count: int, context: int) -> Refusal:
