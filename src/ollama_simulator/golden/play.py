@@ -9,6 +9,7 @@ It must not import the command line.
 """
 
 import asyncio
+import json
 
 import msgspec
 
@@ -16,9 +17,11 @@ from ollama_simulator import records
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.golden import acts
 from ollama_simulator.golden.answers import scripts_for, searches
-from ollama_simulator.golden.client import PATIENCE_S, Connection
+from ollama_simulator.golden.client import PATIENCE_S, Connection, fetch
 from ollama_simulator.golden.compare import Difference, differences
 from ollama_simulator.golden.earlier import Earlier, full, left_behind
+from ollama_simulator.golden.learning import learned
+from ollama_simulator.golden.program import Program
 from ollama_simulator.golden.recording import Recording, Reply
 from ollama_simulator.golden.scene import NotArranged, Scene
 from ollama_simulator.golden.scripts import UnknownScript, translated
@@ -26,6 +29,7 @@ from ollama_simulator.golden.sending import CLOSE, methods, writes
 from ollama_simulator.golden.setups import Setup, UnknownPhrase, understood
 from ollama_simulator.golden.world import UnknownServer, world
 from ollama_simulator.script import Script
+from ollama_simulator.settings import Settings
 
 SILENCE_S = 2.0
 """How long is waited for an answer that is not to come."""
@@ -76,8 +80,14 @@ async def _play(recording: Recording, earlier: Earlier) -> Outcome:
     scripts = _scripts(recording)
     server = world().server(setup.server)
     settings = msgspec.structs.replace(server.settings, web_search=searches(recording))
+    for act in setup.arranged:
+        if isinstance(act, acts.Shutdown):
+            settings = msgspec.structs.replace(
+                settings, installed_models=server.models, scripts=tuple(scripts)
+            )
+            return await _shut_down(recording, setup, act, settings)
     async with Fleet((0,), settings=[settings]) as fleet:
-        fleet.install(None, server.models)
+        fleet.install(None, learned(server.models, recording, world()))
         others: list[asyncio.Task[object]] = []
         async with asyncio.TaskGroup() as group:
             scene = Scene(
@@ -93,6 +103,20 @@ async def _play(recording: Recording, earlier: Earlier) -> Outcome:
         for failure in fleet.journal.where(records.Failed):
             found.append(Difference("the simulator", "an answer", f"a failure: {failure.error}"))
     return Outcome(recording, tuple(found), tuple(actual))
+
+
+async def _shut_down(
+    recording: Recording, setup: Setup, act: acts.Shutdown, settings: Settings
+) -> Outcome:
+    """Replay against a process of its own, which gets a signal meanwhile."""
+    async with Program(settings) as program, asyncio.TaskGroup() as group:
+        for other in setup.arranged:
+            if isinstance(other, acts.Loaded):
+                body = json.dumps({"model": other.model}).encode()
+                await fetch(program.port, "POST", "/api/generate", body)
+        group.create_task(program.send(act.signal, act.after_s))
+        actual = await exchange(program.port, recording, setup)
+    return Outcome(recording, tuple(differences(recording.replies, actual)), tuple(actual))
 
 
 async def _arrange(scene: Scene, act: acts.Act, recording: Recording, earlier: Earlier) -> None:

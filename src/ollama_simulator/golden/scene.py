@@ -14,6 +14,8 @@ import json
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from ollama_simulator.engine.registry.blobs import Blob
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.golden import acts
@@ -26,6 +28,7 @@ from ollama_simulator.script import Load, Script, Step
 SOON_S = 0.05
 """Long enough for a request to be taken up."""
 LONG_S = 30.0
+SLOW_MS = 1000.0
 SOME_TEXT = b"no model"
 TEXTS = (b"hello blob", b"second blob", b"r" * 1_000_000)
 """What was uploaded as a file in the recordings."""
@@ -67,7 +70,7 @@ class Scene:
                     await self._load(model)
                 await self._begin(model)
             case acts.Loading(model) | acts.Waiting(model):
-                self._fleet.script(None, self._scripts)
+                self.script([_slow(script) for script in self._scripts])
                 self._other("/api/chat", _chat(model))
                 await self._pause(SOON_S)
             case acts.Crowd(others, every_ms):
@@ -145,7 +148,8 @@ class Scene:
         await self._load(model)
         steps: tuple[Step, ...] = (Step(raw="a"), Step(wait_ms=5000.0), Step(raw="b"))
         if bytes_asked:
-            steps = (Step(raw="x" * 1000, repeat=bytes_asked // 1000),)
+            # No two are alike, or the guard against repetition would end it.
+            steps = tuple(Step(raw=f"{number:1000}") for number in range(bytes_asked // 1000))
         self._fleet.script(None, [Script(answer=steps, gap_ms=0.0)])
         async with Connection(self.port) as connection:
             await connection.send(_post("/api/chat", _chat(model)))
@@ -191,6 +195,13 @@ class Scene:
     async def _pause(self, seconds: float) -> None:
         clock = self._fleet.clock
         await clock.sleep_until(clock.now() + seconds)
+
+
+def _slow(script: Script) -> Script:
+    """A script whose load takes a while, even if the recording doesn't tell of any."""
+    if script.load is None or script.load.delay_ms in (None, LOAD_MS):
+        return msgspec.structs.replace(script, load=Load(delay_ms=SLOW_MS))
+    return script
 
 
 def _chat(model: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ CLOSE = ("Connection", "close")
 
 _HEX = re.compile(r"([0-9a-f]{2})+(?= \(hex\)$)")
 _RUN = re.compile(r'<(?:"(?P<quoted>.)"|(?P<bare>.)) x (?P<times>\d+)>')
-_METHOD = re.compile(r"([A-Z]+) \S+ (?:HTTP/\d\.\d\r\n|\.\.\. )")
+_METHOD = re.compile(r"([A-Z]+) \S+ (?:HTTP/\d\.\d\r?\n|\.\.\. )")
 _SHORT = re.compile(
     r"(?P<method>[A-Z]+) (?P<path>\S+) \.\.\. Content-Length: (?P<length>\d+) \.\.\. "
     r"(?P<body><.*?>)(?: then (?P<next>[A-Z]+ \S+))?"

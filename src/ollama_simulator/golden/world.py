@@ -46,6 +46,8 @@ class World(msgspec.Struct, frozen=True):
 
     servers: Mapping[str, Server]
     models: tuple[Model, ...]
+    assumed: Mapping[str, tuple[str, ...]]
+    """What isn't known of a model: `weights` (their digest), `template`; by its name."""
     runner: Runner
     found: tuple[Found, ...]
     """What a search of the web finds, where one is possible."""
@@ -74,6 +76,7 @@ def world() -> World:
     fields = tomllib.loads(text)
     every = fields["every_model"]
     models = tuple(_model(every | each, fields["weights"]) for each in fields["models"])
+    assumed = {each["name"]: tuple(each.get("assumed", ())) for each in fields["models"]}
     names = {model.name.removesuffix(":latest"): model for model in models}
     servers = {}
     for name, each in fields["servers"].items():
@@ -81,13 +84,16 @@ def world() -> World:
         installed = tuple(names[model] for model in each.get("models", names))
         servers[name] = Server(settings, installed)
     runner = msgspec.convert(fields["runner"], Runner)
-    return World(servers, models, runner, msgspec.convert(fields["found"], tuple[Found, ...]))
+    return World(
+        servers, models, assumed, runner, msgspec.convert(fields["found"], tuple[Found, ...])
+    )
 
 
 def _model(fields: dict[str, Any], weights: dict[str, Any]) -> Model:
     """A model, with what its weight file says unless it has its own."""
     family = fields["family"]
     more = fields.pop("more_info", {})
+    fields.pop("assumed", None)
     if "model_info" not in fields:
         info = {
             key.replace("{family}", family): family if value == "{family}" else value
