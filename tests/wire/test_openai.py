@@ -313,6 +313,15 @@ def test_whole_with_thinking_and_calls() -> None:
     assert f'"message":{message},"finish_reason":"tool_calls"' in body
 
 
+def test_calls_of_a_whole_answer_without_tools() -> None:
+    """Only those of the last piece are kept."""
+    events = [Token("", calls=CALLS[:1]), Done("stop", USAGE, calls=CALLS[1:])]
+    body = post(PATH, {"model": "native", "messages": HI}).collect(events).decode()
+    assert body.count('"type":"function"') == 1
+    asked = {"model": "native", "messages": HI, "tools": [{"function": {"name": "f"}}]}
+    assert post(PATH, asked).collect(events).decode().count('"type":"function"') == 2
+
+
 def test_an_answer_that_broke_off() -> None:
     """Without an end there is no reason; without anything, Go's zero time (5.4)."""
     cut = post(PATH, {"model": "native", "messages": HI}).collect([Token("Par")]).decode()

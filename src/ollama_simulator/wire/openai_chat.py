@@ -237,7 +237,9 @@ class ChatCompletions(OpenAI):
         if self.media == SSE:
             return self._end(done) if done else self._piece(Token(""))
         said = spoken(events)
-        calls = tuple(call for event in said for call in _calls(event.calls))
+        # Without tools only the calls of the last piece are kept (native specification, 5.2).
+        heard = said if self.job.tools else said[-1:]
+        calls = tuple(call for event in heard for call in _calls(event.calls))
         if rendered or not said:
             message = Said("", "")
         else:
