@@ -12,14 +12,18 @@ It must not import anything but layer 0 and its own package.
 
 from collections.abc import AsyncGenerator
 
+import msgspec
+
 from ollama_simulator.engine import checks, pictures, schema
 from ollama_simulator.engine.machine import Call, Machine
-from ollama_simulator.engine.render.prompt import prompt
+from ollama_simulator.engine.render import window
+from ollama_simulator.engine.render.prompt import Prompt, prompt
 from ollama_simulator.engine.run import Run
-from ollama_simulator.engine.scheduler import Lease, Want
-from ollama_simulator.engine.task import Task, task
+from ollama_simulator.engine.scheduler import Want
+from ollama_simulator.engine.task import NO_FORMAT, Task, task
 from ollama_simulator.model import Done, Event, Infer, Model, Origin, Refusal, Rendered
 from ollama_simulator.script import Script
+from ollama_simulator.settings import Settings
 
 STALL_S = 0.25
 """A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
@@ -42,7 +46,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
     if job.kind == "chat":
         checks.remote(machine, job, model)
     checked = checks.check(machine.settings, model, job)
-    script = machine.scripts.take(job)
+    script = machine.scripts.take(job, model.name)
     want = Want(
         checked.options,
         job.shift,
@@ -54,14 +58,15 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
         if job.empty:
             yield Done("load", None)
             return
-        asked = _task(model, checked, script, lease)
+        read = _read(model, checked.job, script, lease.runner.context)
         if job.debug:
-            yield Rendered(asked.prompt.text, asked.prompt.images)
+            yield Rendered(read.text, read.images)
             return
-        _last_checks(asked)
+        asked = _task(machine.settings, model, checked, script, read, lease.runner.context)
+        run = Run(machine, asked, call, lease, started)
+        run.check(again=False)
         async with lease.slot(call.gone, call.see):
             clock = machine.clock
-            run = Run(machine, asked, call, lease, started)
             said = 0
             try:
                 for again in (False, True):
@@ -87,26 +92,38 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                 run.remember()
 
 
-def _task(model: Model, checked: checks.Checked, script: Script | None, lease: Lease) -> Task:
-    """What is to be done. Raises `Refusal` if the prompt can't be made."""
-    job = checked.job
+def _read(model: Model, job: Infer, script: Script | None, context: int) -> Prompt:
+    """What the model is to read. Raises `Refusal` if that can't be made."""
     checks.pictures(model, job)
-    if script is not None and script.unrendered is not None and model.path == "native":
-        raise Refusal(script.unrendered.status, script.unrendered.body)
-    context = lease.runner.context
-    read = prompt(model, job, context)
-    asked = task(model, job, checked.options, script, read, context)
-    if model.path == "native" and job.kind == "generate" and asked.format is not None:
-        try:
-            schema.check(asked.format)
-        except Refusal as refusal:
-            raise Refusal(refusal.status, refusal.message, Origin.HANDLER) from None
-    return asked
+    if model.path == "native":
+        if script is not None and script.unrendered is not None:
+            raise Refusal(script.unrendered.status, script.unrendered.body)
+        if job.kind == "generate" and job.format not in NO_FORMAT:
+            try:
+                schema.check(job.format or "")
+            except Refusal as refusal:
+                raise Refusal(refusal.status, refusal.message) from None
+    return prompt(model, job, context)
 
 
-def _last_checks(asked: Task) -> None:
-    """What is found only when the runner is asked. Raises `Refusal`."""
-    if asked.format is not None:
-        schema.check(asked.format)
-    images = (message.images for message in asked.job.messages)
-    pictures.check((*asked.job.images, *(image for some in images for image in some)))
+def _task(
+    settings: Settings,
+    model: Model,
+    checked: checks.Checked,
+    script: Script | None,
+    read: Prompt,
+    context: int,
+) -> Task:
+    """What the runner is asked. Raises `Refusal` if it won't do that."""
+    job = checked.job
+    images = [image for message in job.messages for image in message.images]
+    pictures.check((*job.images, *images))
+    if settings.wire == "0.13.5" and not job.truncate and len(read.tokens) > context:
+        raise Refusal(400, "the input length exceeds the context length", Origin.RUNNER)
+    tokens = window.cut(model, job, read.tokens, context)
+    if script is None or (script.answer is None and script.refuse is None):
+        window.refuse(model, job, tokens, context)
+        if job.images or images:
+            pictures.refuse(settings.wire, model)
+    read = msgspec.structs.replace(read, tokens=tokens)
+    return task(model, job, checked.options, script, read, context)

@@ -66,7 +66,7 @@ def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
     thought = 0
     if asked.limit == 0:
         return
-    if asked.thinks:
+    if asked.thinks and (asked.tokens or asked.limit or asked.format):
         for word in pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS):
             tokens = speech.think(word)
             thought += len(tokens)

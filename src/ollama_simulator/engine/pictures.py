@@ -1,4 +1,4 @@
-"""What Ollama says of a broken picture before the runner gets it.
+"""What is said of pictures: of broken ones, and by models that can't see.
 
 Source: native specification 7, and the recording `images/webp-bad`.
 
@@ -7,12 +7,29 @@ It must not import anything but layer 0.
 
 from collections.abc import Iterable
 
-from ollama_simulator.model import Origin, Refusal
+import msgspec
+
+from ollama_simulator.model import Model, Origin, Refusal
+from ollama_simulator.settings import Profile
+
+BLIND = (
+    "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+)
 
 _HEAD = 12
 """Bytes of `RIFF`, a length, and `WEBP`."""
 _CHUNK_HEAD = 8
 """Bytes of a chunk's name and its length."""
+
+
+def refuse(wire: Profile, model: Model) -> None:
+    """Raise what the runner of a model says that can neither see nor hear."""
+    if "vision" in model.capabilities or "audio" in model.capabilities:
+        return
+    if wire == "0.13.5":
+        raise Refusal(500, "this model is missing data required for image input", Origin.RUNNER)
+    said = {"error": {"code": 500, "message": BLIND, "type": "server_error"}}
+    raise Refusal(500, msgspec.json.encode(said).decode(), Origin.RUNNER)
 
 
 def check(images: Iterable[bytes]) -> None:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator
 
 from ollama_simulator import records
-from ollama_simulator.engine import bounds, generated, scripted
+from ollama_simulator.engine import bounds, generated, schema, scripted
 from ollama_simulator.engine.failures import Failures
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.output import End, Failure, Kind, Output, Pause, Piece
@@ -77,6 +77,11 @@ class Run:
         self._prompt_s = 0.0
         self._evaluated = False
 
+    def check(self, *, again: bool) -> None:
+        """Raise `Refusal` for a format that can't be obeyed, in the pass that has to obey it."""
+        if self._task.format is not None and (again or not self.two_passes):
+            schema.check(self._task.format)
+
     # --- the prompt -----------------------------------------------------------------------------
 
     def evaluates(self, *, again: bool) -> float:
@@ -105,6 +110,7 @@ class Run:
         if script is not None and script.refuse is not None:
             raise Refusal(script.refuse.status, script.refuse.body, Origin.RUNNER)
         if again:
+            self.check(again=True)
             return
         self._evaluated = True
         self._call.see(

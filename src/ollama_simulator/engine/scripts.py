@@ -39,12 +39,19 @@ class Scripts:
         self._scripts = tuple(scripts)
         self._used = [0] * len(self._scripts)
 
-    def take(self, job: Infer | Embed) -> Script | None:
-        """The script that answers a job, or None. Taking it is one use."""
+    def take(self, job: Infer | Embed, model: str = "") -> Script | None:
+        """The script that answers a job, or None. Taking it is one use.
+
+        `model` is what the job's model is installed as; empty for what the job calls it. A job
+        that only loads it uses none but a script that says how that goes.
+        """
+        name = model or job.model
+        only_loads = isinstance(job, Infer) and job.empty
         texts = job.inputs if isinstance(job, Embed) else (last_words(job),)
         for i, script in enumerate(self._scripts):
             spent = script.times is not None and self._used[i] >= script.times
-            if not spent and _fits(script, job.model, texts):
+            useless = only_loads and script.load is None
+            if not spent and not useless and _fits(script, name, texts):
                 self._used[i] += 1
                 return script
         return None

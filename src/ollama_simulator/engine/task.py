@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.engine import options
+from ollama_simulator.engine.render import window
 from ollama_simulator.engine.render.prompt import Prompt
 from ollama_simulator.model import Infer, Model
 from ollama_simulator.script import Script
@@ -49,7 +50,7 @@ def task(
     context: int,
 ) -> Task:
     """The task of a job with these options, read already, in a window of so many tokens."""
-    room = context - len(prompt.tokens) if job.shift is False else None
+    room = None if window.shifts(model, job) else context - len(prompt.tokens)
     limit = options.limit(asked, context, room)
     if limit == 0 and not (model.path == "native" and job.kind == "chat"):
         # On its way to these runners it gets lost (3.5).
