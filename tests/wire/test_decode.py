@@ -73,6 +73,7 @@ SHAPE = Record(
         (b'{"even":"abab"}', {"even": "abab"}),
         (b'{"files":{"A":"b","c":null}}', {"files": {"A": "b", "c": ""}}),
         (b'{"picture":"AQI="}', {"picture": b"\x01\x02"}),
+        (b'{"picture":[0,255,null]}', {"picture": b"\x00\xff\x00"}),
         (b'{"numbers":[1,null]}', {"numbers": [1, 0]}),
         ('{"anyof":[],"\u017ftream":true,"\u212aey":1}'.encode(), {"anyOf": [], "stream": True}),
         (b'{"nullable":{"name":null,"count":null}}', {"nullable": {"name": None}}),
@@ -117,6 +118,8 @@ FIELD = "json: cannot unmarshal {} into Go struct field {} of type {}"
         (b'{"files":[]}', "array", "ThingRequest.files", "map[string]string"),
         (b'{"files":{"a":5}}', "number", "ThingRequest.files", "string"),
         (b'{"picture":5}', "number", "ThingRequest.picture", "api.ImageData"),
+        (b'{"picture":[256]}', "number 256", "ThingRequest.picture", "uint8"),
+        (b'{"picture":["x"]}', "string", "ThingRequest.picture", "uint8"),
         (b'{"own":[{"count":1.5}],"model":5}', "number 1.5", "ThingRequest.own.count", "int"),
     ],
 )

@@ -100,9 +100,10 @@ class Flag(Type, frozen=True):
 
 
 class Int(Type, frozen=True):
-    """A 64-bit integer, written without point and exponent."""
+    """An integer of a certain width, written without point and exponent."""
 
     go: str = "int"
+    range: range = _INT64
 
     def take(self, value: Json, place: Place) -> int:
         """The integer."""
@@ -110,7 +111,7 @@ class Int(Type, frozen=True):
             place.wrong(kind(value), self.go)
             return 0
         digits = bytes(value)
-        if not _INTEGER.fullmatch(digits) or int(digits) not in _INT64:
+        if not _INTEGER.fullmatch(digits) or int(digits) not in self.range:
             place.wrong(f"number {digits.decode()}", self.go)
             return 0
         return int(digits)
@@ -118,6 +119,9 @@ class Int(Type, frozen=True):
     def zero(self) -> int:
         """Zero."""
         return 0
+
+
+_BYTE = Int("uint8", range(256))
 
 
 class Float(Type, frozen=True):
@@ -137,12 +141,14 @@ class Float(Type, frozen=True):
 
 
 class Bytes(Type, frozen=True):
-    """Bytes, as base64."""
+    """Bytes, as base64, or as an array of numbers."""
 
     go: str = "[]uint8"
 
     def take(self, value: Json, place: Place) -> bytes:
         """The bytes."""
+        if isinstance(value, list):
+            return bytes(0 if v is None else _BYTE.take(v, place) for v in value)
         if not isinstance(value, str):
             place.wrong(kind(value), self.go)
             return b""
