@@ -40,6 +40,13 @@ def test_missing_names(name: str) -> None:
     assert caught.value.model == name
 
 
+def test_a_missing_name_of_the_old_version() -> None:
+    """It is told as it was typed, whoever describes it."""
+    with pytest.raises(Refusal) as caught:
+        described("Nope", Settings(wire="0.13.5"))
+    assert (caught.value.status, caught.value.message) == (404, "model 'Nope' not found")
+
+
 def test_names_of_the_cloud() -> None:
     """They don't run, whatever is installed; in the old version they were names as any other."""
     with pytest.raises(Refusal) as caught:

@@ -16,7 +16,8 @@ from ollama_simulator.model import (
     Token,
     ToolCall,
 )
-from tests.wire.speaking import HELLO, USAGE, ask, error_of, post, streamed
+from ollama_simulator.wire.ollama import Chat
+from tests.wire.speaking import HELLO, USAGE, ask, error_of, post, streamed, wire
 
 JSON = "application/json; charset=utf-8"
 TIME = '"created_at":"2026-11-23T14:05:21.4389085Z"'
@@ -222,6 +223,8 @@ def test_errors() -> None:
     assert (whole.media, whole.body) == (JSON, b'{"error":"model \'nope\' not found"}')
     runner = error_of("/api/generate", 500, "a<b", Origin.RUNNER)
     assert (runner.media, runner.body) == ("application/json", rb'{"error":"a\u003cb"}')
+    more = Refusal(401, "unauthorized", Origin.CLOUD, extra={"signin_url": "x?a&b"})
+    assert Chat.error(more, wire()).body == (rb'{"error":"unauthorized","signin_url":"x?a\u0026b"}')
     codec = post("/api/chat", {"model": "plain", "messages": HI})
     assert codec.broken(Refusal(500, "gone")) == [b'{"error":"gone"}\n']
     assert codec.missing("nope") == "model 'nope' not found"

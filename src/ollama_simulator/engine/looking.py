@@ -8,12 +8,15 @@ from collections.abc import AsyncGenerator
 from ollama_simulator.engine import lookup
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.registry import cloud
-from ollama_simulator.model import Answer, Event, ListLoaded, ListModels, Nothing, Show
+from ollama_simulator.model import Answer, Event, ListLoaded, ListModels, Nothing, Refusal, Show
 
 
 async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event, None]:
     """Describe one installed model. What points to another host is not described offline."""
     what = cloud.MODEL_DETAILS
+    if machine.settings.wire == "0.13.5" and machine.store.get(job.model) is None:
+        # The old version doesn't complete the name that it complains of.
+        raise Refusal(404, f"model '{job.model}' not found")
     installed = lookup.find(machine, job.model, job.path or "/api/show", what)
     lookup.refuse_stub(installed, job.model)
     if installed.model.remote_host and machine.settings.no_cloud:

@@ -52,9 +52,9 @@ class Native(Codec):
 
     @classmethod
     def error(cls, refusal: Refusal, wire: Wire) -> Document:
-        """An object with the message alone. What the runner says has a type of its own."""
+        """An object with the message. What the runner says has a type of its own."""
         media = BARE_JSON if refusal.origin is Origin.RUNNER else JSON
-        return Document(media, gojson.encode(Error(refusal.message)))
+        return Document(media, gojson.encode({"error": refusal.message, **refusal.extra}))
 
 
 # --- checks ---------------------------------------------------------------------------------
