@@ -82,7 +82,7 @@ def post(path: str, **fields: Any) -> bytes:
     """The bytes of a request."""
     body = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}], **fields}
     data = msgspec.json.encode(body)
-    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (
+    return b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (
         path.encode(),
         len(data),
         data,

@@ -27,7 +27,7 @@ from ollama_simulator.model import (
     Token,
 )
 from ollama_simulator.wire.codec import Codec
-from ollama_simulator.wire.routes import Fixed
+from ollama_simulator.wire.redirects import Fixed
 
 TICKING = (Token, Quiet, Progress)
 """The events that are one unit of progress each."""
@@ -38,7 +38,7 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
     route = exchange.route
     if isinstance(route, Fixed):
         yield Tick()
-        yield Head(route.status, route.headers, route.framing)
+        yield Head(route.status, route.headers)
         yield Body(route.body, flush=False)
         yield End()
         return

@@ -20,6 +20,7 @@ from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.machine import DEFAULT_PACE
+from ollama_simulator.golang import steps
 from ollama_simulator.golang.gosyntax import TOO_DEEP
 from ollama_simulator.model import (
     Embed,
@@ -33,7 +34,8 @@ from ollama_simulator.net import request as net
 from ollama_simulator.records import See
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire.codec import Codec, Wire
-from ollama_simulator.wire.routes import Fixed, dialect, resolve
+from ollama_simulator.wire.redirects import Fixed
+from ollama_simulator.wire.routes import dialect, resolve
 
 S = TypeVar("S", bound=AsyncIterator[Any])
 Handler = Callable[["Exchange"], Reply]
@@ -55,7 +57,8 @@ class Exchange:
         self.see = see
         self.pace = DEFAULT_PACE
         """How fast the engine works for this request. Pace faults set it."""
-        self.route = resolve(request.method, request.target)
+        self.route = resolve(request.method, request.target, request.header, wire.settings)
+        request.reply_headers = self.route.common
         self._engine = engine
         self._wire = wire
         self._codec: Codec | None = None
@@ -67,11 +70,16 @@ class Exchange:
         """Whether the engine stopped because the client left."""
 
     async def body(self) -> bytes:
-        """The request's body, read once. Raises `Refusal` if it can't be read to its end."""
+        """The request's body, read once, as far as the endpoint needs it: most want one JSON
+        value. Raises `Refusal` if it can't be read so far."""
         if self._body is None:
-            kept: list[bytes] = []
-            await self._take(kept.append)
-            self._body = b"".join(kept)
+            whole = isinstance(self.route, Fixed) or self.route.codec.whole
+            pieces = steps.Pieces()
+            await self._take(pieces.add, None if whole else pieces.enough)
+            self._body = pieces.joined()
+            body = self.request.body
+            if not whole and body.length is not None and body.length > net.LARGEST_REMNANT:
+                body.taken = steps.taken(self._body, body.length - net.LARGEST_REMNANT)
         return self._body
 
     async def upload(self) -> AsyncIterator[bytes]:
@@ -80,22 +88,22 @@ class Exchange:
             async for data in self.request.body.chunks():
                 yield data
         except net.BadBody as error:
-            self.request.keep_alive = False
             raise Refusal(400, str(error), Origin.DECODE) from None
 
     async def drain(self) -> None:
         """Read the request's body and forget it, whatever is wrong with it."""
         if self._body is None:
             with contextlib.suppress(Refusal):
-                await self._take(_forget)
+                await self._take(_forget, None)
 
-    async def _take(self, keep: Callable[[bytes], None]) -> None:
+    async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
         digest = hashlib.sha256()
         size = 0
         nonce: bytes | None = None
         tail = b""
+        body = self.request.body
         try:
-            async for data in self.request.body.chunks():
+            async for data in body.chunks():
                 keep(data)
                 digest.update(data)
                 size += len(data)
@@ -103,9 +111,11 @@ class Exchange:
                     found = NONCE.search(tail + data)
                     nonce = found.group() if found else None
                     tail = data[-LONGEST_NONCE:]
+                if enough is not None and not body.complete and enough():
+                    break
         except net.BadBody as error:
-            self.request.keep_alive = False
-            raise Refusal(400, str(error), Origin.DECODE) from None
+            if enough is None or not enough():
+                raise Refusal(400, str(error), Origin.DECODE) from None
         self.see(
             records.Received,
             size=size,
@@ -117,12 +127,12 @@ class Exchange:
         """The request, understood. Reads the body when first asked. Raises `Refusal`."""
         if self._codec is None:
             assert not isinstance(self.route, Fixed), "only a route has a codec"
-            late = self.route.codec.late
+            unread = self.route.codec.late or self._bodiless()
             request = wire.Request(
                 self.request.method,
                 self.route.path,
                 self.route.params,
-                b"" if late else await self.body(),
+                b"" if unread else await self.body(),
                 tuple(self.request.headers),
                 self.upload,
             )
@@ -132,6 +142,10 @@ class Exchange:
                 # Go bears more levels than we do, but not any number of them either.
                 raise Refusal(400, TOO_DEEP, Origin.DECODE) from None
         return self._codec
+
+    def _bodiless(self) -> bool:
+        """Whether the endpoint takes no body, though there is one."""
+        return self.request.method in ("GET", "HEAD") and not self.request.body.settled
 
     async def success_head(self) -> Head:
         """The head of this request's success answer, without doing what was asked."""

@@ -189,7 +189,7 @@ class Peer:
 
     async def ask(self, target: str = "/", method: str = "GET", more: str = "") -> None:
         """Send a request without a body; `more` are header lines, each with its CRLF."""
-        await self.send(f"{method} {target} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
+        await self.send(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
 
     async def receive(self, patience: float | None = None) -> bytes:
         """Some bytes; none at the end of the stream. Raises `TimeoutError`."""

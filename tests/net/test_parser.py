@@ -206,7 +206,7 @@ def test_any_pieces(sizes: list[int], name: str) -> None:
 
 BAD: dict[str, bytes] = {
     "not HTTP": b"hello there\r\n\r\n",
-    "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
+    "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "a line of two parts": b"GET /\r\n\r\n",
     "no colon": b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
     "a length that is no number": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",

@@ -1,22 +1,36 @@
-"""Which path leads where."""
+"""Which path leads where, and what is answered without asking any endpoint."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollama_simulator.acts import Framing
+from ollama_simulator.settings import Settings
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec
 from ollama_simulator.wire.ollama import Chat, Generate
 from ollama_simulator.wire.ollama_models import Ps, Root, Tags
 from ollama_simulator.wire.openai_chat import ChatCompletions
 from ollama_simulator.wire.openai_models import Models, OneModel
-from ollama_simulator.wire.routes import ROUTES, Fixed, Match, dialect, resolve
+from ollama_simulator.wire.redirects import Fixed
+from ollama_simulator.wire.routes import ROUTES, Match, dialect, resolve
 
 HTML = ("Content-Type", "text/html; charset=utf-8")
 TEXT = ("Content-Type", "text/plain")
+OLD = Settings(wire="0.13.5")
+PAGE = "http://localhost:3000"
+PAGE_HEADERS = (("Access-Control-Allow-Origin", PAGE), ("Vary", "Origin"))
+
+
+def asked(
+    method: str, target: str, headers: Mapping[str, str] | None = None, **settings: object
+) -> Match | Fixed:
+    """What a request with these headers gets, by a name that passes."""
+    given = {"host": "localhost:11434", **(headers or {})}
+    return resolve(method, target, given.get, Settings(**settings))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -29,55 +43,57 @@ TEXT = ("Content-Type", "text/plain")
         ("GET", "/api/tags?x=/../y", Tags, "/api/tags"),
         ("GET", "/api%2Ftags", Tags, "/api/tags"),
         ("GET", "/api/t%61gs", Tags, "/api/tags"),
-        ("GET", "http://example.com:11434/api/ps?q", Ps, "/api/ps"),
+        ("GET", "http://localhost:1/api/ps?q", Ps, "/api/ps"),
         ("POST", "/api/generate", Generate, "/api/generate"),
         ("GET", "/v1/models", Models, "/v1/models"),
     ],
 )
 def test_match(method: str, target: str, codec: type[Codec], path: str) -> None:
     """The query is ignored, the path decoded."""
-    assert resolve(method, target) == Match(codec, {}, path)
+    assert asked(method, target) == Match(codec, {}, path)
 
 
 @pytest.mark.parametrize(
     ("target", "model"),
     [
         ("/v1/models/plain", "plain"),
-        ("/v1/models/plain:7b?x", "plain:7b"),
-        ("/v1/models/a%20b", "a b"),
-        ("/v1/models/%F0%9F%98%80", "😀"),
+        ("/v1/models/qwen3%3A8b?x", "qwen3:8b"),
+        ("/v1/models/%C3%A4", "ä"),
         ("/v1/models/%ff", "\ufffd"),
-        ("/v1/models/\xc3\xa9", "é"),
+        ("/v1/models/{model}", "{model}"),
     ],
 )
-def test_parameter(target: str, model: str) -> None:
-    """One segment of the path; what is no text is replaced."""
-    match = resolve("GET", target)
-    assert isinstance(match, Match)
-    assert (match.codec, match.params) == (OneModel, {"model": model})
+def test_named_parts(target: str, model: str) -> None:
+    """One segment, decoded."""
+    found = asked("GET", target)
+    assert isinstance(found, Match)
+    assert (found.codec, dict(found.params)) == (OneModel, {"model": model})
 
 
 @pytest.mark.parametrize(
     ("method", "target"),
     [
         ("GET", "/nope"),
-        ("POST", "/nope"),
-        ("PUT", "/nope"),
-        ("GET", "/api/"),
+        ("POST", "/v1"),
         ("GET", "/API/tags"),
-        ("GET", "/metrics"),
+        ("GET", "/api/"),
         ("GET", "/api/chat/"),
-        ("POST", "/api/generate/x"),
+        ("POST", "/api/blobs/"),
         ("GET", "/api%2F%2Ftags"),
-        ("GET", "/v1/models/milkey/custom:v1"),
-        ("GET", "/v1/models/milkey%2Fcustom:v1"),
-        ("POST", "/v1/messages/count_tokens"),
-        ("CONNECT", "example.com:443"),
+        ("GET", "/v1/models/a/b"),
+        ("GET", "/v1/models/a%2Fb"),
+        ("FOO", "/nope"),
     ],
 )
 def test_not_found(method: str, target: str) -> None:
     """Plain text without a newline."""
-    assert resolve(method, target) == Fixed(404, (TEXT,), b"404 page not found")
+    assert asked(method, target) == Fixed(404, (TEXT,), b"404 page not found")
+
+
+def test_a_tunnel_is_found_by_nobody() -> None:
+    """Go's library answers itself, with a newline (1.1)."""
+    headers = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
+    assert asked("CONNECT", "localhost:80") == Fixed(404, headers, b"404 page not found\n")
 
 
 @pytest.mark.parametrize(
@@ -90,75 +106,126 @@ def test_not_found(method: str, target: str) -> None:
         ("HEAD", "/api/chat", "POST"),
         ("GET", "/api/chat", "POST"),
         ("GET", "/api/show?model=plain", "POST"),
+        ("GET", "/api/blobs/sha256:00", "HEAD, POST"),
+        ("GET", "/api/user/keys/abc", "DELETE"),
         ("HEAD", "/v1/models", "GET"),
         ("DELETE", "/v1/models/x", "GET"),
         ("FOO", "/v1/messages", "POST"),
+        ("CONNECT", "/api/tags", "HEAD, GET"),
     ],
 )
 def test_wrong_method(method: str, target: str, allow: str) -> None:
     """The path is known, and so are its methods."""
     expected = Fixed(405, (("Allow", allow), TEXT), b"405 method not allowed")
-    assert resolve(method, target) == expected
+    assert asked(method, target) == expected
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
-    ("method", "target", "location"),
-    [
-        ("GET", "/api/ps/", "/api/ps"),
-        ("GET", "/api/tags/?x=1", "/api/tags?x=1"),
-        ("GET", "/v1/models/", "/v1/models"),
-        ("GET", "/v1/models/a:b/", "/v1/models/a:b"),
-        ("GET", "/api/tags%2F", "/api/tags"),
-    ],
+    "path", ["/api/status", "/v1/messages", "/api/experimental/model-recommendations"]
 )
-def test_slash_of_a_get(method: str, target: str, location: str) -> None:
-    """Moved for good, with a page."""
-    page = f'<a href="{location}">Moved Permanently</a>.\n\n'.encode()
-    assert resolve(method, target) == Fixed(301, (HTML, ("Location", location)), page)
+def test_routes_of_later_versions(method: str, path: str) -> None:
+    """They are nothing to an old server (11)."""
+    assert asked(method, path, wire="0.13.5") == Fixed(404, (TEXT,), b"404 page not found")
+    assert asked(method, path) != Fixed(404, (TEXT,), b"404 page not found")
 
 
-def test_slash_of_others() -> None:
-    """The method is kept. Where there is no body, nobody says how long it is."""
-    assert resolve("POST", "/api/show/") == Fixed(307, (("Location", "/api/show"),))
-    head = Fixed(307, (HTML, ("Location", "/api/tags")), framing=Framing.NONE)
-    assert resolve("HEAD", "/api/tags/") == head
+@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"origin": "http://evil.example"}])
+def test_strangers(headers: dict[str, str]) -> None:
+    """They are refused wherever they knock, but redirected before (1.3)."""
+    assert asked("GET", "/api/tags", headers) == Fixed(403)
+    assert asked("GET", "/api/t%61gs", headers) == Fixed(403)
+    assert asked("GET", "/nope", headers) == Fixed(403)
+    assert asked("OPTIONS", "/nope", headers) == Fixed(403)
+    assert asked("GET", "/api/chat", headers) == Fixed(403, (("Allow", "POST"),))
+    for target, status in (("/api/tags/", 301), ("//api/tags", 307)):
+        found = asked("GET", target, headers)
+        assert isinstance(found, Fixed)
+        assert found.status == status
+        assert found.common == ()
 
 
-@pytest.mark.parametrize(
-    ("target", "location"),
-    [
-        ("//api/tags", "/api/tags"),
-        ("/api/../api/tags", "/api/tags"),
-        ("/api/./tags?x=1", "/api/tags?x=1"),
-        ("/..", "/"),
-        ("/./", "/"),
-        ("//nope/", "/nope/"),
-        ("/a/../b'<&\">", "/b'<&\">"),
-        ("", "/"),
-        ("http://example.com", "/"),
-        ("api/tags", "/api/tags"),
-    ],
-)
-def test_cleaning(target: str, location: str) -> None:
-    """A path that is not clean is redirected, known or not."""
-    found = resolve("GET", target)
-    shown = location.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    shown = shown.replace('"', "&#34;").replace("'", "&#39;")
-    page = f'<a href="{shown}">Temporary Redirect</a>.\n\n'.encode()
-    assert found == Fixed(307, (HTML, ("Location", location)), page)
-    assert resolve("POST", target) == Fixed(307, (("Location", location),))
+def test_a_server_that_all_may_reach_minds_no_host() -> None:
+    """But it minds pages (1.6)."""
+    headers = {"host": "evil.example"}
+    assert asked("GET", "/api/tags", headers, bind="0.0.0.0") == Match(Tags, {}, "/api/tags")
+    headers |= {"origin": "http://other.example"}
+    assert asked("GET", "/api/tags", headers, bind="0.0.0.0") == Fixed(403)
 
 
-def test_bad_escape() -> None:
+def test_the_host_of_a_whole_target_counts() -> None:
+    """Whatever the header says (1.6)."""
+    assert asked("GET", "http://evil.example/api/ps") == Fixed(403)
+    headers = {"host": "evil.example"}
+    assert asked("GET", "http://localhost/api/ps", headers) == Match(Ps, {}, "/api/ps")
+
+
+def test_pages_are_told_that_they_may() -> None:
+    """On every answer but a redirect (1.5)."""
+    headers = {"origin": PAGE}
+    assert asked("GET", "/api/tags", headers) == Match(Tags, {}, "/api/tags", PAGE_HEADERS)
+    for method, target in (("GET", "/nope"), ("GET", "/api/chat")):
+        found = asked(method, target, headers)
+        assert isinstance(found, Fixed)
+        assert found.common == PAGE_HEADERS
+    refused = asked("GET", "/api/tags", {**headers, "host": "evil.example"})
+    assert refused == Fixed(403, PAGE_HEADERS)
+
+
+def test_preflight() -> None:
+    """Sorted, with what the path allows if there is one (1.5)."""
+    found = asked("OPTIONS", "/api/chat", {"origin": PAGE})
+    assert isinstance(found, Fixed)
+    assert found.status == 204
+    assert [name for name, _ in found.headers] == [
+        "Access-Control-Allow-Headers",
+        "Access-Control-Allow-Methods",
+        "Access-Control-Allow-Origin",
+        "Access-Control-Max-Age",
+        "Allow",
+        "Vary",
+        "Vary",
+        "Vary",
+    ]
+    assert dict(found.headers)["Allow"] == "POST"
+    nowhere = asked("OPTIONS", "/nope", {"origin": PAGE})
+    assert isinstance(nowhere, Fixed)
+    assert "Allow" not in dict(nowhere.headers)
+
+
+def test_options_of_others() -> None:
+    """They depend on how the host is written (1.5)."""
+    allow = ("Allow", "POST")
+    assert asked("OPTIONS", "/api/chat") == Fixed(204, (allow,))
+    assert asked("OPTIONS", "/nope") == Fixed(204)
+    address = {"host": "127.0.0.1:11434"}
+    expected = Fixed(405, (allow, TEXT), b"405 method not allowed")
+    assert asked("OPTIONS", "/api/chat", address) == expected
+
+
+@pytest.mark.parametrize("value", ["200-ok", "100-continuex"])
+def test_an_expectation_that_nobody_meets(value: str) -> None:
+    """Go's library answers, and ends the connection (1.1)."""
+    assert asked("POST", "/api/show", {"expect": value}) == Fixed(417, (("Connection", "close"),))
+
+
+@pytest.mark.parametrize("value", ["", "100-continue", "x, 100-Continue"])
+def test_an_expectation_that_is_met(value: str) -> None:
+    """It changes nothing here."""
+    assert asked("GET", "/api/tags", {"expect": value}) == Match(Tags, {}, "/api/tags")
+
+
+@pytest.mark.parametrize("target", ["/api/%zz", "/api/%2", "", "api/tags", "/a\x01"])
+def test_bad_targets(target: str) -> None:
     """Go's library answers itself."""
     expected = Fixed(400, (("Content-Type", "text/plain; charset=utf-8"),), b"400 Bad Request")
-    assert resolve("GET", "/api/%zz") == expected
-    assert resolve("GET", "/api/%2") == expected
+    assert asked("GET", target) == expected
 
 
-def test_server_wide_options() -> None:
-    """So here."""
-    assert resolve("OPTIONS", "*") == Fixed(200)
+def test_asking_the_whole_server() -> None:
+    """Only for its options (1.5)."""
+    assert asked("OPTIONS", "*") == Fixed(200, (("Content-Length", "0"),))
+    assert asked("GET", "*") == Fixed(400, (("Connection", "close"),))
 
 
 @given(st.sampled_from(["GET", "HEAD", "POST"]), st.text(st.characters(max_codepoint=255)))
@@ -166,19 +233,19 @@ def test_nonsense(method: str, target: str) -> None:
     """Anything has an answer and a dialect."""
     found = resolve(method, target)
     if isinstance(found, Fixed):
-        assert found.status in (301, 307, 400, 404, 405)
+        assert found.status in (301, 307, 400, 403, 404, 405)
     dialect(target)
 
 
-@given(st.text(st.sampled_from("/.%2fapitgs"), max_size=20))
-def test_a_redirect_leads_on(path: str) -> None:
+@given(st.text(st.sampled_from("/.2fapitgs"), max_size=20), st.sampled_from([Settings(), OLD]))
+def test_a_redirect_leads_on(path: str, settings: Settings) -> None:
     """Following it never leads to where it came from."""
     target: str | None = "/" + path
     seen: set[str] = set()
     while target is not None:
         assert target not in seen
         seen.add(target)
-        found = resolve("GET", target)
+        found = resolve("GET", target, {}.get, settings)
         headers = dict(found.headers) if isinstance(found, Fixed) else {}
         target = headers.get("Location")
 
@@ -189,6 +256,7 @@ def test_a_redirect_leads_on(path: str) -> None:
         ("/nope", Chat),
         ("/api/nope?x=/v1/", Chat),
         ("*", Chat),
+        ("", Chat),
         ("/v1", Chat),
         ("/v1/nope", ChatCompletions),
         ("/v1/completions?x", ChatCompletions),
@@ -206,24 +274,7 @@ def test_dialect(target: str, codec: type[Codec]) -> None:
     assert dialect(target) is codec
 
 
-def test_the_promised_routes_are_there() -> None:
-    """The endpoints of the README, with their methods."""
-    assert {f"{route.method} {route.path}" for route in ROUTES} == {
-        "GET /",
-        "HEAD /",
-        "GET /api/version",
-        "HEAD /api/version",
-        "GET /api/tags",
-        "HEAD /api/tags",
-        "POST /api/show",
-        "GET /api/ps",
-        "POST /api/chat",
-        "POST /api/generate",
-        "POST /api/embed",
-        "POST /api/embeddings",
-        "GET /v1/models",
-        "GET /v1/models/{model}",
-        "POST /v1/embeddings",
-        "POST /v1/chat/completions",
-        "POST /v1/messages",
-    }
+def test_no_route_is_there_twice() -> None:
+    """A method and a path lead to one codec."""
+    known = [(route.method, route.path) for route in ROUTES]
+    assert len(set(known)) == len(known)

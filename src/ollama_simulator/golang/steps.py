@@ -29,10 +29,8 @@ def enough(data: bytes) -> bool:
     except msgspec.DecodeError as error:
         if "truncated" in str(error):
             return False
-        # What msgspec minds may be right for Go, as bytes that are no UTF-8.
-        wrong = complaint(data)
-        if wrong is not None:
-            return wrong != CUT
+        # What msgspec minds may be nothing to Go: bytes that are no UTF-8, or a second value.
+        return complaint(data) != CUT
     # Go sees the end of anything but an array or an object only by what follows it.
     return start in b"[{" or data[-1:] in b" \t\r\n"
 
@@ -45,15 +43,27 @@ def taken(data: bytes, most: int) -> int:
     return step if 0 < step <= most and enough(data[:step]) else len(data)
 
 
-class Watch:
-    """Looks at a body that comes in pieces, not oftener than it pays."""
+class Pieces:
+    """A body that comes in pieces, looked at not oftener than it pays."""
 
     def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
         self._looked = 0
 
-    def enough(self, data: bytes) -> bool:
-        """Whether the decoder needs nothing behind what has come so far."""
-        if _EASY < len(data) < 2 * self._looked:
+    def add(self, data: bytes) -> None:
+        """Take one more."""
+        self._pieces.append(data)
+        self._size += len(data)
+
+    def joined(self) -> bytes:
+        """All that came."""
+        self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def enough(self) -> bool:
+        """Whether the decoder needs nothing behind what came, as far as was looked."""
+        if _EASY < self._size < 2 * self._looked:
             return False
-        self._looked = len(data)
-        return enough(data)
+        self._looked = self._size
+        return enough(self.joined())

@@ -254,15 +254,11 @@ class Connection(asyncio.Protocol):
         with contextlib.suppress(OSError):
             self._transport.write_eof()
         self._mind_reading()
-        if not self._eof:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_S):
-                    await self._peer_closed()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while not self._eof and not self._lost.done():
+                    await self._next()
         self._transport.close()
-
-    async def _peer_closed(self) -> None:
-        while not self._eof and not self._lost.done():
-            await self._next()
 
     async def _delivered(self) -> None:
         """Wait until the peer's kernel has acknowledged every byte, with a limit; where the

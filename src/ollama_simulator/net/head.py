@@ -5,7 +5,8 @@ Source: native specification 1.1.
 Rules of this file:
 
 1. An ordinary head that came in one piece is read by one pattern. Any other goes line by line,
-   and what is wrong is said as soon as its line is there.
+   and what is wrong is said as soon as its line is there; what can't begin a method, as a TLS
+   greeting, at once.
 2. The words and the order of the complaints are Go's.
 
 It must not import anything but `golang` and the standard library.
@@ -20,6 +21,7 @@ LARGEST_HEAD = 1024 * 1024 + 4096
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _METHOD = re.compile(_TOKEN)
+_BEGINNING = re.compile(_TOKEN.encode())
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z -]+")
 """Go finds the space in a name only after it has read the whole head."""
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -124,7 +126,9 @@ def _length(index: dict[str, list[str]]) -> int:
 class HeadReader:
     """Puts one head together from bytes as they come; many, as long as each comes in one piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = 1) -> None:
+        """`least` is the number of bytes with which a head begins to be looked at."""
+        self._least = least
         self._buffer = bytearray()
         self._at = 0
         """Where the first line begins that was not looked at."""
@@ -154,8 +158,12 @@ class HeadReader:
 
     def _slowly(self, data: bytes) -> tuple[Head, bytes] | None:
         buffer = self._buffer
-        searched = len(buffer)
+        searched = len(buffer) if len(buffer) >= self._least else 0
         buffer += data
+        if len(buffer) < self._least:
+            return None
+        if not _BEGINNING.match(buffer):
+            raise BadRequest
         while (end := buffer.find(b"\n", max(self._at, searched), LARGEST_HEAD)) >= 0:
             line = buffer[self._at : end].decode("latin-1").removesuffix("\r")
             self._at = end + 1

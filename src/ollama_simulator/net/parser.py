@@ -17,7 +17,7 @@ from ollama_simulator.net.head import BadRequest, Head, HeadReader
 from ollama_simulator.net.request import Body, Request
 
 SHORTEST_START = 4
-"""Bytes of a later request below which the end of a connection is no mistake of the client."""
+"""Bytes of a later request with which Go begins to read it; fewer are nobody's mistake."""
 
 
 class Parser:
@@ -57,6 +57,8 @@ class Parser:
             if self._last_method == "POST" and not self._heads.begun:
                 # Old clients send an empty line behind a body, and Go bears two.
                 data = data[:SHORTEST_START].lstrip(b"\r\n") + data[SHORTEST_START:]
+                if not data:
+                    return
             try:
                 found = self._heads.feed(data)
             except BadRequest:
@@ -64,8 +66,8 @@ class Parser:
                 raise
             if found is None:
                 return
-            if self._heads.begun:
-                self._heads = HeadReader()
+            if self._heads.begun or not self._last_method:
+                self._heads = HeadReader(SHORTEST_START)
             data = found[1]
             self._begin(found[0])
 

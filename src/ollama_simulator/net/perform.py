@@ -143,11 +143,14 @@ class Performer:
         if "date" not in own:
             named.append(("Date", _date(self._clock.wall_ns() // 1_000_000_000)))
         length = head.length
-        if length is None and whole is not None and sum(map(len, whole)) <= LARGEST_WHOLE:
-            length = sum(map(len, whole))
+        if length is None and whole is not None and (whole or request.method != "HEAD"):
+            size = sum(map(len, whole))
+            # Go can't tell a HEAD whose body is empty from one whose body nobody wrote.
+            length = size if size <= LARGEST_WHOLE else None
         allowed = head.status not in BODILESS
-        sized = not allowed or (length is not None and head.framing is Framing.AUTO)
-        if sized and allowed:
+        given = "content-length" in own
+        sized = not allowed or given or (length is not None and head.framing is Framing.AUTO)
+        if sized and allowed and not given:
             named.append(("Content-Length", str(length)))
         elif not sized and (head.framing is Framing.CHUNKED or not self._bodiless):
             self._chunked = request.version != "1.0"

@@ -61,6 +61,7 @@ ERROR_TYPES = {
 class Messages(Codec):
     """`POST /v1/messages`."""
 
+    whole = True
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:

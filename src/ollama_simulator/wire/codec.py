@@ -68,6 +68,8 @@ class Codec(ABC):
 
     late: ClassVar[bool] = False
     """Whether the body is not read before the engine asks for it (`Request.upload`)."""
+    whole: ClassVar[bool] = False
+    """Whether the body is read to its end, though its first JSON value would do."""
     bare: ClassVar[bool] = False
     """Whether an error of the work itself has the runner's content type in a whole answer, too."""
     job: Job

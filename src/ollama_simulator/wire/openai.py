@@ -64,6 +64,7 @@ class Counts(msgspec.Struct, frozen=True):
 class OpenAI(Codec):
     """An endpoint under `/v1/`."""
 
+    whole = True
     media = BARE_JSON
 
     @classmethod

@@ -1,30 +1,32 @@
-"""Which path leads to which codec, and what Ollama's router answers by itself.
+"""Which path leads to which codec, and what Ollama answers by itself before it asks one.
 
-Source: native specification 1.2 to 1.4, compatibility specification 1 and 2.6.
+Source: native specification 1.2 to 1.6, compatibility specification 1, 2.6 and 2.7.
 
 Rules of this file:
 
-1. The routes are a table. A path is looked up decoded; the query is ignored.
+1. The routes are a table, and each module brings its own. A path is looked up decoded; the query
+   is ignored.
 2. In this order, as Go's library and Ollama's router do it: a path that is not clean is
-   redirected as it was sent; a route answers; a path with a slash too many is redirected; a
-   path that has other methods is 405; the rest is 404.
+   redirected; a path of a route with a slash too many is redirected; a page of a foreign origin,
+   then a foreign host is refused; a route answers; a path that has other methods is 405; the rest
+   is 404.
 
 It must not import the engine or the network.
 """
 
-import html
-import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
-from ollama_simulator.acts import Framing
+from ollama_simulator.golang import url
+from ollama_simulator.settings import Profile, Settings
 from ollama_simulator.wire import (
     anthropic,
     audio,
+    cors,
+    hosts,
     ollama,
     ollama_account,
     ollama_embed,
@@ -36,12 +38,14 @@ from ollama_simulator.wire import (
     openai_completions,
     openai_embed,
     openai_models,
+    redirects,
     responses,
 )
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec, Route
 from ollama_simulator.wire.ollama import Chat
 from ollama_simulator.wire.openai_chat import ChatCompletions
+from ollama_simulator.wire.redirects import Fixed
 
 MODULES = (
     ollama_models,
@@ -63,10 +67,18 @@ MODULES = (
 
 ROUTES: tuple[Route, ...] = tuple(route for module in MODULES for route in module.ROUTES)
 
-_MISTAKE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+METHODS = ("HEAD", "GET", "POST", "DELETE")
+"""In the order in which `Allow` lists them."""
+
+Header = Callable[[str], str | None]
+"""The first value of a header of the request, by its name in lower case."""
+
+_CONTINUE = re.compile(r"(?:^|[ ,\t])100-continue(?:$|[ ,\t])", re.IGNORECASE)
+_NO_CODECS: Mapping[str, type[Codec]] = MappingProxyType({})
 _NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 _PLAIN_TEXT = ("Content-Type", "text/plain")
+_GO_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+_CLOSE = ("Connection", "close")
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -77,103 +89,127 @@ class Match(msgspec.Struct, frozen=True):
     """The named parts of the path."""
     path: str
     """The path, decoded, without the query."""
+    common: tuple[tuple[str, str], ...] = ()
+    """Headers that every answer has, whatever it is."""
 
 
-class Fixed(msgspec.Struct, frozen=True):
-    """An answer that needs no codec."""
+class Table:
+    """The routes of one profile."""
 
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    framing: Framing = Framing.AUTO
+    def __init__(self, routes: tuple[Route, ...], profile: Profile) -> None:
+        self.literal: dict[str, dict[str, type[Codec]]] = {}
+        self._open: dict[str, tuple[str, dict[str, type[Codec]]]] = {}
+        """What has a named part at its end, by what stands before that."""
+        order = METHODS.index
+        for route in sorted(routes, key=lambda route: order(route.method)):
+            if route.since not in ("0.13.5", profile):
+                continue
+            before, brace, name = route.path.partition("{")
+            if brace:
+                self._open.setdefault(before, (name.removesuffix("}"), {}))[1][route.method] = (
+                    route.codec
+                )
+            else:
+                self.literal.setdefault(route.path, {})[route.method] = route.codec
+
+    def find(self, path: str) -> tuple[Mapping[str, type[Codec]], Mapping[str, str]]:
+        """The codecs of a decoded path by their methods, and its named parts."""
+        if path in self.literal:
+            return self.literal[path], _NO_PARAMS
+        before, slash, value = path.rpartition("/")
+        if value and before + slash in self._open:
+            name, codecs = self._open[before + slash]
+            # The target's bytes come as Latin-1, whatever they mean.
+            return codecs, {name: value.encode("latin-1").decode("utf-8", "replace")}
+        return {}, _NO_PARAMS
 
 
-def resolve(method: str, target: str) -> Match | Fixed:
+_PROFILES: tuple[Profile, ...] = ("0.33", "0.13.5")
+TABLES = {profile: Table(ROUTES, profile) for profile in _PROFILES}
+
+
+def resolve(
+    method: str,
+    target: str,
+    header: Header = _NO_PARAMS.get,
+    settings: Settings = Settings(),  # noqa: B008 - frozen
+) -> Match | Fixed:
     """What answers a request with this target, as sent."""
-    if method == "OPTIONS" and target == "*":
-        return Fixed(200)
-    sent, mark, query = _local(target).partition("?")
-    if _MISTAKE.search(sent):
-        return Fixed(400, (("Content-Type", "text/plain; charset=utf-8"),), b"400 Bad Request")
-    clean = _clean(sent)
-    if clean != sent and method != "CONNECT":
-        return _redirect(307, "Temporary Redirect", method, clean + mark + query)
-    path = _decoded(sent)
-    allowed = _methods(path)
-    if method in allowed:
-        return allowed[method]
-    if path.endswith("/") and method in _methods(path[:-1]):
-        status, phrase = (301, "Moved Permanently") if method == "GET" else (307, "")
-        location = quote(path[:-1], safe="/:@$&+,;=") + mark + query
-        return _redirect(status, phrase, method, location)
-    if allowed:
-        headers = (("Allow", ", ".join(allowed)), _PLAIN_TEXT)
-        return Fixed(405, headers, b"405 method not allowed")
-    return Fixed(404, (_PLAIN_TEXT,), b"404 page not found")
+    expect = header("expect")
+    if expect and not _CONTINUE.search(expect):
+        return Fixed(417, (_CLOSE,))
+    table = TABLES[settings.wire]
+    codec = table.literal.get(target, _NO_CODECS).get(method)
+    if codec is not None:
+        # The fast way for most requests: nothing of the target needs to be taken apart.
+        status, common = _screen(method, header("host") or "", header, settings)
+        if status is None:
+            return Match(codec, _NO_PARAMS, target, common)
+        return Fixed(status, common)
+    if target == "*":
+        if method == "OPTIONS":
+            return Fixed(200, (("Content-Length", "0"),))
+        return Fixed(400, (_CLOSE,))
+    tunnel = method == "CONNECT" and not target.startswith("/")
+    try:
+        asked = url.parse(f"http://{target}" if tunnel else target)
+    except ValueError:
+        return Fixed(400, (_GO_TEXT,), b"400 Bad Request")
+    if method == "CONNECT":
+        if not asked.path:
+            headers = (_GO_TEXT, ("X-Content-Type-Options", "nosniff"))
+            return Fixed(404, headers, b"404 page not found\n")
+    else:
+        recent = settings.wire != "0.13.5"
+        sent = asked.escaped if recent else asked.path
+        clean = redirects.clean(sent)
+        if clean != sent:
+            return redirects.to_clean(method, asked, clean, 307 if recent else 301)
+    return _routed(method, asked, header, settings)
+
+
+def _routed(method: str, asked: url.Url, header: Header, settings: Settings) -> Match | Fixed:
+    """What Ollama's router finds for a clean path."""
+    table = TABLES[settings.wire]
+    path = asked.path
+    codecs, params = table.find(path)
+    if method not in codecs and path.endswith("/") and method in table.find(path[:-1])[0]:
+        return redirects.without_slash(method, asked, header("x-forwarded-prefix"))
+    host = asked.host or header("host") or ""
+    status, common = _screen(method, host, header, settings)
+    if method in codecs:
+        if status is None:
+            shown = path.encode("latin-1").decode("utf-8", "replace")
+            return Match(codecs[method], params, shown, common)
+        return Fixed(status, common)
+    allow = (("Allow", ", ".join(codecs)),) if codecs else ()
+    if status is not None:
+        return Fixed(status, tuple(sorted((*common, *allow), key=_name)))
+    if codecs:
+        return Fixed(405, (*allow, _PLAIN_TEXT), b"405 method not allowed", common=common)
+    return Fixed(404, (_PLAIN_TEXT,), b"404 page not found", common=common)
+
+
+def _screen(
+    method: str, host: str, header: Header, settings: Settings
+) -> tuple[int | None, cors.Headers]:
+    """The status by which a request ends before it is routed, and what its answer says anyway."""
+    status, common = cors.screen(method, header("origin"), host, settings.origins)
+    if status is None and hosts.guarded(settings.bind):
+        status = hosts.screen(method, host, settings.hostname)
+    return status, common
+
+
+def _name(pair: tuple[str, str]) -> str:
+    return pair[0]
 
 
 def dialect(target: str) -> type[Codec]:
     """Whose words an error has at a target that has no route of its own."""
-    path = _decoded(_clean(_local(target).partition("?")[0]))
+    try:
+        path = redirects.clean(url.parse(target).path)
+    except ValueError:
+        path = target
     if path == "/v1/messages" or path.startswith("/v1/messages/"):
         return Messages
     return ChatCompletions if path.startswith("/v1/") else Chat
-
-
-def _local(target: str) -> str:
-    """A target without scheme and host, as a proxy is asked with them."""
-    origin = _ORIGIN.match(target)
-    return target[origin.end() :] if origin else target
-
-
-def _decoded(path: str) -> str:
-    # The target's bytes come as Latin-1, whatever they mean.
-    raw = unquote_to_bytes(path.encode("latin-1", "replace"))
-    return raw.decode("utf-8", "replace")
-
-
-def _clean(path: str) -> str:
-    """A path without empty segments and dots; the slash at its end stays."""
-    short = posixpath.normpath("/" + path.lstrip("/"))
-    return short + "/" if path.endswith("/") and short != "/" else short
-
-
-def _methods(path: str) -> dict[str, Match]:
-    """The methods of a decoded path, in the order of the table."""
-    found = {}
-    for route in ROUTES:
-        params = _params(route.path, path)
-        if params is not None:
-            found[route.method] = Match(route.codec, params, path)
-    return found
-
-
-def _params(pattern: str, path: str) -> Mapping[str, str] | None:
-    """The named parts of a path if it fits a pattern."""
-    if pattern == path:
-        return _NO_PARAMS
-    if "{" not in pattern:
-        return None
-    named, given = pattern.split("/"), path.split("/")
-    if len(named) != len(given):
-        return None
-    params = {}
-    for name, segment in zip(named, given, strict=True):
-        if name.startswith("{") and segment:
-            params[name.strip("{}")] = segment
-        elif name != segment:
-            return None
-    return params
-
-
-def _redirect(status: int, phrase: str, method: str, location: str) -> Fixed:
-    """A redirect; those who read get a page, too."""
-    place = ("Location", location)
-    if method not in ("GET", "HEAD"):
-        return Fixed(status, (place,))
-    headers = (("Content-Type", "text/html; charset=utf-8"), place)
-    if method == "HEAD":
-        return Fixed(status, headers, framing=Framing.NONE)
-    shown = html.escape(location, quote=False).replace('"', "&#34;").replace("'", "&#39;")
-    page = f'<a href="{shown}">{phrase}</a>.\n\n'
-    return Fixed(status, headers, page.encode("latin-1", "replace"))
