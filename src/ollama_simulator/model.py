@@ -87,6 +87,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Path = "template"
     context_length: int = 0
     """Tokens that it was trained for; 0 if that isn't known."""
+    embeds: bool = True
+    """Whether it turns texts into vectors, whatever its capabilities: the seed's models all do, a
+    real language model refuses (4.9)."""
     embedding_length: int = 0
     """Elements of its vectors; 0 for the default."""
     template: str = "{{ .Prompt }}"

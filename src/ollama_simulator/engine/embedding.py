@@ -123,7 +123,7 @@ class _Runner:
             raise self._passed_on(told.status, told.body or "")
         found = told.vectors.get(text, told.default)
         if found is None:
-            if "embedding" not in self._model.capabilities:
+            if not self._model.embeds:
                 raise self._refusal(501, UNABLE[self._machine.settings.wire])
             vector = embed(text, self._model.embedding_length or DIMENSIONS)
         else:

@@ -28,7 +28,7 @@ TEST_MODEL = Model(
     family="test",
     parameter_size="7B",
     quantization_level="Q4_K_M",
-    capabilities=("completion", "tools", "insert", "vision", "embedding"),
+    capabilities=("completion", "tools", "insert", "vision"),
 )
 """What is installed on every server at the start (seed facts, "Defaults")."""
 

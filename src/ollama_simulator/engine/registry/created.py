@@ -96,6 +96,7 @@ def built(recipe: Recipe) -> Model:
         families=tuple(families),
         capabilities=of.capabilities,
         listed_capabilities=of.listed,
+        embeds=recipe.base.embeds if recipe.base else "embedding" in of.capabilities,
         path=of.path,
         context_length=info.context_length or (head.number("context_length") if head else 0),
         embedding_length=info.embedding_length or (head.number("embedding_length") if head else 0),

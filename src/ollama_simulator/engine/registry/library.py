@@ -114,6 +114,7 @@ def _model(name: str, row: list[str]) -> Model:
         parameter_size=parameters,
         quantization_level=quantisation,
         capabilities=capabilities,
+        embeds="embedding" in capabilities,
         path=path,
         context_length=int(context),
         embedding_length=int(vector),
