@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ollama_simulator.engine.render.gotemplate.values import Listed, Record, Spelled, Value
+from ollama_simulator.golang import gojson
 from ollama_simulator.model import Message, Tool, ToolCall
 
 
@@ -44,7 +45,7 @@ def _call(call: ToolCall) -> Record:
         {
             "Index": call.index,
             "Name": call.name,
-            "Arguments": Spelled(json.loads(call.arguments)),
+            "Arguments": Spelled(json.loads(call.arguments) or {}),
         },
     )
     return Record("template.templateToolCall", {"ID": call.id, "Function": function})
@@ -85,7 +86,7 @@ def _properties(given: Mapping[str, Any] | None) -> Spelled:
 def _property(given: Any) -> Value:
     if not isinstance(given, dict):
         return given
-    text = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    text = gojson.encode(given).decode()
     return Record(
         "api.ToolProperty",
         {

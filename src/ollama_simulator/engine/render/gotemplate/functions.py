@@ -24,6 +24,8 @@ from ollama_simulator.engine.render.gotemplate.values import (
     Record,
     Value,
     json,
+    plain,
+    printed,
     settled,
     truth,
     type_of,
@@ -115,35 +117,34 @@ def _slice(item: Value, *indexes: Value) -> Value:
 
 
 def _kind(value: Value) -> str:
-    """What a value is compared as."""
+    """What a value is compared as; empty if it isn't."""
     for kind, name in ((bool, "bool"), (int, "int"), (float, "float"), (str, "string")):
         if isinstance(value, kind):
             return name
-    raise ValueError("invalid type for comparison")
+    return ""
 
 
 def _equal(first: Value, *others: Value) -> bool:
     first = settled(first)
     if not others:
         raise ValueError("missing argument for comparison")
-    for other in map(settled, others):
-        if first is None or other is None:
-            if first is other:
-                return True
-            continue
-        if isinstance(first, Record) and isinstance(other, Record):
-            if first is other:
-                return True
-            continue
-        for value in (first, other):
-            if isinstance(value, list | dict):
-                shown = sprintf("%s", [value])
-                raise ValueError(f"non-comparable type {shown}: {type_of(value)}")
-        if _kind(first) != _kind(other):
-            raise ValueError(_INCOMPATIBLE.format(type_of(first), type_of(other)))
-        if first == other:
-            return True
-    return False
+    return any(_same(first, other) for other in map(settled, others))
+
+
+def _same(first: Value, other: Value) -> bool:
+    if first is None or other is None:
+        return first is other
+    if _kind(first) != _kind(other):
+        raise ValueError(_INCOMPATIBLE.format(type_of(first), type_of(other)))
+    if _kind(first):
+        return bool(first == other)
+    if isinstance(first, Record) and isinstance(other, Record):
+        return first is other
+    shown = sprintf("%s", [other])
+    if type_of(first) != type_of(other):
+        kinds = f"{sprintf('%s', [first])}: {type_of(first)}, {type_of(other)}: {plain(other)}"
+        raise ValueError(f"non-comparable types {kinds}")
+    raise ValueError(f"non-comparable type {shown}: {type_of(other)}")
 
 
 _INCOMPATIBLE = "incompatible types for comparison: {} and {}"
@@ -152,10 +153,10 @@ _INCOMPATIBLE = "incompatible types for comparison: {} and {}"
 def _less(first: Value, second: Value) -> bool:
     first, second = settled(first), settled(second)
     kinds = _kind(first), _kind(second)
+    if "" in kinds or kinds == ("bool", "bool"):
+        raise ValueError("invalid type for comparison")
     if kinds[0] != kinds[1]:
         raise ValueError(_INCOMPATIBLE.format(type_of(first), type_of(second)))
-    if kinds[0] == "bool":
-        raise ValueError("invalid type for comparison")
     return bool(first < second)
 
 
@@ -183,7 +184,11 @@ _JS = {
 
 
 def _escaped(table: Mapping[str, str], values: tuple[Value, ...]) -> str:
-    return "".join(table.get(char, char) for char in sprint(values))
+    return "".join(table.get(char, char) for char in _text(values))
+
+
+def _text(values: tuple[Value, ...]) -> str:
+    return sprint([printed(value) if settled(value) is None else value for value in values])
 
 
 def _js(*values: Value) -> str:
@@ -228,7 +233,7 @@ FUNCTIONS: dict[str, Function] = {
     "printf": Function(lambda text, *values: sprintf(text, values), 1, texts=1),
     "println": Function(lambda *values: sprintln(values), 0),
     "slice": Function(_slice, 1),
-    "urlquery": Function(lambda *values: urllib.parse.quote_plus(sprint(values)), 0),
+    "urlquery": Function(lambda *values: urllib.parse.quote_plus(_text(values)), 0),
     "eq": Function(_equal, 1),
     "ne": Function(lambda first, second: not _equal(first, second), 2, 2),
     "lt": Function(_less, 2, 2),

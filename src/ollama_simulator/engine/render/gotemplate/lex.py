@@ -7,6 +7,7 @@ Rules of this file:
 1. All words are found at once; the first mistake is the last word, and the parser reports it if it
    gets that far, as Go does.
 2. Text around an action is trimmed here, so nobody else knows of trim markers.
+3. Complex numbers are mistakes, unlike with Go: no prompt has use for them.
 
 It must not import anything but layer 0.
 """
@@ -233,13 +234,23 @@ class _Lexer:
         return Kind.DOT if word == "." else Kind.FIELD
 
     def _number(self) -> None:
-        found = _NUMBER.match(self._text, self._at)
+        end = self._digits(self._at)
+        if self._text[end : end + 1] in ("+", "-"):
+            # A complex number would be written so; there are none here.
+            raise self._bad_number(self._digits(end))
+        self._take(Kind.NUMBER, end)
+
+    def _digits(self, start: int) -> int:
+        """The end of the number that begins there."""
+        found = _NUMBER.match(self._text, start)
         assert found is not None, "the pattern matches nothing, too"
         end = found.end()
-        following = self._text[end : end + 1]
-        if following and is_alphanumeric(following):
-            raise _Wrong(f"bad number syntax: {quote(self._text[self._at : end + 1])}", self._at)
-        self._take(Kind.NUMBER, end)
+        if end < len(self._text) and is_alphanumeric(self._text[end]):
+            raise self._bad_number(end + 1)
+        return end
+
+    def _bad_number(self, end: int) -> _Wrong:
+        return _Wrong(f"bad number syntax: {quote(self._text[self._at : end])}", self._at)
 
 
 def _named(word: str) -> Kind:
