@@ -6,11 +6,13 @@ Rules of this file:
 
 1. A template that names `.Messages` gets the whole conversation at once.
 2. Any other gets a round at a time (`.System`, `.Prompt`, `.Response`); of the last round only
-   what stands before its answer, or the answer that is to be continued.
+   what stands before its answer, and the answer that is to be continued.
+3. A template that has no place for the answer gets one at its end.
 
 It must not import anything but layer 0 and its own package.
 """
 
+import functools
 from collections.abc import Iterable
 
 import msgspec
@@ -32,14 +34,33 @@ from ollama_simulator.engine.render.turns import Turns
 from ollama_simulator.model import Message
 
 
+class _Prepared(msgspec.Struct, frozen=True):
+    """A template, and what follows from it alone."""
+
+    whole: Template
+    last: Template
+    """Up to the answer: for the last round."""
+    knows_messages: bool
+
+
+@functools.lru_cache(maxsize=256)
+def _prepared(source: str) -> _Prepared:
+    template = read(source)
+    names = template.names()
+    if not names & {"messages", "response"}:
+        response = Pipe(0, (Command(0, (Field(0, ("Response",)),)),))
+        template = template.with_root((*template.root, Action(0, response)))
+    return _Prepared(template, template.with_root(_Cut().list(template.root)), "messages" in names)
+
+
 def conversation(source: str, turns: Turns) -> str:
     """The prompt of a conversation. Raises `TemplateError`."""
-    template = _answering(read(source))
+    prepared = _prepared(source)
     merged = _merged(turns.messages)
-    if "messages" not in template.names():
-        return _rounds(template, turns, merged)
+    if not prepared.knows_messages:
+        return _rounds(prepared, turns, merged)
     system = "\n\n".join(turn.content for turn in turns.messages if turn.role == "system")
-    return template.execute(
+    return prepared.whole.execute(
         {
             "System": system,
             "Messages": [fields.message(turn) for turn in merged],
@@ -52,17 +73,8 @@ def conversation(source: str, turns: Turns) -> str:
 
 def insertion(source: str, turns: Turns, prompt: str, suffix: str) -> str:
     """The prompt for what belongs between two texts. Raises `TemplateError`."""
-    template = _answering(read(source))
     middle = {"Prompt": prompt, "Suffix": suffix, "Response": ""}
-    return template.execute(middle | _thinking(turns))
-
-
-def _answering(template: Template) -> Template:
-    """The template with a place for the answer."""
-    if template.names() & {"messages", "response"}:
-        return template
-    response = Pipe(0, (Command(0, (Field(0, ("Response",)),)),))
-    return template.with_root((*template.root, Action(0, response)))
+    return _prepared(source).whole.execute(middle | _thinking(turns))
 
 
 def _thinking(turns: Turns) -> dict[str, Value]:
@@ -103,7 +115,7 @@ class _Round(msgspec.Struct):
         return True
 
 
-def _rounds(template: Template, turns: Turns, merged: list[Message]) -> str:
+def _rounds(prepared: _Prepared, turns: Turns, merged: list[Message]) -> str:
     thinking = _thinking(turns)
 
     def printed(by: Template, said: _Round) -> str:
@@ -114,7 +126,7 @@ def _rounds(template: Template, turns: Turns, merged: list[Message]) -> str:
     now = _Round()
     for turn in merged:
         if not now.takes(turn.role):
-            out.append(printed(template, now))
+            out.append(printed(prepared.whole, now))
             now = _Round()
         match turn.role:
             case "system":
@@ -123,8 +135,7 @@ def _rounds(template: Template, turns: Turns, merged: list[Message]) -> str:
                 now.prompt = turn.content
             case "assistant":
                 now.response = turn.content
-    cut = template.with_root(_Cut().list(template.root))
-    return "".join(out) + printed(cut, now)
+    return "".join(out) + printed(prepared.last, now)
 
 
 class _Cut:
