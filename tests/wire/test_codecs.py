@@ -32,6 +32,10 @@ UNREAD = (
 """Paths whose bodies nobody reads, or nobody looks into."""
 
 
+FORMS = ("/v1/audio/transcriptions",)
+"""Paths that take forms."""
+
+
 def params(model: str) -> dict[str, str]:
     """The named parts of any path."""
     return {"model": model, "digest": f"sha256:{64 * '0'}", "key": "k"}
@@ -68,7 +72,7 @@ PLAUSIBLE: dict[str, Any] = {
     "prompt": "x",
     "max_tokens": 5,
     "messages": [{"role": "user", "content": "x"}],
-    "input": ["x"],
+    "input": "x",
 }
 BODIES = (
     st.binary(max_size=20)
@@ -131,6 +135,10 @@ def test_the_same_seed_gives_the_same_ids(route: Route) -> None:
     fields = {"stream": True, "source": "a", "destination": "b"}
     body = json.dumps({**PLAUSIBLE, **fields}).encode()
     request = Request(route.method, route.path, params("m"), body)
+    if route.path in FORMS:
+        with pytest.raises(Refusal):
+            route.codec(request, wire())
+        return
     codecs = [route.codec(request, wire()) for _ in range(2)]
     if codecs[0].stream:
         event = Token("x") if isinstance(codecs[0].job, Infer) else Progress("x")
@@ -152,13 +160,15 @@ wire = Wire(lambda: 1, random.Random(1))
 armed, seen = True, []
 sys.addaudithook(lambda event, args: seen.append(event) if armed else None)
 for route in ROUTES:
+    route.codec.error(Refusal(500, "x"), wire)
+    if route.path == "/v1/audio/transcriptions":
+        continue
     codec = route.codec(Request(route.method, route.path, PARAMS, BODY), wire)
     if codec.stream and not isinstance(codec.job, Infer):
         codec.encode(Progress("x"))
     elif codec.stream:
         codec.encode(Token("x"))
         codec.encode(Done("stop", None))
-    route.codec.error(Refusal(500, "x"), wire)
 armed = False
 print([event for event in seen if event.startswith(("open", "os.", "socket", "subprocess"))])
 """
