@@ -853,7 +853,7 @@ def test_jobs_are_admitted_in_order_and_end(
             async def consume() -> None:
                 asked.append(number)
                 job = chat(model=OTHER_MODEL.name if other else NAME, limit=tokens)
-                events = machine.engine.run(job, Pace(load_s=0.2), gone, see)
+                events = machine.engine.run(job, DEFAULT_PACE, gone, see)
                 count = 0
                 try:
                     async for event in events:
