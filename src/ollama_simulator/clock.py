@@ -28,6 +28,8 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.fired = False
+        self.in_write = False
+        """Whether the client left while a write to it was blocked."""
         self._wake: list[Callable[[], None]] = []
 
     def fire(self) -> None:

@@ -221,3 +221,17 @@ def test_an_error_inside_frees_the_slot() -> None:
         return slot.held_now > 0
 
     assert virtual(main) is False
+
+
+@pytest.mark.parametrize(("in_write", "held"), [(False, 0), (True, 1)])
+def test_a_slot_is_lost_whose_client_left_in_a_blocked_write(in_write: bool, held: int) -> None:
+    """And only then; who waits for it waits for ever."""
+
+    async def main(clock: VirtualClock) -> int:
+        slots, gone = Slots(), Interrupt()
+        async with slots.held(gone):
+            gone.in_write = in_write
+            gone.fire()
+        return slots.held_now
+
+    assert virtual(main) == held

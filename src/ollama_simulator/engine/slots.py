@@ -1,11 +1,13 @@
 """The slots of one runner, and the wait for them.
 
-Source: native specification 6.2.
+Source: native specification 6.2 and 6.7.
 
 Rules of this file:
 
 1. First come, first served; nobody overtakes.
 2. Who leaves the queue leaves no trace: a slot is never given to a client that is gone.
+3. A slot is lost whose client left while a write to it was blocked: Ollama never takes it back
+   (6.7). Only another runner has it again.
 
 It must not import anything but layer 0.
 """
@@ -52,7 +54,8 @@ class Slots:
         try:
             yield
         finally:
-            self._pass_on()
+            if not gone.in_write:
+                self._pass_on()
 
     async def _turn(self, gone: Interrupt) -> None:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

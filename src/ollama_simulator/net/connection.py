@@ -114,10 +114,11 @@ class Connection(asyncio.Protocol):
             self._lost.set_result(None)
         self._parse(None)
         self._put(None)
+        blocked = not self._writable.is_set()
         self._writable.set()
         if self._current is not None:
             if self._ended_by == "client":
-                self._current.leave(self._lost_how)
+                self._current.leave(self._lost_how, in_write=blocked)
             if self._task is not None:
                 self._task.cancel()
 

@@ -130,7 +130,9 @@ class Performer:
         if own.get("connection") == "close":
             request.keep_alive = False
         if request.keep_alive and not request.body.settled:
+            request.answer_waits = True
             request.keep_alive = await request.body.settle()
+            request.answer_waits = False
         return self._render(self._head, own, whole)
 
     def _render(

@@ -190,14 +190,18 @@ class Request:
         """How the client left; None while it is there."""
         self.gone = Interrupt()
         """Fires when the client shuts its side down, or the connection is lost."""
+        self.answer_waits = False
+        """Whether the answer waits for the rest of the body: its first write is blocked."""
         self._index = index
         self.abort = abort
         """Reset the connection and end whatever is being performed on it."""
 
-    def leave(self, how: How) -> None:
-        """Say that the client left. Only the first time counts."""
+    def leave(self, how: How, *, in_write: bool = False) -> None:
+        """Say that the client left, maybe while a write to it was blocked. Only the first time
+        counts."""
         if self.left is None:
             self.left = how
+            self.gone.in_write = in_write or self.answer_waits
             self.gone.fire()
 
     def header(self, name: str) -> str | None:
