@@ -151,7 +151,7 @@ def test_a_body_that_breaks_is_a_refusal() -> None:
     """400 in the words of the dialect, and nothing was received."""
 
     async def main(clock: VirtualClock) -> tuple[list[Act], Machine]:
-        machine, asked = Machine(clock), request(end=False)
+        machine, asked = Machine(clock), request(body=b'{"model":"te', end=False)
         asked.body.fail("unexpected EOF")
         return await collected(answer(exchange(machine, asked))), machine
 
@@ -162,11 +162,71 @@ def test_a_body_that_breaks_is_a_refusal() -> None:
     assert machine.saw(Received) == []
 
 
+@pytest.mark.parametrize("breaks", [True, False])
+def test_one_value_is_enough(breaks: bool) -> None:
+    """Nobody waits for what is behind it, or minds that it never comes (1.9)."""
+
+    async def main(clock: VirtualClock) -> tuple[list[Act], Machine]:
+        machine, asked = Machine(clock), request(body=WHOLE, end=False)
+        if breaks:
+            asked.body.fail("unexpected EOF")
+        return await collected(answer(exchange(machine, asked))), machine
+
+    acts, machine = virtual(main)
+    assert lines(acts)[0]["done"] is True
+    assert len(machine.saw(Received)) == 1
+
+
+def test_the_proxy_of_the_cloud_reads_everything() -> None:
+    """On its routes a body that breaks is refused, whatever is in it."""
+
+    async def main(clock: VirtualClock) -> list[Act]:
+        asked = request(target="/v1/chat/completions", body=WHOLE, end=False)
+        asked.body.fail("unexpected EOF")
+        return await collected(answer(exchange(Machine(clock), asked)))
+
+    (head,) = (act for act in virtual(main) if isinstance(act, Head))
+    assert head.status == 400
+
+
+@pytest.mark.parametrize(
+    ("data", "taken"),
+    [
+        (b"x" * 300_000, 32_256),
+        (b'{"model":"nope"}' + b" " * 299_984, 32_256),
+        (b'{"model":"nope","x":"' + b"y" * 299_000 + b'"}', 299_023),
+    ],
+)
+def test_what_is_behind_the_value_is_left(data: bytes, taken: int) -> None:
+    """Of a large body only as much is taken as the decoder's steps need (1.1)."""
+
+    async def main(clock: VirtualClock) -> int:
+        asked = request(target="/api/show", body=data)
+        asked.body.length = len(data)
+        await collected(answer(exchange(Machine(clock), asked)))
+        return asked.body.taken
+
+    assert virtual(main) == taken
+
+
+def test_a_body_that_nobody_asked_for_is_not_read() -> None:
+    """An endpoint to look at things reads none, and so asks no client to send one."""
+
+    async def main(clock: VirtualClock) -> tuple[list[Act], Machine, Request]:
+        machine, asked = Machine(clock), request("GET", "/api/version", b"x", end=False)
+        return await collected(answer(exchange(machine, asked))), machine, asked
+
+    acts, machine, asked = virtual(main)
+    assert lines(acts)[0]["version"]
+    assert machine.saw(Received) == []
+    assert asked.body.taken == 0
+
+
 def test_drain_minds_nothing() -> None:
     """Whatever is wrong with the body."""
 
     async def main(clock: VirtualClock) -> None:
-        asked = request(end=False)
+        asked = request(body=b"{", end=False)
         asked.body.fail("unexpected EOF")
         made = exchange(Machine(clock), asked)
         await made.drain()

@@ -26,10 +26,10 @@ def enough(data: bytes) -> bool:
         return False
     try:
         msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if "truncated" in str(error):
             return False
-        # What msgspec minds may be nothing to Go: bytes that are no UTF-8, or a second value.
+        # What msgspec minds may be nothing to Go: no UTF-8, a depth, a second value.
         return complaint(data) != CUT
     # Go sees the end of anything but an array or an object only by what follows it.
     return start in b"[{" or data[-1:] in b" \t\r\n"
