@@ -37,6 +37,9 @@ class Connection:
         self._port = port
         self._host = host
         self._clock = WallClock()
+        self._sent = 0.0
+        self.first_ms: float | None = None
+        """Milliseconds from the last write to the first byte of the first answer."""
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
@@ -58,6 +61,7 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Write. A server that hangs up meanwhile is heard when its answer is read."""
+        self._sent = self._clock.now()
         with contextlib.suppress(OSError):
             self._writer.write(data)
             # The answer may come, and the server stop reading, before everything is written.
@@ -103,6 +107,11 @@ class Connection:
         """Wait for the first bytes of an answer."""
         return await self._reader.read(65536)
 
+    @property
+    def passed_ms(self) -> float:
+        """Milliseconds since the last write."""
+        return (self._clock.now() - self._sent) * 1000
+
     async def after(self, patience: float) -> str:
         """What the socket does after the last answer, within so many seconds."""
         try:
@@ -120,6 +129,8 @@ class Connection:
 
     async def _read(self, method: str, seen: "_Seen") -> None:
         seen.status_line = (await self._line()).decode("latin-1")
+        if self.first_ms is None:
+            self.first_ms = self.passed_ms
         while line := await self._line():
             name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
             seen.headers.append((name, value.removeprefix(" ") if colon else "(no colon)"))

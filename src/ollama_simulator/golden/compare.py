@@ -22,6 +22,8 @@ from ollama_simulator.golden.recording import Reply
 TOLERANCE_S, TOLERANCE = 3.0, 0.01
 """How far the time to a model's expiry may be off: seconds, and as a part of it."""
 _EXPIRES = re.compile(rb'"expires_at":"([^"]*)"')
+SOON_MS = 50.0
+"""Times below twice that are not compared."""
 AROUND = 60
 """Bytes shown of a text that differs, from shortly before the first difference."""
 
@@ -47,6 +49,16 @@ def differences(expected: Sequence[Reply], actual: Sequence[Reply]) -> list[Diff
         for each in [*_one(normal(wanted), normal(got)), *_expiry(wanted, got)]:
             found.append(msgspec.structs.replace(each, what=each.what + of))
     return found
+
+
+def too_soon(what: str, expected_ms: float | None, actual_ms: float | None) -> list[Difference]:
+    """Something came before half of the recorded time had passed, so it wasn't waited for.
+
+    That something came later proves nothing: the machine may be slower.
+    """
+    if expected_ms is None or actual_ms is None or actual_ms >= expected_ms / 2 - SOON_MS:
+        return []
+    return [Difference(f"time to the {what}", f"{expected_ms:.0f} ms", f"{actual_ms:.0f} ms")]
 
 
 def _one(expected: Reply, actual: Reply) -> list[Difference]:

@@ -1,7 +1,7 @@
 """What differs between two runs of the same server is replaced by a mark, and nothing else.
 
-Source: the issue's list: dates, ids, durations, and the lengths that follow; native specification
-4.4 to 4.6 for what a real server puts in random order; ports inside texts of errors.
+Source: native specification 13 and compat specification 18: dates, ids, durations, the lengths
+that follow from them, and the ports that a real server's errors tell.
 
 Rules of this file:
 
@@ -9,16 +9,15 @@ Rules of this file:
    zero at the end of its fraction, or an id of 7 letters, stays and is found to differ.
 2. Ids are numbered as they appear: one id in two places stays one id.
 3. A length is replaced only if it is the length of a body in which something was replaced.
-4. Orders that are random in a real server are put in one order, if they were legitimate.
 
-It must not import anything of this package but `recording`.
+It must not import anything of this package but `recording` and `orders`.
 """
 
 import re
-from collections.abc import Callable, Iterable
 
 import msgspec
 
+from ollama_simulator.golden.orders import sorted_out
 from ollama_simulator.golden.recording import Header, Reply
 
 _ZONE = rb"(?:Z|[+-]\d\d:\d\d)"
@@ -46,13 +45,6 @@ _DATE = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|[12]\d|3[01]) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct"
     r"|Nov|Dec) \d{4} [0-2]\d:[0-5]\d:[0-5]\d GMT"
 )
-_PARAMETERS = re.compile(rb'(?<="parameters":")(?:[^"\\]|\\.)*(?=")')
-_MODELFILE = re.compile(rb'(?<="modelfile":")(?:[^"\\]|\\.)*(?=")')
-_MODELS = re.compile(rb'(?<="(?:expires_at)":")[^"]*|(?<="modified_at":")[^"]*')
-
-
-class _Listing(msgspec.Struct):
-    models: list[msgspec.Raw]
 
 
 def normal(reply: Reply) -> Reply:
@@ -65,7 +57,7 @@ def normal(reply: Reply) -> Reply:
 
 def _headers(reply: Reply, marked: bytes) -> tuple[Header, ...]:
     found = []
-    follows = marked != reply.body
+    follows = marked != sorted_out(reply.body)
     for name, value in reply.headers:
         if name == "Date" and _DATE.fullmatch(value):
             value = "<date>"
@@ -77,7 +69,7 @@ def _headers(reply: Reply, marked: bytes) -> tuple[Header, ...]:
 
 def _body(body: bytes, ids: dict[bytes, bytes]) -> bytes:
     """A body, or a chunk of one."""
-    body = _unordered(body)
+    body = sorted_out(body)
     body = _STAMPS.sub(rb'"\1":"<time>"', body)
     body = _SECONDS.sub(rb'"\1":<seconds>', body)
     body = _QUERY.sub(b"?ts=<seconds>", body)
@@ -102,59 +94,3 @@ def _id(found: "re.Match[bytes]", ids: dict[bytes, bytes]) -> bytes:
         return b'"call_%s"' % numbered(b"letters", found["call"])
     mark = numbered(b"number", found["digits"])
     return b'"%s%s%s"' % (found["before"], mark, found["behind"])
-
-
-# --- random orders ------------------------------------------------------------------------
-
-
-def _unordered(body: bytes) -> bytes:
-    """A body with its randomly ordered parts sorted."""
-    if b'"parameters":"' in body:
-        body = _PARAMETERS.sub(lambda text: b"\\n".join(sorted(text[0].split(b"\\n"))), body)
-    if b'"modelfile":"' in body:
-        body = _MODELFILE.sub(lambda text: _modelfile(text[0]), body)
-    if body.startswith(b'{"models":['):
-        body = _models(body)
-    return body
-
-
-def _modelfile(text: bytes) -> bytes:
-    """A Modelfile, as JSON text, with each run of PARAMETER lines sorted."""
-    return b"\\n".join(_sorted_runs(text.split(b"\\n"), lambda line: line[:10] == b"PARAMETER "))
-
-
-def _sorted_runs(lines: Iterable[bytes], chosen: Callable[[bytes], bool]) -> list[bytes]:
-    found: list[bytes] = []
-    run: list[bytes] = []
-    for line in lines:
-        if chosen(line):
-            run.append(line)
-            continue
-        found += [*sorted(run), line]
-        run = []
-    return found + sorted(run)
-
-
-def _models(body: bytes) -> bytes:
-    """A list of installed or of loaded models.
-
-    A real server sorts by whole seconds, newest first, and what is of one second comes in any
-    order. When models were loaded differs from run to run, so of loaded models (`expires_at`)
-    the whole list may be in any order that its own times allow.
-    """
-    try:
-        entries = [bytes(raw) for raw in msgspec.json.decode(body, type=_Listing).models]
-    except msgspec.MsgspecError:
-        return body
-    if b'{"models":[' + b",".join(entries) + b"]}" != body:
-        return body
-    seconds = [(_MODELS.search(entry) or [b""])[0][:19] for entry in entries]
-    if seconds != sorted(seconds, reverse=True):
-        return body
-    if b'"expires_at":"' in body:
-        entries = [_STAMPS.sub(rb'"\1":"<time>"', entry) for entry in entries]
-        entries.sort()
-    else:
-        pairs = sorted(zip(seconds, entries, strict=True), key=lambda pair: pair[1])
-        entries = [entry for _, entry in sorted(pairs, key=lambda pair: pair[0], reverse=True)]
-    return b'{"models":[' + b",".join(entries) + b"]}"

@@ -17,24 +17,20 @@ from ollama_simulator import records
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.golden import acts
 from ollama_simulator.golden.answers import scripts_for, searches
-from ollama_simulator.golden.client import PATIENCE_S, Connection, fetch
-from ollama_simulator.golden.compare import Difference, differences
+from ollama_simulator.golden.asking import exchange
+from ollama_simulator.golden.client import fetch
+from ollama_simulator.golden.compare import Difference
 from ollama_simulator.golden.earlier import Earlier, full, left_behind
 from ollama_simulator.golden.learning import learned
 from ollama_simulator.golden.program import Program
 from ollama_simulator.golden.recording import Recording, Reply
 from ollama_simulator.golden.scene import NotArranged, Scene
 from ollama_simulator.golden.scripts import UnknownScript, translated
-from ollama_simulator.golden.sending import CLOSE, methods, writes
 from ollama_simulator.golden.setups import Setup, UnknownPhrase, understood
 from ollama_simulator.golden.world import UnknownServer, world
 from ollama_simulator.script import Script
 from ollama_simulator.settings import Settings
 
-SILENCE_S = 2.0
-"""How long is waited for an answer that is not to come."""
-OPEN_S, CLOSED_S = 0.1, 2.0
-"""How long is looked whether the socket is closed, if it is to stay open, and if not."""
 LONGEST_S = 60.0
 
 
@@ -96,13 +92,13 @@ async def _play(recording: Recording, earlier: Earlier) -> Outcome:
             for act in setup.arranged:
                 await _arrange(scene, act, recording, earlier)
             fleet.script(None, scripts)
-            actual = await exchange(scene.port, recording, setup)
+            seen = await exchange(scene.port, recording, setup)
             for task in others:
                 task.cancel()
-        found = differences(recording.replies, actual)
+        found = seen.compared(recording)
         for failure in fleet.journal.where(records.Failed):
             found.append(Difference("the simulator", "an answer", f"a failure: {failure.error}"))
-    return Outcome(recording, tuple(found), tuple(actual))
+    return Outcome(recording, tuple(found), seen.replies)
 
 
 async def _shut_down(
@@ -115,8 +111,8 @@ async def _shut_down(
                 body = json.dumps({"model": other.model}).encode()
                 await fetch(program.port, "POST", "/api/generate", body)
         group.create_task(program.send(act.signal, act.after_s))
-        actual = await exchange(program.port, recording, setup)
-    return Outcome(recording, tuple(differences(recording.replies, actual)), tuple(actual))
+        seen = await exchange(program.port, recording, setup)
+    return Outcome(recording, tuple(seen.compared(recording)), seen.replies)
 
 
 async def _arrange(scene: Scene, act: acts.Act, recording: Recording, earlier: Earlier) -> None:
@@ -143,35 +139,3 @@ async def _arrange(scene: Scene, act: acts.Act, recording: Recording, earlier: E
 
 def _scripts(recording: Recording) -> list[Script]:
     return scripts_for(recording) if recording.compat else [translated(recording.script)]
-
-
-async def exchange(port: int, recording: Recording, setup: Setup) -> list[Reply]:
-    """Send the request as recorded and read as many answers as are recorded."""
-    request = recording.request
-    pieces = writes(request, f"127.0.0.1:{port}")
-    asked = methods(request)
-    found: list[Reply] = []
-    async with Connection(port) as connection, asyncio.TaskGroup() as group:
-        await connection.send(pieces.pop(0))
-        if setup.pause_ms is not None:
-            while pieces:
-                await connection.pause(setup.pause_ms / 1000)
-                await connection.send(pieces.pop(0))
-        if request.half_close_ms is not None:
-            group.create_task(connection.half_close(request.half_close_ms / 1000))
-        for number, wanted in enumerate(recording.replies):
-            patience = SILENCE_S if wanted.ended == "timeout" else PATIENCE_S
-            reply = await connection.reply(asked[min(number, len(asked) - 1)], patience)
-            found.append(_without_close(reply) if recording.compat else reply)
-            if pieces and reply.ended == "complete":
-                await connection.send(pieces.pop(0))
-        if (after := recording.replies[-1].after) is not None:
-            state = await connection.after(CLOSED_S if after == "closed" else OPEN_S)
-            found[-1] = msgspec.structs.replace(found[-1], after=state)
-    return found
-
-
-def _without_close(reply: Reply) -> Reply:
-    """The compat format leaves out what the client's `Connection: close` makes a server say."""
-    headers = tuple(header for header in reply.headers if header != CLOSE)
-    return msgspec.structs.replace(reply, headers=headers)

@@ -87,6 +87,8 @@ class Recording(msgspec.Struct, frozen=True):
     """`server <name>; <state>`; empty in the compat format."""
     script: Mapping[str, Any] | None = None
     native: Native | None = None
+    timing_ms: Mapping[str, Any] = {}
+    """Milliseconds since the request was sent, where they tell something."""
     compat: bool = False
 
     @property
@@ -167,6 +169,7 @@ def _native(fields: dict[str, Any], file: str, line: int) -> Recording:
         ),
         fields["setup"],
         fields["script"],
+        timing_ms=fields.get("timing_ms", {}),
     )
 
 
