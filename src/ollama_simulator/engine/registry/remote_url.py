@@ -7,6 +7,7 @@ It must not import anything of this package.
 
 import posixpath
 import re
+from urllib.parse import quote
 
 PORT = "11434"
 
@@ -15,7 +16,12 @@ _URL = re.compile(
     r"(?P<path>[^?#]*)(?P<rest>.*)",
     re.DOTALL,
 )
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.%]*\]|[^\x00-\x20\x7f<>\"{}|\\^`%\[\]]*)")
+_HOST = re.compile(
+    r"(?P<name>\[[^\]]*\]|[^\x00-\x20\x7f{}|\\^`%\[\]:]*)(?P<port>:[0-9]*)?", re.ASCII
+)
+_MISTAKE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SAFE_IN_PATH = "/:@$&+,;=%~"
+_SAFE_IN_HOST = "[]:<>\"!$&'()*+,;=~"
 
 
 class BadRemote(ValueError):
@@ -25,29 +31,25 @@ class BadRemote(ValueError):
 def completed(raw: str) -> str:
     """An address with scheme and port. Raises `BadRemote`."""
     if raw.startswith("/"):
-        return f"http://localhost:{PORT}{posixpath.normpath(raw)}"
+        return f"http://localhost:{PORT}{_path(raw) or '/'}"
     if "://" not in raw:
         raw = f"http://{raw}"
     if raw == "http://ollama.com":
         raw = "https://ollama.com:443"
     found = _URL.fullmatch(raw)
-    if found is None:
+    host = _HOST.fullmatch(found["host"]) if found is not None else None
+    if found is None or host is None or _MISTAKE.search(found["path"]):
         raise BadRemote(raw)
-    path = posixpath.normpath(found["path"]) if found["path"] else ""
-    path = "" if path == "/" else path
-    user = found["user"] or ""
-    return f"{found['scheme'].lower()}://{user}{_with_port(found['host'])}{path}{found['rest']}"
+    name = quote(host["name"], _SAFE_IN_HOST)
+    if host["port"] is None:
+        # An address in brackets gets two more; that is how Ollama writes it.
+        name = f"[{name}]" if ":" in name else name or "localhost"
+    port = f":{PORT}" if host["port"] is None else host["port"]
+    path = _path(found["path"]) if found["path"] else ""
+    return f"{found['scheme'].lower()}://{found['user'] or ''}{name}{port}{path}{found['rest']}"
 
 
-def _with_port(host: str) -> str:
-    """A host that has its port; a name of many colons is an address that lacks its brackets."""
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        name, port = host, ""
-    if not _HOST.fullmatch(name) or not re.fullmatch("[0-9]*", port, re.ASCII):
-        raise BadRemote(host)
-    if not colon or host.endswith("]"):
-        return f"{host or 'localhost'}:{PORT}"
-    if ":" in name and not name.startswith("["):
-        return f"[{host}]:{PORT}"
-    return host
+def _path(path: str) -> str:
+    """A path without dots and doubled slashes, and none for the root."""
+    short = posixpath.normpath("/" + path.lstrip("/"))
+    return "" if short == "/" else quote(short, _SAFE_IN_PATH)
