@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.store import TEST_MODEL, Store
-from ollama_simulator.model import Model, ModelMissing
+from ollama_simulator.model import Layer, Model, ModelMissing, Refusal
+from ollama_simulator.names import parse
 
 
 def model(name: str, size: int = 1) -> Model:
@@ -79,3 +81,55 @@ def test_newest_first() -> None:
     assert {entry.modified_ns for entry in store.newest_first()} == {
         clock.EPOCH_NS + 10_250_000_000
     }
+
+
+def test_a_damaged_manifest() -> None:
+    """It is installed and found, but not listed, and who looks into it is refused."""
+    broken = replace(model("broken"), broken="no JSON")
+    store = Store(VirtualClock(), [model("sound"), broken])
+    assert store.get("broken") is not None
+    assert [entry.model.name for entry in store.newest_first()] == ["sound"]
+    with pytest.raises(Refusal) as caught:
+        store.find("broken")
+    assert (caught.value.status, caught.value.message) == (500, "no JSON")
+
+
+def test_a_time_of_installation_is_believed() -> None:
+    """Of a model that says so; all others are as old as the server."""
+    store = Store(VirtualClock(), [replace(model("old"), modified_ns=5), model("new")])
+    assert [entry.model.name for entry in store.newest_first()] == ["new", "old"]
+    assert store.find("old").modified_ns == 5
+
+
+def test_install_and_remove() -> None:
+    """One more, in place of one with the same name; one less. Files go with their last model."""
+    shared = Layer("model", "aa" * 32, 10)
+    first = replace(model("first"), layers=(shared, Layer("config", "bb" * 32, 1)))
+    second = replace(model("second"), layers=(shared, Layer("config", "cc" * 32, 1)))
+    store = Store(VirtualClock(), [first])
+    store.install(second)
+    assert store.blobs.keys() == {"aa" * 32, "bb" * 32, "cc" * 32}
+    store.install(replace(second, name="FIRST"))
+    assert store.names == ["FIRST", "second"]
+    assert store.blobs.keys() == {"aa" * 32, "cc" * 32}
+    store.remove("second:latest")
+    assert store.blobs.keys() == {"aa" * 32, "cc" * 32}
+    store.remove("first")
+    assert (store.names, store.blobs) == ([], {})
+    with pytest.raises(ModelMissing):
+        store.remove("first")
+
+
+def test_old_files_can_be_kept() -> None:
+    """As a copy over another model keeps them."""
+    store = Store(VirtualClock(), [model("m", 1)])
+    before = set(store.blobs)
+    store.install(replace(model("m", 1), digest="other"), prune=False)
+    assert before < store.blobs.keys()
+
+
+def test_a_name_takes_the_case_of_what_is_there() -> None:
+    """Each part on its own."""
+    store = Store(VirtualClock(), [model("MyUser/Camel:7B"), model("Host.io/you/m")])
+    assert store.spelled(parse("host.IO/MYUSER/new:7b")).full == "Host.io/MyUser/new:7B"
+    assert store.spelled(parse("new")) == parse("new")
