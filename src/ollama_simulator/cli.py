@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast, get_args
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -33,11 +33,10 @@ from ollama_simulator.conformance.balancers.process import (
 from ollama_simulator.conformance.player import first_of
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
-from ollama_simulator.settings import Profile, Settings
+from ollama_simulator.settings import PROFILES, Settings
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
-PROFILES: tuple[str, ...] = get_args(Profile)
 
 AT_ONCE = 2
 """Scenarios that are played at once where each has a balancer and ports of its own."""
@@ -97,7 +96,7 @@ def _simulator(
             metavar="VERSION",
             help=f"Which Ollama is imitated on the wire: {' or '.join(PROFILES)}.",
         ),
-    ] = PROFILES[0],
+    ] = PROFILES[-1],
     config: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +124,7 @@ def _simulator(
         if wire not in PROFILES:
             _wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
         ports = _ports(server_ports)
-        settings = [Settings(wire=cast(Profile, wire))] * len(ports)
+        settings = [Settings(wire=wire)] * len(ports)
     _check_ports(control_port, ports)
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with _environment(), contextlib.suppress(KeyboardInterrupt):

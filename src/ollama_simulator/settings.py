@@ -16,6 +16,8 @@ from ollama_simulator.script import Script
 
 Profile = Literal["0.33", "0.13.5"]
 """Which Ollama is imitated on the wire."""
+PROFILES: tuple[Profile, ...] = ("0.13.5", "0.33")
+"""All of them, the oldest first."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,6 +32,7 @@ OLD = Settings(wire="0.13.5")
 TEXT = "embed"
 QUARTERS = Model("embed", 1, "e", "bert", "1M", "F16", capabilities=("embedding",))
 QUARTERS = msgspec.structs.replace(QUARTERS, tokenizer="quarters", context_length=4)
+MUTE = Model("mute", 1, "m", "test", "1B", "F16", embeds=False)
 STUB = Model("stub", 1, "s", "", "", "", remote_host="h", remote_model="m")
 
 
@@ -46,7 +47,7 @@ def asked(
 
     async def main(clock: VirtualClock) -> list[Event]:
         machine = Machine(
-            clock, models=(TEST_MODEL, OTHER_MODEL, QUARTERS, STUB), settings=settings
+            clock, models=(TEST_MODEL, OTHER_MODEL, QUARTERS, MUTE, STUB), settings=settings
         )
         machine.engine.scripts.replace([script or Script(embeddings=told)])
         return await machine.done(job)
@@ -183,7 +184,7 @@ def test_too_long_an_input() -> None:
 )
 def test_a_model_that_makes_no_vectors(settings: Settings | None, message: str) -> None:
     """It is loaded first; a mere load is fine; and a script is believed."""
-    other = OTHER_MODEL.name
+    other = MUTE.name
     assert refused(Embed(other, ("x",)), settings=settings) == (501, message)
     assert refused(old(other), settings=settings) == (500, message)
     assert asked(Embed(other, ()), settings=settings).vectors == ()

@@ -68,7 +68,7 @@ def ask(
 ) -> Codec:
     """The codec of a request. The body is bytes, or something to be written as JSON."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    match = resolve(method, path)
+    match = resolve(method, path, {}.get, settings)
     assert isinstance(match, Match), match
     return match.codec(Request(method, match.path, match.params, data, headers), wire(settings))
 
@@ -98,6 +98,6 @@ def error_of(
     settings: Settings = NEW,
 ) -> Document:
     """An error as the codec at this path words it."""
-    match = resolve("POST", path)
+    match = resolve("POST", path, {}.get, settings)
     assert isinstance(match, Match)
     return match.codec.error(Refusal(status, message, origin), wire(settings))

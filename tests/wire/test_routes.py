@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import PROFILES, Settings
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec
 from ollama_simulator.wire.ollama import Chat, Generate
@@ -275,6 +275,9 @@ def test_dialect(target: str, codec: type[Codec]) -> None:
 
 
 def test_no_route_is_there_twice() -> None:
-    """A method and a path lead to one codec."""
-    known = [(route.method, route.path) for route in ROUTES]
-    assert len(set(known)) == len(known)
+    """A method and a path lead to one codec in each profile."""
+    for profile in PROFILES:
+        known = [
+            (route.method, route.path) for route in ROUTES if route.since <= profile <= route.until
+        ]
+        assert len(set(known)) == len(known)

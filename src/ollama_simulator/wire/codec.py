@@ -139,3 +139,5 @@ class Route(msgspec.Struct, frozen=True):
     codec: type[Codec]
     since: Profile = "0.13.5"
     """The oldest profile that has it."""
+    until: Profile = "0.33"
+    """The newest profile that has it."""

@@ -10,7 +10,7 @@ import msgspec
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Done, Event, Infer, Refusal, Rendered, Token, ToolCall
-from ollama_simulator.wire import decode, effort, logprobs, tools
+from ollama_simulator.wire import decode, effort, logprobs, openai, tools
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import (
     BARE_JSON,
@@ -27,7 +27,6 @@ from ollama_simulator.wire.openai import (
     Counts,
     OpenAI,
     ending,
-    frame,
     spoken,
 )
 from ollama_simulator.wire.openai_request import CHAT, conversation, format_of, options
@@ -119,11 +118,6 @@ class ChatCompletions(OpenAI):
 
     job: Infer
 
-    def __new__(cls, request: Request, wire: Wire) -> "ChatCompletions":
-        """The codec of the version that is imitated: the stream's form changed in 0.32.6."""
-        old = wire.settings.wire == "0.13.5"
-        return super().__new__(OldChatCompletions if old else ChatCompletions)
-
     def __init__(self, request: Request, wire: Wire) -> None:
         body = decode.body(request.body, CHAT, EMPTY)
         given = body.get("messages", [])
@@ -154,7 +148,7 @@ class ChatCompletions(OpenAI):
         self._wire = wire
         self._id = f"chatcmpl-{wire.ids.randrange(999)}"
         self._created: int | None = None
-        self._called = False
+        self.called = False
 
     # --- a stream ---------------------------------------------------------------------------
 
@@ -162,51 +156,53 @@ class ChatCompletions(OpenAI):
         """The frames of one event (5.3)."""
         match event:
             case Token():
-                return [self._piece(event)]
+                return [self.piece(event)]
             case Done():
-                return [self._end(event)]
+                return [self.end(event)]
             case _:
                 raise AssertionError(f"a chat does not say {event}")
 
     def broken(self, refusal: Refusal) -> list[bytes]:
         """An empty piece without a model: the error itself is lost (14.3)."""
-        return [self._frame(Said(content=""), model="")]
+        return [self.frame(Said(content=""), model="")]
 
-    def _piece(self, event: Token | Done) -> bytes:
+    def piece(self, event: Token | Done) -> bytes:
         """What one event says, thinking in a frame of its own."""
-        likely = _likely(event)
-        calls = _calls(event.calls)
-        self._called = self._called or bool(calls)
+        likely = likely_of(event)
+        calls = calls_of(event.calls)
+        self.called = self.called or bool(calls)
         if event.thinking and (event.text or calls):
             thought = Said(self._role(), reasoning=event.thinking)
             said = Said(content=event.text, tool_calls=calls)
-            return self._frame(thought, likely=likely) + self._frame(said)
+            return self.frame(thought, likely=likely) + self.frame(said)
         said = Said(self._role(), event.text, event.thinking, calls)
-        return self._frame(said, likely=likely)
+        return self.frame(said, likely=likely)
 
-    def _end(self, done: Done) -> bytes:
+    def end(self, done: Done) -> bytes:
+        """What the last event says, the reason, the counts if they were asked for, and the end."""
         says = done.text or done.thinking or done.calls or done.logprobs
-        out = self._piece(done) if says or self._created is None else b""
+        out = self.piece(done) if says or self._created is None else b""
         reason = done.reason or "stop"
-        if reason == "stop" and self._called:
+        if reason == "stop" and self.called:
             reason = "tool_calls"
-        out += self._frame(Said(), reason=reason)
-        return out + self._counted(done) + DONE
+        out += self.frame(Said(), reason=reason)
+        return out + self.counted(done) + DONE
 
-    def _counted(self, done: Done) -> bytes:
-        return self._frame(None, usage=Counts.of(done.usage)) if self._include_usage else b""
+    def counted(self, done: Done) -> bytes:
+        """The frame of the counts, if they were asked for."""
+        return self.frame(None, usage=Counts.of(done.usage)) if self._include_usage else b""
 
     def _role(self) -> str | msgspec.UnsetType:
         """The role stands in the first frame only."""
         return "assistant" if self._created is None else msgspec.UNSET
 
-    def _second(self) -> int:
+    def second(self) -> int:
         """All frames tell the second of the first."""
         if self._created is None:
             self._created = self._wire.wall_ns() // gojson.SECOND_NS
         return self._created
 
-    def _frame(
+    def frame(
         self,
         delta: Said | None,
         *,
@@ -215,11 +211,12 @@ class ChatCompletions(OpenAI):
         usage: Counts | None = None,
         model: str | None = None,
     ) -> bytes:
-        return frame(
+        """One frame; without a delta it has no choices."""
+        return openai.frame(
             Chunk(
                 id=self._id,
                 object="chat.completion.chunk",
-                created=self._second(),
+                created=self.second(),
                 model=self.job.model if model is None else model,
                 system_fingerprint=FINGERPRINT,
                 choices=() if delta is None else (Choice(0, delta, reason, likely),),
@@ -235,11 +232,11 @@ class ChatCompletions(OpenAI):
         debug = Debug(rendered.template, rendered.images) if rendered else msgspec.UNSET
         done = ending(events)
         if self.media == SSE:
-            return self._end(done) if done else self._piece(Token(""))
+            return self.end(done) if done else self.piece(Token(""))
         said = spoken(events)
         # Without tools only the calls of the last piece are kept (native specification, 5.2).
         heard = said if self.job.tools else said[-1:]
-        calls = tuple(call for event in heard for call in _calls(event.calls))
+        calls = tuple(call for event in heard for call in calls_of(event.calls))
         if rendered or not said:
             message = Said("", "")
         else:
@@ -263,45 +260,22 @@ class ChatCompletions(OpenAI):
         return gojson.encode(completion) + b"\n"
 
 
-class OldChatCompletions(ChatCompletions):
-    """As it was until 0.32.5: every chunk has role and content, the last one the reason (15)."""
-
-    def _piece(self, event: Token | Done) -> bytes:
-        return self._old(event, None)
-
-    def _end(self, done: Done) -> bytes:
-        self._called = self._called or bool(done.calls)
-        reason = "tool_calls" if self._called else done.reason
-        return self._old(done, reason) + self._counted(done) + DONE
-
-    def broken(self, refusal: Refusal) -> list[bytes]:
-        """An empty piece without role and model (14.3)."""
-        return [self._frame(Said("", ""), model="")]
-
-    def _second(self) -> int:
-        return self._wire.wall_ns() // gojson.SECOND_NS
-
-    def _old(self, event: Token | Done, reason: str | None) -> bytes:
-        calls = _calls(event.calls)
-        self._called = self._called or bool(calls)
-        said = Said("assistant", event.text, event.thinking, calls)
-        return self._frame(said, reason=reason, likely=_likely(event))
-
-
 def _reason(done: Done | None, called: bool) -> str | None:
     if done is None:
         return None
     return "tool_calls" if called and done.reason == "stop" else done.reason
 
 
-def _likely(event: Token | Done) -> Likely | msgspec.UnsetType:
+def likely_of(event: Token | Done) -> Likely | msgspec.UnsetType:
+    """How likely the tokens of an event were, if it tells."""
     return Likely(logprobs.entries(event.logprobs)) if event.logprobs else msgspec.UNSET
 
 
-def _calls(calls: tuple[ToolCall, ...]) -> tuple[Call, ...]:
+def calls_of(calls: tuple[ToolCall, ...]) -> tuple[Call, ...]:
+    """Calls as they are printed."""
     return tuple(
         Call(call.id, call.index, "function", Function(call.name, call.arguments)) for call in calls
     )
 
 
-ROUTES: tuple[Route, ...] = (Route("POST", "/v1/chat/completions", ChatCompletions),)
+ROUTES: tuple[Route, ...] = (Route("POST", "/v1/chat/completions", ChatCompletions, since="0.33"),)

@@ -21,7 +21,7 @@ from types import MappingProxyType
 import msgspec
 
 from ollama_simulator.golang import url
-from ollama_simulator.settings import Profile, Settings
+from ollama_simulator.settings import PROFILES, Profile, Settings
 from ollama_simulator.wire import (
     anthropic,
     audio,
@@ -35,6 +35,7 @@ from ollama_simulator.wire import (
     ollama_show,
     ollama_store,
     openai_chat,
+    openai_chat_old,
     openai_completions,
     openai_embed,
     openai_models,
@@ -57,6 +58,7 @@ MODULES = (
     ollama_account,
     openai_models,
     openai_chat,
+    openai_chat_old,
     openai_completions,
     openai_embed,
     responses,
@@ -102,7 +104,10 @@ class Table:
         """What has a named part at its end, by what stands before that."""
         order = METHODS.index
         for route in sorted(routes, key=lambda route: order(route.method)):
-            if route.since not in ("0.13.5", profile):
+            if (
+                profile
+                not in PROFILES[PROFILES.index(route.since) : PROFILES.index(route.until) + 1]
+            ):
                 continue
             before, brace, name = route.path.partition("{")
             if brace:
@@ -124,8 +129,7 @@ class Table:
         return {}, _NO_PARAMS
 
 
-_PROFILES: tuple[Profile, ...] = ("0.33", "0.13.5")
-TABLES = {profile: Table(ROUTES, profile) for profile in _PROFILES}
+TABLES = {profile: Table(ROUTES, profile) for profile in PROFILES}
 
 
 def resolve(
