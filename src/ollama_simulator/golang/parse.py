@@ -13,6 +13,7 @@ It must not import a dialect.
 
 import codecs
 import json
+import math
 import re
 from typing import Any
 
@@ -138,6 +139,20 @@ def kind(value: Json) -> str:
 def number(value: msgspec.Raw) -> float:
     """A number's value; infinite when it is too large."""
     return float(bytes(value))
+
+
+def too_large(value: Json) -> str | None:
+    """The first number anywhere in a value that is too large for a float, as it was sent."""
+    match value:
+        case msgspec.Raw():
+            return bytes(value).decode() if math.isinf(number(value)) else None
+        case list():
+            found = map(too_large, value)
+        case dict():
+            found = map(too_large, value.values())
+        case _:
+            return None
+    return next(filter(None, found), None)
 
 
 def plain(value: Json) -> Any:

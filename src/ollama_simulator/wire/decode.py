@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.golang import gobase64
-from ollama_simulator.golang.parse import Json, kind, number, parse, refused
+from ollama_simulator.golang.parse import Json, kind, number, parse, refused, too_large
 from ollama_simulator.model import Refusal
 
 _INT64 = range(-(2**63), 2**63)
@@ -48,7 +48,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Type(msgspec.Struct, frozen=True):
-    """What may stand in a place. This one takes anything, and leaves it as it is."""
+    """What may stand in a place. This one takes anything, unread."""
 
     go: str = "interface {}"
 
@@ -67,6 +67,16 @@ class Type(msgspec.Struct, frozen=True):
     def zero(self) -> Any:
         """What a null in an array is read as."""
         return None
+
+
+class Anything(Type, frozen=True):
+    """A value of any kind, left as it is; its numbers are floats to Go."""
+
+    def take(self, value: Json, place: Place) -> Any:
+        """The value."""
+        if (digits := too_large(value)) is not None:
+            place.wrong(f"number {digits}", "float64")
+        return value
 
 
 class Text(Type, frozen=True):
@@ -163,35 +173,18 @@ class Bytes(Type, frozen=True):
         return b""
 
 
-class Map(Type, frozen=True):
-    """An object with any keys, left as it is."""
-
-    go: str = "map[string]interface {}"
-
-    def take(self, value: Json, place: Place) -> dict[str, Any]:
-        """The object."""
-        if not isinstance(value, dict):
-            place.wrong(kind(value), self.go)
-            return {}
-        return value
-
-    def zero(self) -> dict[str, Any]:
-        """An object without keys."""
-        return {}
-
-
-class Table(Map, frozen=True, kw_only=True):
+class Table(Type, frozen=True, kw_only=True):
     """An object with any keys, whose values have one type."""
 
     item: Type
 
     def take(self, value: Json, place: Place) -> dict[str, Any]:
         """The keys, as they are, with what their values are read as."""
+        if not isinstance(value, dict):
+            place.wrong(kind(value), self.go)
+            return {}
         item = self.item
-        return {
-            key: item.zero() if given is None else item.take(given, place)
-            for key, given in Map.take(self, value, place).items()
-        }
+        return {k: item.zero() if v is None else item.take(v, place) for k, v in value.items()}
 
 
 class Array(Type, frozen=True, kw_only=True):
@@ -288,5 +281,6 @@ TEXT = Text()
 FLAG = Flag()
 INT = Int()
 FLOAT = Float()
-ANYTHING = Type()
-MAP = Map()
+UNREAD = Type()
+ANYTHING = Anything()
+MAP = Table("map[string]interface {}", item=ANYTHING)

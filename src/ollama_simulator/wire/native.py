@@ -103,6 +103,7 @@ def _keep_alive(value: Json, place: Place) -> float:
         case str():
             return duration.from_text(value)
         case msgspec.Raw():
+            ANYTHING.read(value, place)
             return duration.from_number(number(value))
         case bool():
             raise refused("Unsupported type: 'bool'")

@@ -12,13 +12,13 @@ from ollama_simulator.golang.parse import as_sent, plain
 from ollama_simulator.model import Message, ToolCall
 from ollama_simulator.settings import Profile
 from ollama_simulator.wire import tools
-from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Array, Record, Type
+from ollama_simulator.wire.decode import FLAG, INT, MAP, TEXT, UNREAD, Array, Record, Type
 from ollama_simulator.wire.native import IMAGES, KEEP_ALIVE, MESSAGES, SWITCHES, THINK, TOOL
 
 _COMMON = {
     **SWITCHES,
     "model": TEXT,
-    "format": ANYTHING,
+    "format": UNREAD,
     "keep_alive": KEEP_ALIVE,
     "options": MAP,
     "top_logprobs": INT,

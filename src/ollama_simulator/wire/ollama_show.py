@@ -125,7 +125,7 @@ class ShowModel(Native):
     def _info(self, model: Model) -> dict[str, Any]:
         info = dict(_info(model))
         if self._agent.startswith(COPILOT) and self._settings.wire != "0.13.5":
-            info["general.basename"] = self.job.model
+            info["general.basename"], _ = names.source(self.job.model)
         return _shown(info, self.job.verbose)
 
     @classmethod
