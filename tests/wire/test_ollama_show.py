@@ -183,18 +183,18 @@ def test_stubs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("agent", "settings", "basename"),
+    ("agent", "typed", "settings", "basename"),
     [
-        ("GitHubCopilotChat/1.0", Settings(), "rich:7b"),
-        ("x GitHubCopilotChat/1.0", Settings(), None),
-        ("GitHubCopilotChat/1.0", OLD, None),
+        ("GitHubCopilotChat/1.0", "Rich:7b", Settings(), "Rich:7b"),
+        ("GitHubCopilotChat/1.0", "rich:7b:local", Settings(), "rich:7b"),
+        ("x GitHubCopilotChat/1.0", "rich:7b", Settings(), None),
+        ("GitHubCopilotChat/1.0", "rich:7b", OLD, None),
     ],
 )
-def test_copilot(agent: str, settings: Settings, basename: str | None) -> None:
+def test_copilot(agent: str, typed: str, settings: Settings, basename: str | None) -> None:
     """It gets the name that it asked for, but for the suffix."""
-    told = shown(
-        RICH, {"model": "rich:7b:local"}, settings=settings, headers=(("user-AGENT", agent),)
-    )
+    headers = (("user-AGENT", agent),)
+    told = shown(RICH, {"model": typed}, settings=settings, headers=headers)
     assert told["model_info"].get("general.basename") == basename
 
 
