@@ -5,12 +5,13 @@ The runners' tokens are those of the recordings `chat`, `generate`, `think` and 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
-from ollama_simulator.model import Infer, Logprob, Quiet, Rendered, Token
+from ollama_simulator.model import Done, Infer, Logprob, Quiet, Rendered, Token
 from ollama_simulator.script import Alternative, Call, Refuse, Step
 from ollama_simulator.settings import Settings
 from tests.engine.answering import (
@@ -146,6 +147,16 @@ def test_calls_of_a_parser() -> None:
     said = answer(generate("parser"), steps)
     assert lines(said) == [("", "call it", ())]
     assert done(said).calls == ()
+
+
+def test_a_call_that_comes_with_the_end() -> None:
+    """Generate tells it after all (4.7)."""
+    last = Step(event=json.dumps({"content": MARKUP, "stop": True}))
+    said = answer(generate("parser"), (*raw("call it</think>"), last))
+    (call,) = done(said).calls
+    assert (call.name, call.arguments) == WEATHER
+    (call,) = done(answer(chat("parser"), (*raw("call it</think>"), last))).calls
+    assert call.id
 
 
 def test_a_call_of_harmony() -> None:
@@ -321,7 +332,8 @@ def test_the_last_event_of_a_runner_may_bring_text() -> None:
         '{"prompt_n":1,"prompt_ms":1,"predicted_n":2,"predicted_ms":2}}'
     )
     said = answer(generate("plain"), (*raw("One"), Step(event=event)), prompt_tokens=99)
-    assert whole(said)[0] == "One tail"
+    assert lines(said) == text("One")
+    assert done(said).text == " tail"
     usage = _usage(said)
     assert (usage.prompt_tokens, usage.tokens) == (1, 2)
     assert (usage.prompt_s, usage.generation_s) == (0.001, 0.002)
@@ -480,6 +492,14 @@ def test_the_second_pass_of_a_parser(
     assert said[-1] == ("{}", "", ())
     if again is not None:
         assert said[1:] == text(*again)
+
+
+def test_a_second_pass_that_begins_with_the_end() -> None:
+    """Only the second one has a last line."""
+    last = Step(event='{"content":"{}","stop":true}')
+    said = answer(chat("parser", format='"json"'), (*raw("Okay", "</think>"), last))
+    assert sum(isinstance(event, Done) for event in said) == 1
+    assert done(said).text == "{}"
 
 
 def test_the_second_pass_does_not_think_again() -> None:

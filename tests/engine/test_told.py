@@ -27,7 +27,8 @@ def test_the_last_content(kind: str, reason: str) -> None:
     """It may bring a token, and tells what everything cost."""
     timings = '{"prompt_n":1,"cache_n":4,"prompt_ms":1,"predicted_n":2,"predicted_ms":3.5}'
     event = f'{{"content":" tail","stop":true,"stop_type":"{kind}","timings":{timings}}}'
-    assert told(event) == [Piece(" tail", verbatim=True), End(reason, 5, 2, 0.001, 0.0035)]
+    tail = Piece(" tail", verbatim=True)
+    assert told(event) == [End(reason, 5, 2, 0.001, 0.0035, tail)]
 
 
 def test_deltas() -> None:
@@ -44,8 +45,9 @@ def test_deltas() -> None:
 )
 def test_the_last_delta(reason: str, expected: str) -> None:
     """A call is no reason of its own (5.4)."""
-    event = json.dumps({"choices": [{"delta": {}, "finish_reason": reason}]})
-    assert told(event, chats=True)[-1] == End(expected, 0, 0, 0.0, 0.0)
+    event = json.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": reason}]})
+    tail = Piece("a", verbatim=True)
+    assert told(event, chats=True) == [End(expected, 0, 0, 0.0, 0.0, tail)]
 
 
 def test_the_end_of_the_stream() -> None:

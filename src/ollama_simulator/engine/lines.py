@@ -40,8 +40,15 @@ class Lines(ABC):
     def say(self, piece: Piece) -> Token | Quiet:
         """What a piece comes to. Raises `Unparsable`."""
 
-    def end(self) -> Parsed:
-        """What the last line tells besides. Raises `Unparsable`."""
+    def end(self, last: Piece) -> Parsed:
+        """What the last line tells, with what came with the end. Raises `Unparsable`."""
+        said, rest = self.say(last), self.rest()
+        if isinstance(said, Quiet):
+            return rest
+        return Parsed(said.text + rest.text, said.thinking + rest.thinking, said.calls + rest.calls)
+
+    def rest(self) -> Parsed:
+        """What was kept back to the end. Raises `Unparsable`."""
         return NOTHING
 
 
@@ -90,7 +97,7 @@ class TemplateChat(Lines):
             return QUIET
         return Token(text, thought, identified(calls, self._new_id), piece.logprobs)
 
-    def end(self) -> Parsed:
+    def rest(self) -> Parsed:
         """What looked like a call and was none."""
         return NOTHING if self._calls is None else self._calls.end()
 
@@ -131,7 +138,7 @@ class ParserChat(Lines):
             return QUIET
         return Token(text, thought, identified(calls, self._new_id), piece.logprobs)
 
-    def end(self) -> Parsed:
+    def rest(self) -> Parsed:
         """What the parser tells only at the end."""
         text, thought, calls = self._parser.end()
         return Parsed(text, thought, identified(calls, self._new_id))
@@ -152,9 +159,11 @@ class ParserGenerate(Lines):
             return QUIET
         return Token(text, thought, logprobs=piece.logprobs)
 
-    def end(self) -> Parsed:
-        """What the parser tells only at the end."""
-        return self._parser.end()
+    def end(self, last: Piece) -> Parsed:
+        """What the parser tells at the end; here a call counts."""
+        text, thought, calls = self._parser.add(last.text)
+        rest = self._parser.end()
+        return Parsed(text + rest.text, thought + rest.thinking, calls + rest.calls)
 
 
 class NativeChat(Lines):
@@ -171,7 +180,7 @@ class NativeChat(Lines):
             return QUIET
         return Token(piece.text, piece.thinking, logprobs=piece.logprobs)
 
-    def end(self) -> Parsed:
+    def rest(self) -> Parsed:
         """All calls together."""
         return Parsed(calls=self._gathered.end())
 

@@ -27,6 +27,9 @@ class Piece(msgspec.Struct, frozen=True):
     """How many tokens it takes the time of, and counts as."""
 
 
+NO_PIECE = Piece(tokens=0)
+
+
 class Pause(msgspec.Struct, frozen=True):
     """Nothing, for some time."""
 
@@ -65,6 +68,8 @@ class End(msgspec.Struct, frozen=True):
     tokens: int | None = None
     prompt_s: float | None = None
     generation_s: float | None = None
+    last: Piece = NO_PIECE
+    """What comes with it."""
 
 
 Output = Piece | Pause | Failure | End

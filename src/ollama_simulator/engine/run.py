@@ -202,11 +202,17 @@ class Run:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def _done(self, reason: str, end: End) -> Done:
+    def _done(self, reason: str, end: End) -> Done | None:
+        """The last line; None if its text is what begins the second pass."""
+        switched = self.switched
+        self._count += end.last.tokens
+        self._told.append(end.last.thinking + end.last.text)
         try:
-            text, thinking, calls = self._way.lines.end()
+            text, thinking, calls = self._way.lines.end(end.last)
         except Unparsable as wrong:
             raise Refusal(500, str(wrong), Origin.RUNNER) from None
+        if self.switched and not switched:
+            return None
         task, prompt = self._task, self._task.prompt
         made = self._count if end.tokens is None else end.tokens
         generation_s = self._last - self._first + self._paused

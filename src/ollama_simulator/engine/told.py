@@ -7,6 +7,7 @@ Rules of this file:
 
 1. The runner of a conversation (path `native`) tells deltas, all others tell content.
 2. What is missing or of another type says nothing.
+3. What comes with the end is part of the last line, not a line of its own.
 
 It must not import anything but layer 0 and its own package.
 """
@@ -38,9 +39,11 @@ def outputs(event: str, *, chats: bool) -> Iterator[Output]:
 
 
 def _content(told: Mapping[str, Any]) -> Iterator[Output]:
-    yield Piece(_text(told.get("content")), verbatim=True)
+    piece = Piece(_text(told.get("content")), verbatim=True)
     if told.get("stop") is True:
-        yield _end("length" if told.get("stop_type") == "limit" else "stop", told)
+        yield _end("length" if told.get("stop_type") == "limit" else "stop", told, piece)
+    else:
+        yield piece
 
 
 def _deltas(told: Mapping[str, Any]) -> Iterator[Output]:
@@ -48,19 +51,21 @@ def _deltas(told: Mapping[str, Any]) -> Iterator[Output]:
         yield Failure(Kind.REPORTED, shown(told["error"]))
         return
     choices = told.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else {}
-    delta = choice.get("delta") if isinstance(choice, dict) else None
-    if not isinstance(delta, dict):
-        delta = {}
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    choice = choice if isinstance(choice, dict) else {}
+    delta = choice.get("delta")
+    delta = delta if isinstance(delta, dict) else {}
     calls = delta.get("tool_calls")
-    yield Piece(
+    piece = Piece(
         _text(delta.get("content")),
         _text(delta.get("reasoning_content")),
         tuple(map(_part, calls)) if isinstance(calls, list) else (),
         verbatim=True,
     )
-    if isinstance(choice, dict) and (reason := choice.get("finish_reason")):
-        yield _end("length" if reason == "length" else "stop", told)
+    if reason := choice.get("finish_reason"):
+        yield _end("length" if reason == "length" else "stop", told, piece)
+    else:
+        yield piece
 
 
 def _part(call: Any) -> CallPart:
@@ -76,7 +81,7 @@ def _part(call: Any) -> CallPart:
     )
 
 
-def _end(reason: str, told: Mapping[str, Any]) -> End:
+def _end(reason: str, told: Mapping[str, Any], last: Piece) -> End:
     timings = told.get("timings")
     timings = timings if isinstance(timings, dict) else {}
     numbers = {key: value for key, value in timings.items() if isinstance(value, int | float)}
@@ -87,6 +92,7 @@ def _end(reason: str, told: Mapping[str, Any]) -> End:
         int(numbers.get("predicted_n", 0)),
         numbers.get("prompt_ms", 0.0) / 1000,
         numbers.get("predicted_ms", 0.0) / 1000,
+        last,
     )
 
 
