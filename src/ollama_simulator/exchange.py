@@ -33,6 +33,7 @@ from ollama_simulator.model import (
 from ollama_simulator.net import request as net
 from ollama_simulator.records import See
 from ollama_simulator.wire import codec as wire
+from ollama_simulator.wire import proxy
 from ollama_simulator.wire.codec import Codec, Wire
 from ollama_simulator.wire.redirects import Fixed
 from ollama_simulator.wire.routes import dialect, resolve
@@ -137,7 +138,7 @@ class Exchange:
                 self.upload,
             )
             try:
-                self._codec = self.route.codec(request, self._wire)
+                self._codec = proxy.make(self.route.codec, request, self._wire)
             except RecursionError:
                 # Go bears more levels than we do, but not any number of them either.
                 raise Refusal(400, TOO_DEEP, Origin.DECODE) from None

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 import zstandard
 
 from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.settings import Settings
 from ollama_simulator.wire import compressed
-from ollama_simulator.wire.codec import Request, Wire
-from tests.wire.speaking import wire
+from ollama_simulator.wire.codec import Request
 
 SAID = b'{"model":"m"}'
 PACKED = zstandard.ZstdCompressor(write_checksum=True).compress(SAID)
 
 
-def unpacked(data: bytes, encoding: str = "zstd", world: Wire | None = None) -> bytes:
+def unpacked(data: bytes, encoding: str = "zstd") -> bytes:
     """The body of a request."""
     request = Request("POST", "/v1/messages", {}, data, (("content-encoding", encoding),))
-    return compressed.body(request, world or wire())
+    return compressed.body(request)
 
 
 @pytest.mark.parametrize(
@@ -35,12 +31,6 @@ def test_unpacked(data: bytes, body: bytes) -> None:
 def test_other_encodings_are_not_looked_at(encoding: str) -> None:
     """The name is matched as it is."""
     assert unpacked(PACKED, encoding) == PACKED
-
-
-def test_the_old_profile_unpacks_nothing() -> None:
-    """It came later."""
-    old = Wire(lambda: 0, random.Random(7), Settings(wire="0.13.5"))
-    assert unpacked(PACKED, world=old) == PACKED
 
 
 WIDE = zstandard.ZstdCompressionParameters(window_log=24)

@@ -17,7 +17,7 @@ from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Done, Event, Infer, Job, Origin, Refusal, Token
 from ollama_simulator.wire import anthropic_shapes as shapes
-from ollama_simulator.wire import compressed, decode
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.answer import whole
 from ollama_simulator.wire.anthropic_estimate import estimate
 from ollama_simulator.wire.anthropic_request import (
@@ -62,11 +62,11 @@ class Messages(Codec):
     """`POST /v1/messages`."""
 
     whole = True
+    proxied = True
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        sent = compressed.body(request, wire)
-        body = decode.body(sent, MESSAGES, EMPTY)
+        body = decode.body(request.body, MESSAGES, EMPTY)
         model = body.get("model", "")
         if not model:
             raise refused("model is required")
@@ -93,7 +93,7 @@ class Messages(Codec):
             if self.stream and not self.job.empty:
                 self.media = NDJSON
         self.wrong = self._wrong(wire)
-        self._said = Stream(self._id, model, estimate(body, sent) if self.stream else 0)
+        self._said = Stream(self._id, model, estimate(body, request.body) if self.stream else 0)
 
     def encode(self, event: Event) -> list[bytes]:
         """The events of the stream that one of ours leads to (10.4)."""

@@ -72,6 +72,8 @@ class Codec(ABC):
     """Whether the body is read to its end, though its first JSON value would do."""
     bare: ClassVar[bool] = False
     """Whether an error of the work itself has the runner's content type in a whole answer, too."""
+    proxied: ClassVar[bool] = False
+    """Whether the cloud's proxy sees the request first, which unpacks its body, too."""
     job: Job
     """What the client wants."""
     stream: bool = False

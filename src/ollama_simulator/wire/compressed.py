@@ -14,7 +14,7 @@ It must not import a dialect.
 import zstandard
 
 from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.wire.codec import Request, Wire
+from ollama_simulator.wire.codec import Request
 
 LARGEST = 20 << 20
 """Bytes that a body may have when it is unpacked."""
@@ -27,14 +27,11 @@ _SLICE = 1024
 """Bytes that are unpacked at once: some become 30,000 times as many."""
 
 
-def body(request: Request, wire: Wire) -> bytes:
+def body(request: Request) -> bytes:
     """The body, unpacked. Raises `Refusal`."""
-    sent = next(
-        (value for name, value in request.headers if name.lower() == "content-encoding"), ""
-    )
-    if sent != "zstd" or wire.settings.wire == "0.13.5":
-        return request.body
-    return _unpacked(request.body)
+    headers = ((name.lower(), value) for name, value in request.headers)
+    encoding = next((value for name, value in headers if name == "content-encoding"), "")
+    return _unpacked(request.body) if encoding == "zstd" else request.body
 
 
 def _unpacked(data: bytes) -> bytes:

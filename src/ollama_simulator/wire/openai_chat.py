@@ -116,6 +116,7 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
 class ChatCompletions(OpenAI):
     """`POST /v1/chat/completions`."""
 
+    proxied = True
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:

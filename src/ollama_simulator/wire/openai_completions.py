@@ -88,6 +88,7 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
 class Completions(OpenAI):
     """`POST /v1/completions`."""
 
+    proxied = True
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:

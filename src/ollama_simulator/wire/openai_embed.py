@@ -58,6 +58,7 @@ class ItemList(msgspec.Struct, frozen=True):
 class Embeddings(OpenAI):
     """`POST /v1/embeddings`."""
 
+    proxied = True
     job: Embed
 
     def __init__(self, request: Request, wire: Wire) -> None:

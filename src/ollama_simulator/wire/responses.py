@@ -12,7 +12,7 @@ It must not import another dialect than `openai`.
 
 from ollama_simulator.golang import gojson
 from ollama_simulator.model import Done, Event, Infer, Job, Refusal, Token
-from ollama_simulator.wire import compressed, decode
+from ollama_simulator.wire import decode
 from ollama_simulator.wire.answer import whole
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import BARE_JSON, checked_name, model_required
@@ -29,11 +29,12 @@ STREAM_HEADERS = (("Cache-Control", "no-cache"), ("Connection", "keep-alive"))
 class Responses(OpenAI):
     """`POST /v1/responses`."""
 
+    proxied = True
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:
         profile = wire.settings.wire
-        sent = compressed.body(request, wire)
+        sent = request.body
         body = decode.body(sent, RESPONSES[profile], EMPTY)
         self.job = wish(body, sent, profile)
         self.stream = body.get("stream", False)
