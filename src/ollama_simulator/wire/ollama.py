@@ -12,7 +12,7 @@ It must not import another dialect.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ollama_simulator.golang import gojson
@@ -60,7 +60,7 @@ class _Generation(Native):
             case Token():
                 return [self._token(event) + b"\n"]
             case Done():
-                return [self._whole(event.text, event.thinking, event, event) + b"\n"]
+                return [self._line([event]) + b"\n"]
             case _:
                 raise AssertionError(f"a generation does not say {event}")
 
@@ -68,9 +68,7 @@ class _Generation(Native):
         """One object with all that was said, and the numbers of the last event."""
         said = [event for event in events if isinstance(event, Token | Done)]
         if said:
-            text = "".join(event.text for event in said)
-            thinking = "".join(event.thinking for event in said)
-            return self._whole(text, thinking, said[-1], *said)
+            return self._line(said)
         match events:
             case [Rendered() as rendered]:
                 return self._debug(rendered)
@@ -87,8 +85,8 @@ class _Generation(Native):
         """A line of its own for a piece."""
 
     @abstractmethod
-    def _whole(self, text: str, thinking: str, last: Token | Done, *said: Token | Done) -> bytes:
-        """What these events say; with the numbers, if the last one is the end."""
+    def _line(self, said: Sequence[Token | Done]) -> bytes:
+        """All that these events say; with the numbers, if the last one is the end."""
 
     @abstractmethod
     def _debug(self, rendered: Rendered) -> bytes:
@@ -97,6 +95,14 @@ class _Generation(Native):
     @abstractmethod
     def _nothing(self) -> bytes:
         """A generation that broke off before it began."""
+
+
+def _text(said: Iterable[Token | Done]) -> str:
+    return "".join(event.text for event in said)
+
+
+def _thinking(said: Iterable[Token | Done]) -> str:
+    return "".join(event.thinking for event in said)
 
 
 def _ending(last: Token | Done) -> dict[str, Any]:
@@ -129,18 +135,19 @@ class Chat(_Generation):
 
     def _token(self, token: Token) -> bytes:
         if token.thinking or token.calls or token.logprobs:
-            return self._whole(token.text, token.thinking, token, token)
+            return self._line([token])
         said = Said("assistant", token.text)
         return gojson.encode(ChatLine(self._model, self._now(), said, False))
 
-    def _whole(self, text: str, thinking: str, last: Token | Done, *said: Token | Done) -> bytes:
+    def _line(self, said: Sequence[Token | Done]) -> bytes:
+        last = said[-1]
         # Without tools only the calls of the last piece are kept (5.2).
         made = [call for event in said for call in event.calls] if self.job.tools else last.calls
         return gojson.encode(
             ChatLine(
                 self._model,
                 self._now(),
-                Said("assistant", text, thinking, calls(made)),
+                Said("assistant", _text(said), _thinking(said), calls(made)),
                 logprobs=likelihoods(_logprobs(said)),
                 **_ending(last),
             )
@@ -189,14 +196,15 @@ class Generate(_Generation):
             )
         )
 
-    def _whole(self, text: str, thinking: str, last: Token | Done, *said: Token | Done) -> bytes:
+    def _line(self, said: Sequence[Token | Done]) -> bytes:
+        last = said[-1]
         done = last if isinstance(last, Done) else None
         return gojson.encode(
             GenerateLine(
                 model=self._model,
                 created_at=self._now(),
-                response=text,
-                thinking=thinking,
+                response=_text(said),
+                thinking=_thinking(said),
                 context=done.context if done else (),
                 tool_calls=calls(done.calls) if done else (),
                 logprobs=likelihoods(_logprobs(said)),
