@@ -94,7 +94,7 @@ class Fleet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Reset every connection and give the ports back."""
+        """End every connection, as a process that ends does, and give the ports back."""
         for server in self.servers.values():
             await server.listener.close()
         await self._group.__aexit__(None, None, None)

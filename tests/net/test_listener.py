@@ -76,14 +76,31 @@ async def test_moving_to_where_it_stands_is_nothing() -> None:
 
 
 @on_each_loop
-async def test_close_resets_and_gives_the_port_back() -> None:
-    """Whoever is connected is reset; another may have the port."""
+async def test_close_ends_all_and_gives_the_port_back() -> None:
+    """Whoever is connected meets the end that a process has; another may have the port."""
     async with serving() as service, await Peer.connect(service.port) as peer:
         assert await asks(peer)
         await service.listener.close()
-        assert await peer.rest() == (b"", How.RST)
+        assert await peer.rest() == (b"", How.FIN)
         kernel.listen(HOST, service.port).close()
-        assert await service.until("closed") == [("us", How.RST)]
+        assert await service.until("closed") == [("us", How.FIN)]
+
+
+@on_each_loop
+async def test_close_cuts_what_is_being_said() -> None:
+    """A stream ends where it is, without its last chunk (5.5)."""
+
+    async def endless(request: Request) -> AsyncGenerator[Any, None]:
+        yield Head(200)
+        yield Body(b"one")
+        await request.gone.wait()
+
+    async with serving(endless) as service, await Peer.connect(service.port) as peer:
+        await peer.ask()
+        await peer.until(b"one\r\n")
+        await service.listener.close()
+        assert await peer.rest() == (b"", How.FIN)
+        assert await service.until("finished") == [("cancelled",)]
 
 
 # --- SHUT ---------------------------------------------------------------------------------

@@ -167,11 +167,11 @@ class Connection(asyncio.Protocol):
             self._requests.clear()
             self._put(None)
 
-    def abort(self) -> None:
-        """Reset at once, whatever is being performed."""
+    def abort(self, how: How = How.RST) -> None:
+        """End at once, whatever is being performed; with FIN as at the death of a process."""
         if not self._lost.done():
-            self._ended_by, self._lost_how, self._aborted = "us", How.RST, True
-            self._reset()
+            self._ended_by, self._lost_how, self._aborted = "us", how, True
+            self._leave(how)
 
     # --- the rest is private ----------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class Connection(asyncio.Protocol):
         if how is How.RST:
             await self._delivered()
             if not self._lost.done():
-                self._reset()
+                self._leave(how)
             return
         # The peer may have reset the connection, and the event loop not know it yet.
         with contextlib.suppress(OSError):
@@ -272,8 +272,9 @@ class Connection(asyncio.Protocol):
                 return
             await clock.sleep_until(clock.now() + 0.001)
 
-    def _reset(self) -> None:
-        kernel.reset_on_close(self._transport.get_extra_info("socket"))
+    def _leave(self, how: How) -> None:
+        if how is How.RST:
+            kernel.reset_on_close(self._transport.get_extra_info("socket"))
         self._transport.abort()
 
     def _say_continue(self) -> None:

@@ -95,14 +95,14 @@ class Listener:
                 connection.thaw()
 
     async def close(self) -> None:
-        """Give the port back and reset every connection."""
+        """Give the port back and end every connection, as a process that ends does."""
         self._closed = True
         await self._stop_accepting()
         for sock in (self._sock, *self._fillers):
             sock.close()
         for connection in tuple(self._connections):
             connection.thaw()
-            connection.abort()
+            connection.abort(How.FIN)
 
     async def _stop_accepting(self) -> None:
         if self._acceptor is not None:
