@@ -99,6 +99,8 @@ class Messages(Codec):
         """The events of the stream that one of ours leads to (10.4)."""
         if self._search is not None and self._search.takes(event):
             return []
+        if isinstance(event, Token) and (chunk := self._said.more_text(event)) is not None:
+            return [chunk]
         assert isinstance(event, Token | Done), f"a chat does not say {event}"
         return [shapes.frame(said) for said in self._said.say(event)]
 

@@ -11,6 +11,7 @@ Rules of this file:
 It must not import another dialect.
 """
 
+from ollama_simulator.golang import gojson
 from ollama_simulator.model import Done, Token, ToolCall
 from ollama_simulator.wire.anthropic_shapes import (
     Block,
@@ -26,6 +27,11 @@ from ollama_simulator.wire.anthropic_shapes import (
     stop,
     text_block,
     thinking_block,
+)
+
+_TEXT = (
+    b"event: content_block_delta\n"
+    b'data: {"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":'
 )
 
 STOP_REASONS = {"": "", "stop": "end_turn", "length": "max_tokens"}
@@ -69,6 +75,15 @@ class Stream:
             reason = stop_reason(event.reason, called=bool(self._sent))
             out += ending(reason, _counts(event))
         return out
+
+    def more_text(self, event: Token) -> bytes | None:
+        """The event of a piece of text that goes on, printed; None if the piece is anything else.
+
+        Most pieces are such, so they take a short way.
+        """
+        if self._open != "text" or event.thinking or event.calls or not event.text:
+            return None
+        return b"%b%b}}\n\n" % (_TEXT % self._index, gojson.encode(event.text))
 
     def begin(self, input_tokens: int) -> list[StreamEvent]:
         """The start of the message, if it has not begun. No tokens stand for the estimate."""

@@ -27,6 +27,12 @@ from ollama_simulator.wire.responses_object import (
     usage,
 )
 
+_TEXT = (
+    b"event: response.output_text.delta\n"
+    b'data: {"content_index":0,"delta":%b,"item_id":"%b","logprobs":[],"output_index":%d,'
+    b'"sequence_number":%d,"type":"response.output_text.delta"}\n\n'
+)
+
 IDS = 999_999
 """The numbers in ids are below this."""
 
@@ -55,6 +61,8 @@ class Stream:
 
     def say(self, event: Token | Done) -> list[bytes]:
         """What one event of ours leads to."""
+        if type(event) is Token and self._text is not None and self._is_text_alone(event):
+            return [self._more_text(event.text)]
         out = self.begin()
         if event.thinking:
             out += self._think(event.thinking)
@@ -196,9 +204,21 @@ class Stream:
                 self._event("response.output_item.added", item=begun, output_index=self._index),
                 self._event("response.content_part.added", part=part(""), **self._content()),
             ]
+        return [*out, self._more_text(text)]
+
+    def _is_text_alone(self, event: Token) -> bool:
+        """Whether a piece only goes on with the message, as most pieces do."""
+        lone = bool(event.text) and not event.thinking and not event.calls
+        return lone and not self._thinking_id and not self._called
+
+    def _more_text(self, text: str) -> bytes:
+        """A piece of the message that is open. Its keys are sorted already."""
+        assert self._text is not None, "a message is open"
         self._text.append(text)
-        kind = "response.output_text.delta"
-        return [*out, self._event(kind, delta=text, logprobs=[], **self._content())]
+        self._sequence += 1
+        said = gojson.encode(text)
+        id = self._message_id.encode()
+        return _TEXT % (said, id, self._index, self._sequence - 1)
 
     def _message_done(self, item: Object) -> list[bytes]:
         (content,) = item["content"]
