@@ -10,6 +10,7 @@ It must not import anything of this package but `clock` and `recording`.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -150,7 +151,7 @@ class Connection:
                 seen.body += piece
 
     async def _chunks(self, seen: "_Seen") -> None:
-        while size := int(await self._line(), 16):
+        while size := _size(await self._line()):
             chunk = bytearray()
             try:
                 await self._exactly(size, chunk)
@@ -169,6 +170,13 @@ class Connection:
             if not piece:
                 raise Cut
             into += piece
+
+
+def _size(line: bytes) -> int:
+    """The size of a chunk. Raises `ValueError`."""
+    if not re.fullmatch(rb"[0-9a-f]+", line):
+        raise ValueError(f"{line!r} is not the size of a chunk")
+    return int(line, 16)
 
 
 class _Seen:

@@ -65,7 +65,7 @@ def golden(
     prefixes = tuple(only or [""])
     chosen = [each for file in recordings for each in file if each.name.startswith(prefixes)]
     if not chosen:
-        typer.echo(f"error: --only: no record's name begins with {only}", err=True)
+        typer.echo(f"error: --only: no record's name begins with {' or '.join(prefixes)}", err=True)
         raise typer.Exit(2)
     outcomes = asyncio.run(_replay(chosen, Earlier(recordings), show_details))
     if show_summary:

@@ -10,6 +10,7 @@ It must not import anything of this package but `recording` and `normal`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -17,7 +18,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from ollama_simulator.golden.normal import normal
-from ollama_simulator.golden.recording import Reply
+from ollama_simulator.golden.recording import Header, Reply
 
 TOLERANCE_S, TOLERANCE = 3.0, 0.01
 """How far the time to a model's expiry may be off: seconds, and as a part of it."""
@@ -112,13 +113,12 @@ def _headers(expected: Reply, actual: Reply) -> list[Difference]:
                 ", ".join(name for name, _ in actual.headers),
             )
         ]
-    wanted = [header for header in expected.headers if header not in actual.headers]
-    got = [header for header in actual.headers if header not in expected.headers]
-    return [Difference("headers", _listed(wanted), _listed(got))]
+    wanted, got = Counter(expected.headers), Counter(actual.headers)
+    return [Difference("headers", _listed(wanted - got), _listed(got - wanted))]
 
 
-def _listed(headers: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in headers) or "none"
+def _listed(headers: Counter[Header]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in headers.elements()) or "none"
 
 
 def _chunks(expected: Reply, actual: Reply) -> list[Difference]:
