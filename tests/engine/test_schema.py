@@ -157,6 +157,7 @@ ZOD: Schema = {
     "additionalProperties": False,
 }  # fmt: skip
 
+# fmt: off
 COMMON: list[Any] = [
     PYDANTIC,
     ZOD,
@@ -186,6 +187,59 @@ COMMON: list[Any] = [
     {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"type": "boolean"}}},
     {"$ref": "#item", "$defs": {"a": {"$anchor": "item", "type": "boolean"}}},
     {"type": "object", "properties": {"a/b": {"$ref": "#/properties/c~0d"}, "c~d": {"const": 1}}},
+    {"$ref": "https://s.example/b", "$defs": {"b": {"$id": "https://s.example/b", "const": 5}}},
+    {"$id": "https://s.example/a", "const": 6, "not": {"$ref": "https://s.example/a#/$defs/c"},
+     "$defs": {"c": {"type": "string"}}},
+    {"anyOf": [{"const": 1}, {"$ref": "#/anyOf/0"}]},
+    {"type": "string", "pattern": r"^[\d_]{3}[\w-]\.[^\s]$"},
+    {"type": "string", "pattern": "^(ab|cd)+?(?:x|y){0,2}z{2}[a-c][-x][x-]$"},
+    {"type": "number", "minimum": 0.25, "exclusiveMaximum": 0.2500001},
+    {"type": "number", "exclusiveMaximum": -7.5},
+    {"type": "integer", "exclusiveMinimum": 3, "minimum": 9, "maximum": 9},
+    {"type": "integer", "exclusiveMinimum": 9, "minimum": 3, "exclusiveMaximum": 11},
+    {"type": "integer", "multipleOf": 1.5, "minimum": 1, "maximum": 3},
+    {"type": "integer", "minimum": 10**18, "multipleOf": 10**17},
+    {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "type": "array",
+        "items": {
+            "type": "integer",
+            "minimum": 3, "exclusiveMinimum": True, "maximum": 5, "exclusiveMaximum": True,
+        },
+        "minItems": 2,
+    },
+    {
+        "allOf": [
+            {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 9},
+            {"items": {"multipleOf": 1}, "maxItems": 5, "uniqueItems": True},
+            {"items": {"minimum": 1, "maximum": 5}, "uniqueItems": False},
+        ]
+    },
+    {
+        "allOf": [
+            {"type": "object", "properties": {"a": {"type": ["integer", "string"]}}},
+            {"properties": {"a": {"type": ["number", "null"], "minimum": 4}}, "required": ["a"]},
+            {"properties": {"a": {"maximum": 6}, "b": False}, "maxProperties": 1},
+        ]
+    },
+    {"enum": ["a", 1, None], "type": ["string", "null"], "allOf": [{"enum": [None, 1]}]},
+    {"type": "array", "prefixItems": [{"const": 1}, {"const": 2}], "items": {"const": 3},
+     "minItems": 3, "maxItems": 4},
+    {"type": "array", "items": [{"const": 1}], "additionalItems": {"const": 2}, "minItems": 2,
+     "$schema": "http://json-schema.org/draft-07/schema#"},
+    {"type": "array", "items": False},
+    {"type": "object", "properties": {c: {"const": c} for c in "abcd"}, "minProperties": 4,
+     "additionalProperties": False},
+    {"type": "object", "required": ["x", "I_1"], "additionalProperties": {"type": "null"},
+     "patternProperties": {"^I_": {"type": "integer"}}},
+    {"type": "object", "properties": {"a": {"$ref": "#"}, "b": {"type": "array", "items":
+     {"$ref": "#"}}, "c": {"type": "object", "additionalProperties": {"$ref": "#"}}}},
+    {"oneOf": [{"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]},
+     {"type": "null"}]},
+    {"type": ["object", "null"], "properties": {"n": {"$ref": "#"}}, "required": ["n"]},
+    {"type": "array", "items": {"$ref": "#"}, "maxItems": 3},
+    {"properties": {"a": {"const": 1}}, "required": ["a"], "type": "object", "anyOf": [
+     {"required": ["b"], "properties": {"b": {"const": 2}}}, {"required": ["c"]}]},
     {"type": "object", "propertyNames": {"pattern": "^[a-z]{3}$"}, "minProperties": 4},
     {"type": "object", "properties": {c: {"type": "null"} for c in "abcdef"}, "maxProperties": 2},
     {"type": "object", "properties": {"a": {}, "b": {}}, "dependentRequired": {"a": ["b"]}},
@@ -204,6 +258,7 @@ COMMON: list[Any] = [
         "else": {"properties": {"n": False}},
     },
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize("schema", COMMON, ids=lambda schema: json.dumps(schema)[:60])

@@ -315,6 +315,15 @@ def test_a_parser_model_with_tools() -> None:
     )
 
 
+def test_tools_take_no_turn_away() -> None:
+    """Where the first is no system prompt."""
+    model = a_model("{{ .Prompt }}", path="parser")
+    said = text(model, chat("hi", tools=(WEATHER,)))
+    assert said.endswith(
+        "</tools><|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
 def test_harmony() -> None:
     """Turns are in channels."""
     model = a_model("{{ .Prompt }}", path="harmony", capabilities=("completion", "thinking"))

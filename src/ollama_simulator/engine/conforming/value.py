@@ -57,8 +57,10 @@ class Source:
 
     def _value(self, schema: Any, fuel: int, draw: Draw) -> Any:
         self._left -= 1
-        if not isinstance(schema, Mapping) or fuel < -_FUELS[0] or self._left < 0:
-            return scalars.words(draw) if fuel >= 0 and self._left > 0 else None
+        if fuel < -_FUELS[0] or self._left < 0:
+            return None
+        if not isinstance(schema, Mapping):
+            return scalars.words(draw)
         schema = self._settled(schema, fuel, draw)
         if not isinstance(schema, Mapping):
             return None

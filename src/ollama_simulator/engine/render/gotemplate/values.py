@@ -24,9 +24,6 @@ Value = Any
 class _Nil:
     """An interface without a value in it, as of a missing key."""
 
-    def __bool__(self) -> bool:
-        return False
-
 
 NIL: Final = _Nil()
 
