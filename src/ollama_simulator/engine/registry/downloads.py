@@ -5,7 +5,7 @@ Source: native specification 4.11.
 Rules of this file:
 
 1. A file that several pulls want is fetched once. It is given up when the last of them leaves;
-   what had come then needn't come again.
+   what had come then needn't come again, unless it came in pieces.
 2. Progress is a function of time: nothing runs between two looks at it.
 
 It must not import anything but layer 0.

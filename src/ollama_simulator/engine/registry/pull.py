@@ -43,6 +43,7 @@ async def fetched(
     yield Progress("pulling manifest")
     offer = remote.offer(machine.settings, name, insecure)
     layers = layers_of(offer.model)
+    contents = blobs_of(offer.model)
     new: list[Layer] = []
     for layer in layers:
         if (blob := store.blobs.get(layer.digest)) is not None:
@@ -51,7 +52,7 @@ async def fetched(
         new.append(layer)
         async for event in _download(machine, offer, layer, call):
             yield event
-        store.blobs[layer.digest] = blobs_of(offer.model)[layer.digest]
+        store.blobs[layer.digest] = contents[layer.digest]
     yield Progress("verifying sha256 digest")
     for layer in new:
         got = offer.served.get(layer.digest, layer.digest)
