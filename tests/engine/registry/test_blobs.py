@@ -49,6 +49,16 @@ def test_a_long_head() -> None:
     assert len(blob.start) == blobs.SMALL
 
 
+@pytest.mark.parametrize("beginning", [b"text", gguf({**LLAMA, "t": ["x" * 99] * 3000})])
+def test_weights_are_not_held(beginning: bytes) -> None:
+    """As soon as the head is known, there is no need for what is behind it."""
+    intake = Intake()
+    intake.add(beginning)
+    for _ in range(30):
+        intake.add(b"w" * 65_536)
+    assert intake.held <= blobs.SMALL
+
+
 @pytest.mark.parametrize(
     ("data", "fault"),
     [

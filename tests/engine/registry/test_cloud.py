@@ -55,3 +55,27 @@ def test_the_words_for_a_model() -> None:
 def test_addresses(url: str, why: str) -> None:
     """An address is refused with the port that was meant."""
     assert dial.failure("Get", url) == f'Get "{url}": dial tcp {why}'
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "message"),
+    [
+        (Settings(no_cloud=True), 403, "ollama cloud is disabled: remote model is unavailable"),
+        (Settings(remotes=()), 400, "this server cannot run this remote model"),
+        (
+            Settings(no_cloud=True, wire="0.13.5", remotes=()),
+            400,
+            "this server cannot run this remote model",
+        ),
+        (
+            Settings(remotes=("10.0.0.1",)),
+            500,
+            'Post "http://10.0.0.1:5/api/chat": dial tcp 10.0.0.1:5: connect: connection refused',
+        ),
+    ],
+)
+def test_stubs(settings: Settings, status: int, message: str) -> None:
+    """Switched off, not allowed, out of reach: each dialect words it on its own."""
+    refusal = cloud.stub(settings, "http://10.0.0.1:5", "/api/chat")
+    assert (refusal.status, refusal.message) == (status, message)
+    assert refusal.origin is Origin.HANDLER

@@ -97,6 +97,21 @@ def test_everything_at_once() -> None:
     assert made.messages == (Message("user", "x"),)
 
 
+def test_a_size_that_says_nothing() -> None:
+    """It is taken over as it is shown, as long as nothing better is known."""
+    base = replace(PLAIN, parameter_size="unknown")
+    _, _, machine = created({"from": "plain"}, models=(base,))
+    assert machine.store.find("new").model.parameter_size == "unknown"
+
+
+def test_renderer_and_parser() -> None:
+    """They are the request's, or the base model's."""
+    base = replace(PLAIN, renderer="r", parser="p", requires="1.0", path="parser")
+    _, _, machine = created({"from": "plain", "renderer": "mine"}, models=(base,))
+    made = machine.store.find("new").model
+    assert (made.renderer, made.parser, made.requires) == ("mine", "p", "1.0")
+
+
 def test_what_is_inherited() -> None:
     """Options are merged and move to the end, licences are added, messages stay."""
     base = replace(

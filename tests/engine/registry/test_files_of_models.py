@@ -54,6 +54,13 @@ def test_a_plain_model_has_two_files() -> None:
     assert weights_of(RICH) == sha256("f00d")
 
 
+def test_a_chat_template_is_part_of_the_weights() -> None:
+    """So there is no file of its own for it, and the weight file has it."""
+    native = Model("n", 9, "d", "llama", "1B", "F16", path="native", template="{{ messages }}")
+    assert [layer.kind for layer in layers_of(native)] == ["model", "config"]
+    assert head_of(native).chat_template == "{{ messages }}"
+
+
 def test_declared_layers_are_taken() -> None:
     """Whoever says what a model consists of is believed."""
     layers = (text_layer("config", "x"),)

@@ -70,6 +70,14 @@ def test_a_copy_onto_itself_is_nothing() -> None:
     assert machine.store.find(NAME) is before
 
 
+def test_a_copy_over_another_model() -> None:
+    """That one is gone, but its files stay."""
+    machine = Machine(VirtualClock())
+    done(machine, Copy(NAME, OTHER_MODEL.name))
+    assert machine.store.find(OTHER_MODEL.name).model.digest == TEST_MODEL.digest
+    assert {each.digest for each in layers_of(OTHER_MODEL)} <= machine.store.blobs.keys()
+
+
 def test_a_damaged_manifest_is_copied() -> None:
     """Nobody looks into it."""
     machine = Machine(VirtualClock(), models=(model("broken", broken="no JSON"),))

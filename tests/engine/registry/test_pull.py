@@ -8,7 +8,8 @@ import pytest
 
 from ollama_simulator.clock import Interrupt, VirtualClock
 from ollama_simulator.model import Abandoned, Event, Origin, Progress, Pull
-from ollama_simulator.registry import Offer, Pieces, Reply
+from ollama_simulator.registry import Offer, Pieces, Registry, Reply
+from ollama_simulator.settings import Settings
 from tests.engine.driving import OTHER_MODEL, Machine, virtual
 from tests.engine.registry.working import HOST, layer, model, settings, statuses, worked
 
@@ -75,8 +76,19 @@ def test_what_is_there_has_one_line() -> None:
         for each in (WEIGHTS, TEMPLATE, CONFIG)
     ]
     assert {t for t, _ in again} == {200}
+    assert statuses([event for _, event in again])[-2:] == ["writing manifest", "success"]
     lines = [event for _, event in timed(machine, Pull(f"{HOST}/me/other", insecure=True))]
     assert statuses(lines)[1:3] == [f"pulling {WEIGHTS.digest[:12]}", "verifying sha256 digest"]
+
+
+def test_names_are_made_to_fit() -> None:
+    """A host in any case; and what is installed decides how the parts are spelled."""
+    offer = Offer(model("box.local/me/m:latest", CONFIG))
+    up = Settings(registries=(Registry(host="BOX.local", offers=(offer,)),))
+    installed = model("box.local/Me/other", CONFIG)
+    _, refusal, machine = worked(Pull("Box.Local/ME/m"), models=(installed,), up=up)
+    assert refusal is None
+    assert machine.store.names[-1] == "box.local/Me/m:latest"
 
 
 def test_unused_layers_are_removed() -> None:
@@ -204,6 +216,34 @@ def test_two_pulls_share_a_download() -> None:
         (160, line(200_000, 160_000)),
         (200, Progress("verifying sha256 digest")),
     ]
+
+
+def test_a_download_goes_on_while_one_waits() -> None:
+    """A third pull joins it where it is, although the one that began it has left."""
+    offer = Offer(OFFER.model, pieces={WEIGHTS.digest: Pieces(50_000, 100.0)})
+    machine = Machine(VirtualClock(), settings=settings(offer))
+    gone = Interrupt()
+
+    async def begun_at(when: float) -> list[tuple[float, Event]]:
+        await machine.clock.sleep_until(when)
+        return await machine.timed(PULL)
+
+    async def main() -> list[tuple[float, Event]]:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(begun_at(0.05))
+            third = group.create_task(begun_at(0.15))
+            asyncio.get_running_loop().call_later(0.1, gone.fire)
+            with pytest.raises(Abandoned):
+                await machine.timed(PULL, gone=gone)
+        return third.result()
+
+    assert isinstance(machine.clock, VirtualClock)
+    events = machine.clock.run(main())
+    assert [(round(t * 1000), event) for t, event in events[1:3]] == [
+        (210, line(200_000, 150_000)),
+        (270, line(200_000, 150_000)),
+    ]
+    assert round(events[-1][0] * 1000) == 300
 
 
 def test_the_library() -> None:

@@ -14,7 +14,8 @@ from tests.engine.registry.working import HOST, layer, model, settings, statuses
 WEIGHTS = layer("model", 100_000, "weights")
 CONFIG = layer("config", 100)
 NAME = f"{HOST}/me/m"
-MODEL = model(f"{NAME}:latest", WEIGHTS, CONFIG)
+EMPTY = layer("license", 0)
+MODEL = model(f"{NAME}:latest", WEIGHTS, EMPTY, CONFIG)
 
 
 def test_what_the_registry_has_is_told_at_once() -> None:
@@ -27,7 +28,7 @@ def test_what_the_registry_has_is_told_at_once() -> None:
         Progress("retrieving manifest"),
         *(
             Progress(f"pushing {each.digest[:12]}", f"sha256:{each.digest}", each.size, each.size)
-            for each in (WEIGHTS, CONFIG)
+            for each in (WEIGHTS, EMPTY, CONFIG)
         ),
         Progress("pushing manifest"),
         Progress("success"),
@@ -42,10 +43,10 @@ def test_what_it_lacks_is_sent() -> None:
     async def main() -> list[tuple[int, int]]:
         events = await machine.timed(Push(NAME, insecure=True))
         progress = [(t, event) for t, event in events if isinstance(event, Progress)]
-        return [(round(t * 1000), event.completed) for t, event in progress if event.total]
+        return [(round(t * 1000), event.completed) for t, event in progress if event.digest]
 
     assert isinstance(machine.clock, VirtualClock)
-    assert machine.clock.run(main()) == [(60, 60_000), (120, 100_000), (180, 100)]
+    assert machine.clock.run(main()) == [(60, 60_000), (120, 100_000), (180, 0), (240, 100)]
 
 
 @pytest.mark.parametrize(

