@@ -275,20 +275,9 @@ def test_dialect(target: str, codec: type[Codec]) -> None:
 
 
 def test_no_route_is_there_twice() -> None:
-    """A method and a path lead to one codec of one age."""
-    known = [(route.method, route.path, route.since) for route in ROUTES]
-    assert len(set(known)) == len(known)
-
-
-def test_the_newer_of_two_codecs_counts() -> None:
-    """But not for the old server (11)."""
-    both = {(it.method, it.path) for it in ROUTES if it.since == "0.33"} & {
-        (it.method, it.path) for it in ROUTES if it.since == "0.13.5"
-    }
-    assert ("POST", "/v1/chat/completions") in both
-    for method, path in both:
-        newer, older = asked(method, path), asked(method, path, wire="0.13.5")
-        ages = {it.codec: it.since for it in ROUTES if (it.method, it.path) == (method, path)}
-        assert isinstance(newer, Match)
-        assert isinstance(older, Match)
-        assert (ages[newer.codec], ages[older.codec]) == ("0.33", "0.13.5")
+    """A method and a path lead to one codec in each profile."""
+    for profile in PROFILES:
+        known = [
+            (route.method, route.path) for route in ROUTES if route.since <= profile <= route.until
+        ]
+        assert len(set(known)) == len(known)

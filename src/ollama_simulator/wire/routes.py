@@ -104,18 +104,15 @@ class Table:
         """What has a named part at its end, by what stands before that."""
         order = METHODS.index
         for route in sorted(routes, key=lambda route: order(route.method)):
-            if (
-                profile
-                not in PROFILES[PROFILES.index(route.since) : PROFILES.index(route.until) + 1]
-            ):
+            ages = PROFILES[PROFILES.index(route.since) : PROFILES.index(route.until) + 1]
+            if profile not in ages:
                 continue
             before, brace, name = route.path.partition("{")
             if brace:
-                self._open.setdefault(before, (name.removesuffix("}"), {}))[1][route.method] = (
-                    route.codec
-                )
+                _, codecs = self._open.setdefault(before, (name.removesuffix("}"), {}))
             else:
-                self.literal.setdefault(route.path, {})[route.method] = route.codec
+                codecs = self.literal.setdefault(route.path, {})
+            codecs[route.method] = route.codec
 
     def find(self, path: str) -> tuple[Mapping[str, type[Codec]], Mapping[str, str]]:
         """The codecs of a decoded path by their methods, and its named parts."""
