@@ -95,7 +95,7 @@ COMPLAINTS = [
     (b"[" * 9_000 + b"x", "invalid character 'x' looking for beginning of value"),
     (b"[" * 200_000, "exceeded max depth"),
     (b'{"a":' * 200_000, "exceeded max depth"),
-    (b"[" * 9_999 + b"]" * 9_999, "exceeded max depth"),
+    (b"[" * 10_001 + b"]" * 10_001, "exceeded max depth"),
 ]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from ollama_simulator.golang.depth import deep, shallow
 from ollama_simulator.golang.gosyntax import CUT, TOO_DEEP, complaint, members, trailing
 from ollama_simulator.model import Origin, Refusal
 
@@ -75,6 +76,10 @@ _decoder = json.JSONDecoder(
 
 def parse(data: bytes, empty: str) -> Json:
     """The first JSON value of a body. `empty` is what is said of a blank one."""
+    if deep(data):
+        if wrong := complaint(data):
+            raise refused(wrong)
+        data = shallow(data)
     text = _text(data).lstrip(_BLANK)
     if not text:
         raise refused(empty)
@@ -83,6 +88,7 @@ def parse(data: bytes, empty: str) -> Json:
     try:
         value: Json = _decoder.raw_decode(text)[0]
     except (ValueError, RecursionError):
+        # What is cut off within many levels is no sound text, so it isn't found to be deep.
         raise refused(complaint(data) or TOO_DEEP) from None
     # Of a number alone Python takes as much as is one, where Go asks for the rest: `1.`
     if isinstance(value, msgspec.Raw) and (wrong := complaint(data)):
