@@ -275,6 +275,24 @@ def test_a_wait_of_weeks_takes_several_timers() -> None:
     assert max(longest) == LONGEST_S
 
 
+@pytest.mark.parametrize(
+    ("when", "called"),
+    [(5.0, 5.0), (1.0, 2.0), (2.0 + 3 * LONGEST_S, 2.0 + LONGEST_S)],
+)
+def test_an_alarm(when: float, called: float) -> None:
+    """At the moment; at once if it is past; before if it is further away than a timer reaches."""
+
+    async def main(clock: VirtualClock) -> list[float]:
+        calls: list[float] = []
+        await clock.sleep_until(2.0)
+        clock.alarm(when, lambda: calls.append(clock.now()))
+        clock.alarm(when, lambda: calls.append(-1.0)).cancel()
+        await clock.sleep_until(2.0 + 2 * LONGEST_S)
+        return calls
+
+    assert virtual(main) == [called]
+
+
 def test_a_virtual_clock_ends_with_an_error() -> None:
     """Where its resolution is lost it says so, instead of spinning for ever."""
 

@@ -204,23 +204,24 @@ def test_who_leaves_while_it_generates(by: str) -> None:
 
 
 @BY
-def test_who_is_granted_a_runner_in_the_instant_in_which_it_leaves(by: str) -> None:
-    """Both ways to a runner that is ready: it is given back."""
+def test_who_leaves_in_the_instant_of_its_turn(by: str) -> None:
+    """A runner that it was given goes back; a load that it was to begin is aborted."""
 
     async def main(here: Office) -> None:
-        await here.visit(A, 0.0, load_s=1.0)
+        first = await here.visit(A, 0.0, load_s=1.0)
         same, other = await here.visit(A, 5.0), await here.visit(B, load_s=5.0)
+        behind = await here.visit(C)
 
         def both() -> None:
             leave(same, by)
             leave(other, by)
 
-        # The timer fires before the tasks that it wakes have run.
-        asyncio.get_running_loop().call_at(1.0, both)
-        await here.at(2.0)
+        # The queue has moved on by then, and those whose turn it is have not run yet.
+        first.when_leased = both
+        await here.over(first, same, other, behind)
+        assert (first.leased, behind.leased) == (1.0, 1.0)
         assert not any(runner.users for runner in here.scheduler.memory.runners)
-        await here.over(await here.visit(C))
-        assert here.names == ["c", "a"] or here.names == ["a", "c"]
+        assert here.loads == [(1.0, "a"), (1.0, "c")]
 
     office(main)
 

@@ -105,6 +105,16 @@ def test_expiry_has_its_own_time() -> None:
     assert shelf.memory.departures == 2
 
 
+def test_who_left_before_is_told_before() -> None:
+    """Even if nobody looked until a request ended."""
+    shelf = Shelf()
+    shelf.idle(OTHER_MODEL, 5.0)
+    runner = shelf.runner(keep_alive=0.0)
+    shelf.clock.advance(10)
+    shelf.memory.release(runner)
+    assert shelf.unloaded == [("other:7b", "expired", 5.0), (NAME, "asked", 10.0)]
+
+
 def test_keep_alive_is_sticky() -> None:
     """A request without one leaves the former in force (3.2)."""
     shelf = Shelf()

@@ -39,6 +39,7 @@ class Visit:
         """When it got a slot."""
         self.ended: float | None = None
         self.refusal: Refusal | None = None
+        self.when_leased: Callable[[], None] | None = None
 
     @property
     def read(self) -> tuple[int, str] | None:
@@ -99,11 +100,11 @@ class Office:
         `left`: its client shuts its sending side down right behind it.
         """
         gone = Interrupt()
-        if left:
-            asyncio.get_running_loop().call_soon(gone.fire)
         made: list[Visit] = []
 
         async def go() -> None:
+            if left:
+                asyncio.get_running_loop().call_soon(gone.fire)
             await self._serve(made[0], model, seconds, slot, Want(**want))
 
         made.append(Visit(asyncio.create_task(go()), gone))
@@ -124,6 +125,8 @@ class Office:
             async with self.scheduler.lease(installed, want, visit.gone, self.see) as lease:
                 visit.runner, visit.load_s = lease.runner, lease.load_s
                 visit.leased = self.clock.now()
+                if visit.when_leased is not None:
+                    visit.when_leased()
                 if slot:
                     async with lease.slot(visit.gone, self.see):
                         visit.began = self.clock.now()

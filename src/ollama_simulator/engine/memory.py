@@ -115,6 +115,7 @@ class Memory:
 
     def release(self, runner: Runner) -> None:
         """A request has ended."""
+        self.expire()  # So that what is told is told in its order.
         runner.users -= 1
         if not runner.users and runner in self._runners.values():
             self._rest(runner)
