@@ -9,6 +9,8 @@ It must not import anything of this package but layer 0 and `toml`.
 """
 
 import asyncio
+import contextlib
+import os
 import re
 import signal
 import sys
@@ -64,8 +66,7 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
+        self._signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
         await self._process.wait()
         self._folder.cleanup()
 
@@ -73,7 +74,14 @@ class Program:
         """Send a signal, such as SIGTERM, after a while."""
         clock = WallClock()
         await clock.sleep_until(clock.now() + after_s)
-        self._process.send_signal(signal.Signals[name])
+        self._signal(signal.Signals[name])
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Not by `send_signal`: it looks whether the process is there by taking its exit status,
+        # which the event loop then misses.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
 
 def _given(value: Any) -> Any:
