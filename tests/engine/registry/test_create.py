@@ -329,3 +329,19 @@ def test_families_with_a_parser_of_their_own(family: str) -> None:
     made = machine.store.find("new").model
     assert (made.path, made.renderer) == ("parser", made.parser)
     assert made.parser in ("laguna", "nemotron-3-nano")
+
+
+@pytest.mark.parametrize(
+    ("fields", "stop"),
+    [
+        ({}, ["<turn|>"]),
+        ({"parameters": {"stop": ["x"]}}, ["x"]),
+        ({"renderer": "r"}, ["<turn|>"]),
+        ({"renderer": "r", "parser": "p"}, None),
+    ],
+)
+def test_options_of_a_family(fields: dict[str, object], stop: object) -> None:
+    """They hold unless the request says otherwise, or has something else render the model."""
+    data = gguf({"general.architecture": "gemma4"})
+    _, _, machine = created({"files": {"m.gguf": digest_of(data)}, **fields}, file=data)
+    assert machine.store.find("new").model.parameters.get("stop") == stop

@@ -19,7 +19,7 @@ from ollama_simulator import names
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.registry import info, quantize, remote_url
 from ollama_simulator.engine.registry.blobs import Blob
-from ollama_simulator.engine.registry.created import Recipe, built
+from ollama_simulator.engine.registry.created import Recipe, built, built_in_options
 from ollama_simulator.engine.registry.made import Made
 from ollama_simulator.engine.registry.pull import TICK_S, wait
 from ollama_simulator.engine.registry.sources import Sources, bad
@@ -62,7 +62,10 @@ async def create(machine: Machine, job: Create, call: Call) -> AsyncGenerator[Ev
     texts = Texts(store, files)
     if sources.base is not None:
         texts.inherit(sources.base)
-    texts.write(fields)
+    given = dict(fields.get("parameters", {}))
+    for made in files:
+        given = built_in_options(made, sources.base, fields) | given
+    texts.write({**fields, "parameters": given})
     for made in texts.files:
         yield Progress(made.status)
     yield Progress("writing manifest")

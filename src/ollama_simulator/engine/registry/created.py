@@ -27,6 +27,8 @@ _BUILT_IN = {
     **dict.fromkeys(("nemotron_h", "nemotron_h_moe", "nemotron_h_omni"), "nemotron-3-nano"),
 }
 """Renderer and parser of families that have their own."""
+_STOPS: Mapping[str, Mapping[str, Any]] = {"gemma4": {"stop": ["<turn|>"]}}
+"""Options of such families, if a request has none of that name."""
 _HIDDEN = ("general.name", "tokenizer.chat_template")
 """Metadata that `/api/show` doesn't show."""
 
@@ -52,6 +54,15 @@ class Recipe(msgspec.Struct, frozen=True):
         """A field of the request, or of the base model."""
         inherited = getattr(self.base, field) if self.base is not None else ""
         return str(self.fields.get(field) or inherited or built_in)
+
+
+def built_in_options(made: Made, base: Model | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a weight file adds to the options of a request, unless something else renders it."""
+    if made.layer.kind != "model" or made.head is None or (base and base.renderer and base.parser):
+        return {}
+    if fields.get("renderer") and fields.get("parser"):
+        return {}
+    return dict(_STOPS.get(made.head.architecture, {}))
 
 
 def built(recipe: Recipe) -> Model:
