@@ -93,9 +93,9 @@ COMPLAINTS = [
     (b'{"a":[{}]]', "invalid character ']' after object key:value pair"),
     (b"\x80", r"invalid character '\u0080' looking for beginning of value"),
     (b"[" * 9_000 + b"x", "invalid character 'x' looking for beginning of value"),
-    (b"[" * 200_000, "exceeded max depth"),
-    (b'{"a":' * 200_000, "exceeded max depth"),
-    (b"[" * 10_001 + b"]" * 10_001, "exceeded max depth"),
+    (b"[" * 200_000, "invalid character '[' exceeded max depth"),
+    (b'{"a":' * 200_000, "invalid character '{' exceeded max depth"),
+    (b"[" * 10_001 + b"]" * 10_001, "invalid character '[' exceeded max depth"),
 ]
 
 

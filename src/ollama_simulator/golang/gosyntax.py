@@ -82,7 +82,7 @@ class _Scanner:
             if char in b"[{":
                 closers.append(ord("]") if char == ord("[") else ord("}"))
                 if len(closers) > DEEPEST:
-                    raise _Wrong(TOO_DEEP)
+                    raise self._unexpected(TOO_DEEP)
                 if self._next() != closers[-1]:
                     self._at -= 1
                     if char == ord("{"):
