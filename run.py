@@ -17,6 +17,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "run.stamp"
 PIP = "-m pip install --quiet --disable-pip-version-check --no-input --no-user --editable".split()
+NODE_CLIENT = "ollama@0.6.4"
 PROGRAMS = {
     "load_balancer_test": "load_balancer_test",
     "ollama_simulator": "ollama_simulator",
@@ -107,7 +109,20 @@ def build(have: "dict[str, str]", want: "dict[str, str]") -> None:
             sys.exit(say(NO_VENV.format(*sys.version_info)))
         step([sys.executable, "-m", "venv", "--clear", str(VENV)], "Python could not make .venv")
     step([str(program("python")), *PIP, ".[test]" if extra else "."], NO_PIP)
+    if extra:
+        fetch_node_client()
     STAMP.write_text(json.dumps({**want, "extra": extra}), encoding="utf-8")
+
+
+def fetch_node_client() -> None:
+    """Fetch Ollama's client for Node, which some tests use. Without it they are skipped."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return
+    words = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix"]
+    done = subprocess.run([*words, str(VENV / "node"), NODE_CLIENT], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        say(f"npm could not install {NODE_CLIENT}: the tests that need it are skipped", 0)
 
 
 def step(command: "list[str]", complaint: str) -> None:
