@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
 import subprocess
 import sys
@@ -10,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from ollama_simulator.engine import schema
 from ollama_simulator.engine.conforming.scalars import LONGEST
 from ollama_simulator.engine.conforming.value import MOST_VALUES
+from ollama_simulator.engine.generated import Asked, outputs
+from ollama_simulator.engine.output import Piece
+from ollama_simulator.engine.render.day import TODAY
 from ollama_simulator.engine.render.gotemplate.execute import STEPS
-from ollama_simulator.engine.render.gotemplate.functions import TODAY
+from ollama_simulator.engine.speech import Split
 from ollama_simulator.engine.text import pieces, prompt_tokens
 from ollama_simulator.model import Message
 
@@ -45,6 +51,22 @@ def test_the_program_is_the_engine(content: str, count: int) -> None:
     said = [{"role": turn.role, "content": turn.content} for turn in messages]
     expected = "".join(pieces(7, "m:latest", prompt_tokens(messages), count))
     assert known["answer"](7, "m:latest", said, count) == expected
+
+
+def test_structured_output_is_drawn_as_it_says() -> None:
+    """Draw by draw."""
+    format = '{"type":"array","items":{"type":"integer"},"minItems":9}'
+    key = "\0".join(["7", "m:latest", format, "<|user|>", "hi"]).encode()
+    counted = itertools.count()
+
+    def draw(limit: int) -> int:
+        digest = hashlib.sha256(key + b"\0" + str(next(counted)).encode()).digest()
+        return int.from_bytes(digest[:8]) % limit
+
+    asked = Asked(7, "m:latest", ("<|user|>", "hi"), 20, None, format, thinks=False)
+    told = outputs(asked, Split(lambda: "id"))
+    said = "".join(piece.text for piece in told if isinstance(piece, Piece))
+    assert said == schema.text(format, draw)
 
 
 @pytest.mark.parametrize("number", [LONGEST, MOST_VALUES])

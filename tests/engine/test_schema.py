@@ -192,6 +192,7 @@ COMMON: list[Any] = [
      "$defs": {"c": {"type": "string"}}},
     {"anyOf": [{"const": 1}, {"$ref": "#/anyOf/0"}]},
     {"type": "string", "pattern": r"^[\d_]{3}[\w-]\.[^\s]$"},
+    {"type": "string", "pattern": r"^\D\W\S[^a-z]{4}[\D]$"},
     {"type": "string", "pattern": "^(ab|cd)+?(?:x|y){0,2}z{2}[a-c][-x][x-]$"},
     {"type": "number", "minimum": 0.25, "exclusiveMaximum": 0.2500001},
     {"type": "number", "exclusiveMaximum": -7.5},

@@ -69,6 +69,23 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert not said.startswith("!") or said.startswith("!template: :")
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r"\ud800", "invalid syntax"),
+        (r"\U00110000", "invalid syntax"),
+        (r"\400", "invalid syntax"),
+        (r"\'", "invalid syntax"),
+        (r"\xe2\x98\xba\u00e9\U0001f600\101", "☺é😀A"),
+        (r"\xff", "\ufffd"),
+    ],
+)
+def test_escapes(written: str, said: str) -> None:
+    """Surrogates and numbers beyond Unicode are none; bytes make up characters."""
+    wrong = f"!template: :1: {said}" if said == "invalid syntax" else said
+    assert made('{{ "' + written + '" }}') == wrong
+
+
 def test_deep_nesting_is_a_complaint() -> None:
     """Nothing that a request holds may exhaust the stack."""
     deep = "(" * 20_000 + ")" * 20_000

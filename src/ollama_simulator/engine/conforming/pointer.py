@@ -18,12 +18,12 @@ def target(root: Any, reference: str) -> Any:
     """The schema that a reference means."""
     base, _, fragment = unquote(reference).partition("#")
     if base and base != (root.get("$id") if isinstance(root, Mapping) else None):
-        root = next((part for part in _parts(root) if part.get("$id") == base), True)
+        root = next((part for part in parts(root) if part.get("$id") == base), True)
     if not fragment:
         return root
     if not fragment.startswith("/"):
         names = ("$anchor", "$dynamicAnchor")
-        found = (p for p in _parts(root) if fragment in [p.get(name) for name in names])
+        found = (part for part in parts(root) if fragment in map(part.get, names))
         return next(found, True)
     for step in fragment[1:].split("/"):
         name = step.replace("~1", "/").replace("~0", "~")
@@ -36,11 +36,12 @@ def target(root: Any, reference: str) -> Any:
     return root
 
 
-def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+def parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """All objects within a schema, itself included."""
     if isinstance(schema, Mapping):
         yield schema
         for value in schema.values():
-            yield from _parts(value)
+            yield from parts(value)
     elif isinstance(schema, list):
         for value in schema:
-            yield from _parts(value)
+            yield from parts(value)

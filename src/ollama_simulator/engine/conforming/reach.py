@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ollama_simulator.engine.conforming.merge import likely
-from ollama_simulator.engine.conforming.pointer import target
+from ollama_simulator.engine.conforming.pointer import parts, target
 
 
 class Reach:
@@ -18,8 +18,9 @@ class Reach:
     def __init__(self, root: Any) -> None:
         self._root = root
         self._known: dict[tuple[int, int], bool] = {}
-        # An id is that of one object only as long as the object is there.
-        self._kept: list[Any] = []
+        # What is known is known of these, which live as long as this does. Schemas that were merged
+        # of them come and go, and so would their ids.
+        self._lasting = {id(part) for part in parts(root)}
 
     def within(self, schema: Any, fuel: int) -> bool:
         """Whether there is a value that needs no more than so many levels."""
@@ -27,9 +28,10 @@ class Reach:
             return schema is not False
         if fuel <= 0:
             return False
+        if id(schema) not in self._lasting:
+            return self._find(schema, fuel - 1)
         key = (id(schema), fuel)
         if key not in self._known:
-            self._kept.append(schema)
             self._known[key] = self._find(schema, fuel - 1)
         return self._known[key]
 

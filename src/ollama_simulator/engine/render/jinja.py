@@ -19,7 +19,7 @@ import jinja2.ext
 import jinja2.sandbox
 import msgspec
 
-from ollama_simulator.engine.render.gotemplate.functions import TODAY
+from ollama_simulator.engine.render.day import TODAY
 from ollama_simulator.engine.render.turns import Turns
 from ollama_simulator.model import Message, Refusal
 

@@ -14,10 +14,11 @@ It must not import anything but layer 0 and its own package.
 import itertools
 import urllib.parse
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 import msgspec
 
+from ollama_simulator.engine.render.day import TODAY
 from ollama_simulator.engine.render.gotemplate.printf import sprint, sprintf, sprintln
 from ollama_simulator.engine.render.gotemplate.values import (
     NIL,
@@ -30,9 +31,6 @@ from ollama_simulator.engine.render.gotemplate.values import (
     truth,
     type_of,
 )
-
-TODAY = date(2026, 1, 31)
-"""The day that every template hears of: always the same, so that a text can be repeated."""
 
 
 class Function(msgspec.Struct, frozen=True):
