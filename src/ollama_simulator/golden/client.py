@@ -13,7 +13,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.golden.recording import Header, Reply
@@ -73,6 +73,10 @@ class Connection:
     async def pause(self, seconds: float) -> None:
         """Do nothing for a while."""
         await self._clock.sleep_until(self._clock.now() + seconds)
+
+    def turn_deaf(self) -> None:
+        """Read nothing from now on, so that the server can write no more at some time."""
+        cast(asyncio.Transport, self._writer.transport).pause_reading()
 
     async def half_close(self, after_s: float = 0.0) -> None:
         """Shut the sending side down after a while."""

@@ -154,6 +154,7 @@ class Scene:
         async with Connection(self.port) as connection:
             await connection.send(_post("/api/chat", _chat(model)))
             if bytes_asked:
+                connection.turn_deaf()
                 await self._pause(2.0)
             else:
                 await connection.some()
