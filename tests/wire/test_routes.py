@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import PROFILES, Settings
 from ollama_simulator.wire.anthropic import Messages
 from ollama_simulator.wire.codec import Codec
 from ollama_simulator.wire.ollama import Chat, Generate
