@@ -76,11 +76,20 @@ def test_without_words_the_built_in_balancer_is_judged(run: ModuleType, started:
     assert started == [[str(run.program("load_balancer_test"))]]
 
 
-@pytest.mark.parametrize("name", ["load_balancer_test", "ollama_simulator"])
-def test_a_program_gets_its_arguments(run: ModuleType, started: Commands, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [
+        ("load_balancer_test", "load_balancer_test"),
+        ("ollama_simulator", "ollama_simulator"),
+        ("golden", "ollama_golden"),
+    ],
+)
+def test_a_program_gets_its_arguments(
+    run: ModuleType, started: Commands, name: str, program: str
+) -> None:
     """All of them as they are, also those that look like ours."""
     assert run.main([name, "--control-port", "0", "test", "a b"]) == 7
-    assert started == [[str(run.program(name)), "--control-port", "0", "test", "a b"]]
+    assert started == [[str(run.program(program)), "--control-port", "0", "test", "a b"]]
 
 
 def test_test_installs_the_test_tools_and_runs_pytest(

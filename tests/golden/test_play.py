@@ -92,6 +92,10 @@ def test_a_script_that_says_something_else() -> None:
         ({"setup": "server main; the moon is full"}, "'the moon is full' is not understood"),
         ({"setup": "server moon; any state"}, "no server 'moon'"),
         ({"script": {"novelty": 1}}, "script: 'novelty'"),
+        (
+            {"request": native()["request"] | {"raw": "GET ... /"}},
+            "'GET ... /' is abbreviated",
+        ),
         ({"setup": "server main; the client of x has closed 1 s ago; pulled before"}, "/api/pull"),
     ],
 )

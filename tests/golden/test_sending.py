@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ollama_simulator.golden.sending import methods, spelled, writes
+from ollama_simulator.golden.sending import UnknownRequest, methods, spelled, writes
 from tests.golden.making import compat, made, native, posted
 
 HEAD = b"\r\nHost: localhost:11434\r\n"
@@ -56,6 +56,7 @@ def test_a_generated_body(generator: dict[str, object], body: bytes) -> None:
         ("\r\né\x00", b"\r\n\xc3\xa9\x00"),
         ("160301ff (hex)", b"\x16\x03\x01\xff"),
         ('X: <"a" x 5>\r\n', b"X: aaaaa\r\n"),
+        ('X: <"ab " x 2>\r\n', b"X: ab ab \r\n"),
         (
             'POST /nope ... Content-Length: 3 ... <"x" x 3>',
             b"POST /nope HTTP/1.1" + HEAD + b"Content-Length: 3\r\n\r\nxxx",
@@ -79,3 +80,12 @@ def test_methods_of_what_is_sent() -> None:
     assert methods(made(native(request=request | {"raw": raw})).request) == ["HEAD", "GET", "POST"]
     assert methods(made(native()).request) == ["GET"]
     assert methods(made(native(request=request | {"raw": "garbage"})).request) == ["GET"]
+
+
+def test_abbreviations_that_are_not_known() -> None:
+    """They are quoted, and nothing is sent instead."""
+    with pytest.raises(UnknownRequest, match=r"POST /x \.\.\. something' is abbreviated"):
+        spelled("POST /x ... something")
+    request = native()["request"] | {"body_generator": {"novelty": 1}}
+    with pytest.raises(UnknownRequest, match="novelty"):
+        writes(made(native(request=request)).request)

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. A name that ends in `-then-…` continues the record that is named without it; any other means
-   the line before in the same file, on the same server.
+   the line before in the same file, of the same group and on the same server.
 2. Where that record is in another file, its phrase and the answer tell what it left behind.
 
 It must not import anything of this package but its own folder.
@@ -33,7 +33,7 @@ class Earlier:
                 found = last
                 if "-then-" in each.name:
                     found = named.get(each.name.rpartition("-then-")[0])
-                if found is not None and _server(found) == _server(each):
+                if found is not None and _scene(found) == _scene(each):
                     self._before[each.place] = found
                 named[each.name] = last = each
 
@@ -44,6 +44,10 @@ class Earlier:
 
 def _server(recording: Recording) -> str:
     return recording.setup.partition("; ")[0]
+
+
+def _scene(recording: Recording) -> tuple[str, str]:
+    return recording.group, _server(recording)
 
 
 def left_behind(recording: Recording) -> list[acts.Act]:

@@ -26,12 +26,15 @@ from ollama_simulator.golden.program import Program
 from ollama_simulator.golden.recording import Recording, Reply
 from ollama_simulator.golden.scene import NotArranged, Scene
 from ollama_simulator.golden.scripts import UnknownScript, translated
+from ollama_simulator.golden.sending import UnknownRequest
 from ollama_simulator.golden.setups import Setup, UnknownPhrase, understood
 from ollama_simulator.golden.world import UnknownServer, world
 from ollama_simulator.script import Script
 from ollama_simulator.settings import Settings
 
 LONGEST_S = 60.0
+KNOWN = (UnknownPhrase, UnknownServer, UnknownScript, UnknownRequest, NotArranged)
+"""Errors that say in words why a recording can't be replayed."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -56,7 +59,7 @@ async def play(recording: Recording, earlier: Earlier) -> Outcome:
         return _failed(recording, f"the replay took more than {LONGEST_S:g} s")
     except Exception as error:  # one replay that fails must not end the others
         first = _first(error)
-        known = isinstance(first, UnknownPhrase | UnknownServer | UnknownScript | NotArranged)
+        known = isinstance(first, KNOWN)
         return _failed(recording, str(first) if known else f"the replay failed: {first!r}")
 
 

@@ -193,7 +193,7 @@ def _compat(fields: dict[str, Any], file: str, line: int) -> Recording:
         Request(
             request["method"],
             request["path"],
-            tuple(request.get("headers", {}).items()),
+            tuple((str(name), str(value)) for name, value in request.get("headers", {}).items()),
             None if body is None else body.encode(),
         ),
         (

@@ -15,7 +15,8 @@ CLOSE = ("Connection", "close")
 """What the client of the compat recordings sent."""
 
 _HEX = re.compile(r"([0-9a-f]{2})+(?= \(hex\)$)")
-_RUN = re.compile(r'<(?:"(?P<quoted>.)"|(?P<bare>.)) x (?P<times>\d+)>')
+_RUN = re.compile(r'<(?:"(?P<quoted>[^"]+)"|(?P<bare>[^<>" ]+)) x (?P<times>\d+)>')
+_CUT = re.compile(r"^[^\r\n]* \.\.\. ")
 _METHOD = re.compile(r"([A-Z]+) \S+ (?:HTTP/\d\.\d\r?\n|\.\.\. )")
 _SHORT = re.compile(
     r"(?P<method>[A-Z]+) (?P<path>\S+) \.\.\. Content-Length: (?P<length>\d+) \.\.\. "
@@ -23,8 +24,15 @@ _SHORT = re.compile(
 )
 
 
+class UnknownRequest(Exception):
+    """A request is abbreviated in a way that isn't known. The text quotes it."""
+
+
 def writes(request: Request, host: str = HOST) -> list[bytes]:
-    """What is written, one item for each write; `host` goes in where no `Host` is recorded."""
+    """What is written, one item for each write; `host` goes in where no `Host` is recorded.
+
+    Raises `UnknownRequest`.
+    """
     if request.raw:
         return [spelled(text) for text in request.raw]
     body = body_of(request)
@@ -35,7 +43,8 @@ def writes(request: Request, host: str = HOST) -> list[bytes]:
         # The compat format leaves out what every client sends.
         headers.append(("Host", host))
         if request.body is not None:
-            headers.append(("Content-Type", "application/json"))
+            if "content-type" not in names:
+                headers.append(("Content-Type", "application/json"))
             headers.append(("Content-Length", str(len(body))))
         headers.append(CLOSE)
     lines += [f"{name}: {value}" for name, value in headers]
@@ -55,6 +64,8 @@ def body_of(request: Request) -> bytes:
             return _run_out(template).encode()
         case {"repeat": text, "times": times}:
             return str(text).encode() * int(times)
+        case {**fields} if fields:
+            raise UnknownRequest(f"request: body_generator {fields} is not understood")
     return request.body or b""
 
 
@@ -69,6 +80,8 @@ def spelled(text: str) -> bytes:
         text = head + short["body"]
         if short["next"]:
             text += f"{short['next']} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+    if _CUT.search(text):
+        raise UnknownRequest(f"request: {text[:80]!r} is abbreviated, and not understood")
     return _run_out(text).encode()
 
 
