@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.golang.depth import LEVELS, deep, shallow
@@ -68,6 +68,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(0, 150))
 def test_whether_it_is_deep(value: Any, more: int) -> None:
     """Whatever is deep is found; and nothing that has half as many levels."""

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.model import Infer, Origin, Progress, Refusal, Token
@@ -85,6 +85,7 @@ BODIES = (
 
 
 @each_route
+@settings(deadline=None)
 @given(body=BODIES, model=st.text())
 def test_nonsense(route: Route, body: bytes, model: str) -> None:
     """A request is read or refused, and a refusal can be said."""
