@@ -36,6 +36,22 @@ def test_the_compat_format_leaves_out_what_every_client_sends() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"method": "GET", "body": None}, []),
+        ({"body": None}, [b"Content-Length: 0"]),
+        ({"body": "", "headers": {"Content-Type": "a/b"}}, [b"Content-Length: 0"]),
+    ],
+)
+def test_no_body_in_the_compat_format(fields: dict[str, object], headers: list[bytes]) -> None:
+    """A POST says that it has none; a type that is recorded stands alone."""
+    (sent,) = writes(made(compat(request=compat()["request"] | fields)).request)
+    lines = sent.split(b"\r\n")[1:-2]
+    assert [line for line in lines if line.startswith(b"Content-Length")] == headers
+    assert b"Content-Type: application/json" not in lines
+
+
+@pytest.mark.parametrize(
     ("generator", "body"),
     [
         ({"repeat": "ab", "times": 3}, b"ababab"),

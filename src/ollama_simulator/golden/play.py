@@ -33,6 +33,7 @@ from ollama_simulator.script import Script
 from ollama_simulator.settings import Settings
 
 LONGEST_S = 60.0
+"""When a replay is given up."""
 KNOWN = (UnknownPhrase, UnknownServer, UnknownScript, UnknownRequest, NotArranged)
 """Errors that say in words why a recording can't be replayed."""
 
@@ -94,7 +95,7 @@ async def _play(recording: Recording, earlier: Earlier) -> Outcome:
             )
             for act in setup.arranged:
                 await _arrange(scene, act, recording, earlier)
-            fleet.script(None, scripts)
+            scene.script(scripts)
             seen = await exchange(scene.port, recording, setup)
             for task in others:
                 task.cancel()
@@ -121,15 +122,14 @@ async def _shut_down(
 async def _arrange(scene: Scene, act: acts.Act, recording: Recording, earlier: Earlier) -> None:
     """Bring one thing about, which may be that another record was made before."""
     before = earlier.before(recording)
-    match act:
-        case acts.Replayed() if before is None:
+    match act, before:
+        case acts.Replayed(), None:
             for each in left_behind(recording):
                 await scene.arrange(each)
-        case acts.AsBefore() if before is None:
+        case acts.AsBefore(), None:
             for each in full(recording):
                 await scene.arrange(each)
-        case acts.Replayed() | acts.AsBefore():
-            assert before is not None
+        case acts.Replayed() | acts.AsBefore(), Recording():
             setup = understood(before)
             for each in setup.arranged:
                 await _arrange(scene, each, before, earlier)

@@ -28,7 +28,9 @@ from ollama_simulator.script import Load, Script, Step
 SOON_S = 0.05
 """Long enough for a request to be taken up."""
 LONG_S = 30.0
+"""Longer than any replay."""
 SLOW_MS = 1000.0
+"""How long a load takes that is to be seen."""
 SOME_TEXT = b"no model"
 TEXTS = (b"hello blob", b"second blob", b"r" * 1_000_000)
 """What was uploaded as a file in the recordings."""
@@ -74,7 +76,7 @@ class Scene:
                 self._other("/api/chat", _chat(model))
                 await self._pause(SOON_S)
             case acts.Crowd(others, every_ms):
-                self._fleet.script(None, self._scripts)
+                self.script(self._scripts)
                 for _ in range(others):
                     self._other(self._recording.request.path, self._recording.request.json)
                     await self._pause(every_ms / 1000)
@@ -113,7 +115,7 @@ class Scene:
     async def _load(
         self, model: str, keep_alive: str | None = None, num_ctx: int | None = None
     ) -> None:
-        self._fleet.script(None, [Script(load=Load(delay_ms=LOAD_MS))])
+        self.script([Script(load=Load(delay_ms=LOAD_MS))])
         fields: dict[str, Any] = {"model": model}
         if keep_alive is not None:
             fields["keep_alive"] = json.loads(keep_alive)
@@ -125,7 +127,7 @@ class Scene:
 
     async def _begin(self, model: str) -> None:
         """Let another client's generation come to its first token."""
-        self._fleet.script(None, self._scripts)
+        self.script(self._scripts)
         begun = asyncio.Event()
         self._spawn(self._watch(model, begun))
         async with asyncio.timeout(10):
@@ -141,7 +143,7 @@ class Scene:
     async def _crash(self, model: str) -> None:
         """Let the runner die of a request of another client."""
         await self._load(model)
-        self._fleet.script(None, [Script(answer=(Step(crash=""),))])
+        self.script([Script(answer=(Step(crash=""),))])
         await fetch(self.port, "POST", "/api/chat", json.dumps(_chat(model)).encode())
 
     async def _leave(self, model: str, bytes_asked: int, ago_s: float) -> None:
@@ -150,7 +152,7 @@ class Scene:
         if bytes_asked:
             # No two are alike, or the guard against repetition would end it.
             steps = tuple(Step(raw=f"{number:1000}") for number in range(bytes_asked // 1000))
-        self._fleet.script(None, [Script(answer=steps, gap_ms=0.0)])
+        self.script([Script(answer=steps, gap_ms=0.0)])
         async with Connection(self.port) as connection:
             await connection.send(_post("/api/chat", _chat(model)))
             if bytes_asked:
@@ -178,7 +180,7 @@ class Scene:
     async def _promise(self, model: str, is_open: bool) -> None:
         """Send a whole request that claims to be longer."""
         await self._load(model)
-        self._fleet.script(None, self._scripts)
+        self.script(self._scripts)
         request = _post("/api/chat", _chat(model)).replace(b"Length: ", b"Length: 5")
         gone = asyncio.Event()
 

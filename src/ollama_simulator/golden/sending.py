@@ -42,9 +42,9 @@ def writes(request: Request, host: str = HOST) -> list[bytes]:
     if "host" not in names and request.version == "1.1":
         # The compat format leaves out what every client sends.
         headers.append(("Host", host))
-        if request.body is not None:
-            if "content-type" not in names:
-                headers.append(("Content-Type", "application/json"))
+        if request.body is not None and "content-type" not in names:
+            headers.append(("Content-Type", "application/json"))
+        if request.body is not None or request.method == "POST":
             headers.append(("Content-Length", str(len(body))))
         headers.append(CLOSE)
     lines += [f"{name}: {value}" for name, value in headers]
