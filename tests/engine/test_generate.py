@@ -564,6 +564,17 @@ def test_log_probabilities_of_text_that_is_kept_back() -> None:
     ]
 
 
+def test_the_log_probability_of_a_step_is_that_of_its_last_token() -> None:
+    """The marks before it have none."""
+    steps = (Step(thinking="a", logprob=-1.0), Step(content="b", logprob=-2.0))
+    for job in (generate("template", logprobs=True), generate("native", logprobs=True)):
+        tokens = [event for event in answer(job, steps) if isinstance(event, Token)]
+        assert [
+            (likely.token, likely.logprob) for token in tokens for likely in token.logprobs
+        ] == [("a", -1.0), ("b", -2.0)]
+        assert len(tokens) == 5
+
+
 # --- prompts ------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ Source: native specification 5.2 and the recordings `think/*-qwen3-*`, `tools/*-
 Rules of this file:
 
 1. The prompt has opened the thinking already; only the closing mark is in the output.
-2. White space before a mark belongs to nobody, so it is kept back until something else follows.
+2. White space around marks belongs to nobody, so it is kept back until something else follows.
 3. A call counts whatever its function is called: only the types of its arguments are looked up.
 
 It must not import anything but layer 0 and its own package.
@@ -28,6 +28,7 @@ class _At(Enum):
     START = auto()
     THINKING = auto()
     CLOSED = auto()
+    """Behind the end of thinking or of a call, before the first word."""
     TEXT = auto()
     CALL = auto()
 
@@ -61,9 +62,8 @@ class Qwen:
             elif before is _At.TEXT:
                 said.append(self._until(CALL, _At.CALL))
             elif CALL_END in self._kept:
-                call, _, rest = self._kept.partition(CALL_END)
-                self._kept = rest.lstrip()
-                self._at = _At.TEXT
+                call, _, self._kept = self._kept.partition(CALL_END)
+                self._at = _At.CLOSED
                 calls.append(self._called(call))
             if self._at is before:
                 break
