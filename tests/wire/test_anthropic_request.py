@@ -251,6 +251,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "number",
         "messages.source.data of type string",
     ),
+    (
+        {"messages": ["x"]},
+        "string",
+        r'messages of type struct { Role string "json:\"role\""; Content json.RawMessage '
+        r'"json:\"content\"" }',
+    ),
     ({"thinking": "enabled"}, "string", "thinking of type anthropic.ThinkingConfig"),
     ({"output_config": 5}, "number", "output_config of type anthropic.OutputConfig"),
 ]

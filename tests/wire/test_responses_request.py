@@ -169,6 +169,14 @@ def test_search() -> None:
     assert len(job(OLD, input="x", tools=[mine, {"type": "web_search"}]).tools) == 2
 
 
+def test_properties_of_tools() -> None:
+    """What is empty is printed where Go's structs say so."""
+    given = {"a": {"type": None}, "b": {"type": []}, "c": {"type": ["x"], "properties": {}}}
+    tool = {"type": "function", "name": "f", "parameters": {"properties": given}}
+    (found,) = job(input="x", tools=[tool]).tools
+    assert '"properties":{"a":{"type":""},"b":{},"c":{"type":"x","properties":{}}}' in found.source
+
+
 STRUCT = "Go struct field"
 PEEK = r'struct { Type string "json:\"type\""; Role string "json:\"role\"" }'
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -17,18 +17,15 @@ from ollama_simulator.wire.native import OBJECT, PARAMETERS, STRINGS
 
 _SOURCE = Record(
     "anthropic.ImageSource",
-    own=True,
     fields=dict.fromkeys("type media_type data url".split(), TEXT),
 )
 _CITATION = Record(
     "anthropic.Citation",
-    own=True,
     fields=dict.fromkeys("type url title encrypted_index cited_text".split(), TEXT),
 )
 
 BLOCK = Record(
     "anthropic.ContentBlock",
-    own=True,
     fields={
         **dict.fromkeys("type text id name tool_use_id thinking signature".split(), TEXT),
         "citations": Array("[]anthropic.Citation", item=_CITATION),
@@ -41,20 +38,11 @@ BLOCK = Record(
 _BLOCKS = Array("[]anthropic.ContentBlock", item=BLOCK)
 
 
-def _content(value: Json, place: Place) -> list[dict[str, Any]]:
-    """Blocks; a string is one of them."""
-    if isinstance(value, str):
-        return [{"type": "text", "text": value}]
-    # Ollama reads the blocks on their own, so their way starts at the message.
-    blocks: list[dict[str, Any]] = _BLOCKS.read(value, Place(place.struct, "messages"))
-    return blocks
-
-
 _PARAM = Record(
-    "anthropic.MessageParam",
+    r'struct { Role string "json:\"role\""; Content json.RawMessage "json:\"content\"" }',
     own=True,
     nulls=frozenset({"content"}),
-    fields={"role": TEXT, "content": Own("[]anthropic.ContentBlock", reader=_content)},
+    fields={"role": TEXT, "content": ANYTHING},
 )
 
 
@@ -62,8 +50,21 @@ def _param(value: Json, place: Place) -> dict[str, Any]:
     param = {} if value is None else _PARAM.read(value, place)
     if "content" not in param:
         raise refused("unexpected end of JSON input")
-    # A null is read as a text that is empty.
-    return {**param, "content": param["content"] or []}
+    # Ollama reads the blocks on their own, so their way starts at the message.
+    return {
+        **param,
+        "content": _content(param["content"], Place(place.struct, "messages", own=True)),
+    }
+
+
+def _content(value: Json, place: Place) -> list[dict[str, Any]]:
+    """Blocks; a string is one of them, a null none."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [{"type": "text", "text": value}]
+    blocks: list[dict[str, Any]] = _BLOCKS.read(value, place)
+    return blocks
 
 
 MESSAGES = Record(

@@ -158,9 +158,12 @@ _property: dict[str, Type] = {
     "properties": PROPERTIES,
     "required": STRINGS,
 }
-PROPERTY = Record("api.ToolProperty", own=True, fields=_property)
+_NULLED = frozenset({"type"})
+PROPERTY = Record("api.ToolProperty", own=True, fields=_property, nulls=_NULLED)
 # A property may be one of several, each of them a property.
-_property["anyOf"] = Array("[]api.ToolProperty", item=Record("api.ToolProperty", fields=_property))
+_property["anyOf"] = Array(
+    "[]api.ToolProperty", item=Record("api.ToolProperty", fields=_property, nulls=_NULLED)
+)
 
 PARAMETERS = Record(
     "api.ToolFunctionParameters",

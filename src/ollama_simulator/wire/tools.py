@@ -83,17 +83,18 @@ def _property(given: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if given.get("anyOf"):
         out["anyOf"] = [_property(entry) for entry in given["anyOf"] if isinstance(entry, dict)]
-    kind = given.get("type")
-    if kind:
+    kind = given.get("type", [])
+    if kind != []:
         one = isinstance(kind, list) and len(kind) == 1
-        out["type"] = kind[0] if one else kind
+        # A null is read as the name of a type that is empty.
+        out["type"] = kind[0] if one else kind or ""
     if given.get("items") is not None:
         out["items"] = _raw(given["items"])
     if given.get("description"):
         out["description"] = given["description"]
     if given.get("enum"):
         out["enum"] = [_raw(item) for item in given["enum"]]
-    if given.get("properties"):
+    if given.get("properties") is not None:
         out["properties"] = _properties(given["properties"])
     if given.get("required"):
         out["required"] = given["required"]
