@@ -68,6 +68,13 @@ def test_recommendations() -> None:
         "qwen3.5",
     ]
     assert list(listed[0]) == "model description context_length max_output_tokens".split()
+    lengths = [(each["context_length"], each["max_output_tokens"]) for each in listed[:4]]
+    assert lengths == [
+        (262_144, 262_144),
+        (202_752, 131_072),
+        (262_144, 32_768),
+        (204_800, 128_000),
+    ]
     assert (listed[4]["vram_bytes"], list(listed[4])) == (
         12_000_000_000,
         "model description vram_bytes".split(),

@@ -17,6 +17,7 @@ from tests.engine.registry.working import (
     digest_of,
     layer,
     model,
+    settings,
     statuses,
     worked,
 )
@@ -189,7 +190,7 @@ def test_several_files() -> None:
     assert lines[:3] == ["parsing GGUF", "parsing GGUF", "verifying conversion"]
     made = machine.store.find("new").model
     assert [each.kind for each in made.layers] == ["projector", "model", "config"]
-    assert made.capabilities == ("completion", "vision")
+    assert (made.capabilities, made.parent) == (("completion", "vision"), "")
 
 
 def test_an_adapter() -> None:
@@ -312,6 +313,9 @@ def test_a_model_that_is_not_installed_is_pulled() -> None:
     _, refusal, _ = worked(Create("new", {"from": f"{HOST}/me/nope"}), up=up)
     assert refusal is not None
     assert refusal.message == "pull model manifest: file does not exist"
+    _, refusal, _ = worked(Create("new", {"from": f"{HOST}/me/m"}), up=settings(Offer(plain)))
+    assert refusal is not None
+    assert refusal.message.endswith("tls: first record does not look like a TLS handshake")
 
 
 def test_the_case_of_the_base_counts() -> None:

@@ -25,6 +25,38 @@ def test_a_head(order: str) -> None:
     assert not head.has("pooling_type")
 
 
+def test_old_versions() -> None:
+    """The first one counts in 32 bits, and its texts may end in a zero."""
+    assert heads.read(gguf({"k": 7}, version=2)).values["k"] == 7
+    head = heads.read(gguf({"k\0": "text\0"}, {"a": (3,)}, version=1))
+    assert head.values == {"k": "text", "general.parameter_count": 3}
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (0, "unknown"),
+        (2, "Q4_0"),
+        (3, "Q4_1"),
+        (7, "Q8_0"),
+        (12, "Q3_K_M"),
+        (14, "Q4_K_S"),
+        (15, "Q4_K_M"),
+        (17, "Q5_K_M"),
+        (18, "Q6_K"),
+        (25, "IQ4_NL"),
+        (27, "IQ3_M"),
+        (30, "IQ4_XS"),
+        (32, "BF16"),
+        (38, "MXFP4_MOE"),
+        (99, "unknown"),
+    ],
+)
+def test_file_types(number: int, name: str) -> None:
+    """By their numbers in the format; 0 is taken for none."""
+    assert heads.read(gguf({"general.file_type": number})).file_type == name
+
+
 def test_a_head_that_says_nothing() -> None:
     """Ollama has words for what is missing."""
     head = heads.read(gguf({}))

@@ -36,11 +36,13 @@ def gguf(
     *,
     order: str = "<",
     weights: bytes = b"",
+    version: int = 3,
 ) -> bytes:
     """A file with this metadata, and tensors of these shapes and of type F16."""
     tensors = tensors or {}
     magic = b"GGUF" if order == "<" else b"FUGG"
-    data = magic + struct.pack(f"{order}IQQ", 3, len(tensors), len(values))
+    counts = "II" if version == 1 else "QQ"
+    data = magic + struct.pack(f"{order}I{counts}", version, len(tensors), len(values))
     for key, value in values.items():
         data += _text(order, key) + _value(order, value)
     for name, shape in tensors.items():
