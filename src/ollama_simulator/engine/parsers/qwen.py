@@ -26,6 +26,8 @@ CALL_END = "</tool_call>"
 
 class _At(Enum):
     START = auto()
+    OPENED = auto()
+    """Behind a repeated opening mark, before the first thought."""
     THINKING = auto()
     CLOSED = auto()
     """Behind the end of thinking or of a call, before the first word."""
@@ -52,6 +54,9 @@ class Qwen:
         calls: list[ToolCall] = []
         if self._at is _At.START and not self._started():
             return NOTHING
+        if self._at is _At.OPENED:
+            self._kept = self._kept.lstrip()
+            self._at = _At.THINKING if self._kept else _At.OPENED
         if self._at is _At.THINKING:
             thinking = self._until(CLOSING, _At.CLOSED)
         while self._at in (_At.CLOSED, _At.TEXT, _At.CALL):
@@ -77,10 +82,12 @@ class Qwen:
         """Whether it is clear that no opening mark is repeated at the beginning."""
         begun = self._kept.lstrip()
         if begun.startswith(OPENING):
-            self._kept = begun.removeprefix(OPENING).lstrip()
+            self._kept = begun.removeprefix(OPENING)
+            self._at = _At.OPENED
         elif OPENING.startswith(begun):
             return False
-        self._at = _At.THINKING
+        else:
+            self._at = _At.THINKING
         return True
 
     def _until(self, mark: str, then: _At) -> str:
