@@ -122,7 +122,7 @@ def _task(
         raise Refusal(400, "the input length exceeds the context length", Origin.RUNNER)
     tokens = window.cut(model, job, read.tokens, context)
     if script is None or (script.answer is None and script.refuse is None):
-        window.refuse(model, job, tokens, context)
+        window.refuse(tokens, context)
         if job.images or images:
             pictures.refuse(settings.wire, model)
     read = msgspec.structs.replace(read, tokens=tokens)

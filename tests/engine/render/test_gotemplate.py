@@ -116,7 +116,14 @@ def test_what_spells_itself_prints_as_json() -> None:
 def test_names_are_those_of_fields_in_lower_case() -> None:
     """Whether a template knows of messages is read off it."""
     template = read(
-        '{{ if .System }}{{ range $.Messages }}{{ .Role }}{{ end }}{{ template "x" }}'
-        '{{ end }}{{ define "x" }}{{ (index . 0).Last }}{{ end }}'
+        '{{ if .System }}{{ range $.Messages }}{{ .Role }}{{ end }}{{ template "x" .A.B }}'
+        '{{ end }}{{ define "x" }}{{ (index .Unseen 0).Last }}{{ len (print .Inner) }}{{ end }}'
     )
-    assert template.names() == {"system", "$", "messages", "role", "last"}
+    assert template.names() == {"system", "$", "messages", "role", "a", "b", "inner"}
+
+
+def test_a_template_within_needs_a_value() -> None:
+    """Go does without, Ollama doesn't."""
+    with pytest.raises(TemplateError) as caught:
+        read('{{ template "x" }}').names()
+    assert str(caught.value) == "undefined template specified"

@@ -93,6 +93,24 @@ def test_tools() -> None:
     )
 
 
+def test_a_tool_as_a_template_spells_it() -> None:
+    """Parameters sorted, the description there even if it is empty, safe inside HTML."""
+    tool = Tool(
+        "f",
+        source='{"type":"function","items":[1],"function":{"name":"f","parameters":{"type":"object",'
+        r'"$defs":{"z":1},"properties":{"b":{"type":"string","description":"\u003c"},"a":{}}}}}',
+    )
+    bare = Tool("g", source='{"type":"function","function":{"name":"g","parameters":{"type":""}}}')
+    said = text(a_model("{{ range .Messages }}{{ end }}{{ .Tools }}"), chat("", tools=(tool, bare)))
+    assert said == (
+        '[{"type":"function","items":[1],"function":{"name":"f","description":"","parameters":'
+        '{"type":"object","$defs":{"z":1},"properties":'
+        r'{"a":{},"b":{"type":"string","description":"\u003c"}}}}},'
+        '{"type":"function","function":{"name":"g","description":"","parameters":'
+        '{"type":"","properties":null}}}]'
+    )
+
+
 def test_calls_results_and_thoughts() -> None:
     """A history with a call of a tool."""
     call = ToolCall("f", r'{"b":"\u003c","a":{"d":1,"c":2.5}}', "call_1")
@@ -202,6 +220,7 @@ def test_the_tokens_are_those_of_the_messages() -> None:
     [
         ("{{ .Prompt", "template: :1: unclosed action"),
         ("{{ foo }}", 'template: :1: function "foo" not defined'),
+        ('{{ template "x" }}', "undefined template specified"),
         ("a\n{{ if }}", "template: :2: missing value for if"),
         ("{{ .Prompt.X }}", 'template: :1:10: executing "" at <.Prompt.X>: '
          "can't evaluate field X in type interface {}"),
@@ -240,13 +259,13 @@ def test_the_template_of_the_runner_wins() -> None:
 
 
 def test_jinja_messages() -> None:
-    """Calls, results and thoughts have the names that templates in the wild use."""
+    """Calls and results have the names that templates in the wild use; thoughts are left out."""
     call = ToolCall("f", '{"a":1}', "id1")
     job = chat("hi", Message("assistant", "", thinking="Hm", tool_calls=(call,)),
                Message("tool", "r", tool_name="f", tool_call_id="id1"))  # fmt: skip
     model = a_model(path="native", runner_template="{{ messages[1:] | tojson }}")
     assert text(model, job) == (
-        '[{"role": "assistant", "content": "", "reasoning_content": "Hm", "tool_calls": '
+        '[{"role": "assistant", "content": "", "tool_calls": '
         '[{"id": "id1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]}, '
         '{"role": "tool", "content": "r", "name": "f", "tool_call_id": "id1"}]'
     )

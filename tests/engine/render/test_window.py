@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,22 +83,58 @@ def test_newest_keeps_as_many_as_fit(roles: list[str], room: int) -> None:
 # --- what is too long even then -----------------------------------------------------------
 
 WORDY = " ".join("abcdefghij")
+"""Twenty tokens, with the marker."""
 
 
-def tokens_in(model: Model, job: Infer, context: int) -> tuple[str, ...]:
+def sent(model: Model, job: Infer, context: int) -> str:
     """What the runner gets."""
-    tokens = cut(model, job, prompt(model, job, context).tokens, context)
-    refuse(model, job, tokens, context)
-    return tokens
+    return "".join(cut(model, job, prompt(model, job, context).tokens, context))
 
 
-@pytest.mark.parametrize("job", [chat(WORDY), generate(WORDY), chat(WORDY, shift=True)])
-def test_the_middle_is_cut(job: Infer) -> None:
-    """Without a word; the text that is shown stays whole."""
-    assert tokens_in(a_model(), job, 6) == ("<|user|>", "a", " ", "i", " ", "j")
-    read = prompt(a_model(), job, 6)
-    assert WORDY in read.text
-    assert tokens_in(a_model(), job, 20) == read.tokens
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (chat(WORDY), "<|user|>a b i j"),
+        (generate(WORDY), "<|user|>a b i j"),
+        (chat(WORDY, shift=True), "<|user|>a b i j"),
+        (chat(WORDY, options={"num_keep": 0}), " h i j"),
+        (chat(WORDY, options={"num_keep": 2.0}), "<|user|>ah i j"),
+        (chat(WORDY, options={"num_keep": 99}), "<|user|>a b c d e"),
+        (chat(WORDY, options={"num_keep": -1}), "<|user|>a b c d e"),
+        (chat(WORDY, options={"num_keep": None}), "<|user|>a b i j"),
+    ],
+)
+def test_the_middle_is_cut(job: Infer, expected: str) -> None:
+    """Half of what isn't kept at the beginning is left free for the answer."""
+    assert sent(a_model(), job, 11) == expected
+
+
+def test_a_model_has_a_beginning_to_keep_too() -> None:
+    """Unless the request says otherwise."""
+    model = a_model(parameters={"num_keep": 2})
+    assert sent(model, chat(WORDY), 11) == "<|user|>ah i j"
+    assert sent(model, chat(WORDY, options={"num_keep": 0}), 11) == " h i j"
+
+
+def test_a_place_for_the_answer_has_to_be_left() -> None:
+    """A prompt as long as the window is too long."""
+    whole = "<|user|>" + WORDY
+    assert sent(a_model(), chat(WORDY), 21) == whole
+    assert sent(a_model(), chat(WORDY), 20) != whole
+
+
+@pytest.mark.parametrize(
+    ("model", "job"),
+    [
+        (a_model("{{ messages }}", path="native"), chat(WORDY, shift=False)),
+        (a_model(), chat(WORDY, truncate=False, shift=False)),
+        (a_model(), generate(WORDY, images=(b"1",), shift=False)),
+        (a_model(), chat(Message("user", WORDY, images=(b"1",)), shift=False)),
+    ],
+)
+def test_some_prompts_go_to_the_runner_whole(model: Model, job: Infer) -> None:
+    """Which is to complain then."""
+    assert sent(model, job, 6).endswith(WORDY)
 
 
 @pytest.mark.parametrize(
@@ -115,24 +149,21 @@ def test_the_middle_is_cut(job: Infer) -> None:
 def test_without_shifting_it_is_refused(model: Model, job: Infer) -> None:
     """By Ollama, as an error of the generation."""
     with pytest.raises(Refusal) as caught:
-        tokens_in(model, job, 6)
+        sent(model, job, 20)
     assert (caught.value.status, caught.value.message) == (400, TOO_LONG)
     assert caught.value.origin is Origin.RUNNER
+    assert sent(model, job, 21).endswith(WORDY)
 
 
-def test_the_runner_refuses_what_it_renders() -> None:
+def test_the_runner_refuses_what_it_cannot_hold() -> None:
     """With JSON, which is the text of the error."""
+    tokens = tuple("abcdefgh")
+    refuse(tokens, 9)
     with pytest.raises(Refusal) as caught:
-        tokens_in(a_model("{{ messages }}", path="native"), chat(WORDY), 6)
+        refuse(tokens, 8)
     assert (caught.value.status, caught.value.origin) == (400, Origin.RUNNER)
-    assert json.loads(caught.value.message) == {
-        "error": {
-            "code": 400,
-            "message": "request (20 tokens) exceeds the available context size (6 tokens), "
-            "try increasing it",
-            "type": "exceed_context_size_error",
-            "n_prompt_tokens": 20,
-            "n_ctx": 6,
-        }
-    }
-    assert caught.value.message.startswith('{"error":{"code":400,"message":"request (20 tokens) ')
+    assert caught.value.message == (
+        '{"error":{"code":400,"message":"request (8 tokens) exceeds the available context size '
+        '(8 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":8,'
+        '"n_ctx":8}}'
+    )

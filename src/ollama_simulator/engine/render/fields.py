@@ -5,6 +5,7 @@ Source: native specification 3.6, 3.7, 4.8.
 Rules of this file:
 
 1. Field names are those of Ollama's structs, which templates in the wild use.
+2. A tool prints with its description, even an empty one, and with its parameters sorted by name.
 
 It must not import anything but layer 0 and its own package.
 """
@@ -54,29 +55,45 @@ def _call(call: ToolCall) -> Record:
 def _tool(tool: Tool) -> Record:
     source: Mapping[str, Any] = json.loads(tool.source)
     function = source.get("function") or {}
+    parameters = _parameters(function.get("parameters") or {})
+    told: dict[str, Value] = {
+        "name": function.get("name", ""),
+        "description": function.get("description", ""),
+        "parameters": parameters,
+    }
+    items = {"items": source["items"]} if source.get("items") else {}
+    kind = source.get("type", "")
+    spelled = {"type": kind, **items, "function": told}
     described = Record(
         "template.templateToolFunction",
         {
-            "Name": function.get("name", ""),
-            "Description": function.get("description", ""),
-            "Parameters": _parameters(function.get("parameters") or {}),
+            "Name": told["name"],
+            "Description": told["description"],
+            "Parameters": Record(
+                "template.templateToolFunctionParameters",
+                {
+                    "Type": parameters["type"],
+                    "Defs": parameters.get("$defs"),
+                    "Items": parameters.get("items"),
+                    "Required": parameters.get("required") or [],
+                    "Properties": _properties(parameters["properties"]),
+                },
+            ),
         },
     )
-    fields = {"Type": source.get("type", ""), "Items": source.get("items"), "Function": described}
-    return Record("template.templateTool", fields, tool.source)
+    fields = {"Type": kind, "Items": items.get("items"), "Function": described}
+    return Record("template.templateTool", fields, gojson.encode(spelled).decode())
 
 
-def _parameters(given: Mapping[str, Any]) -> Record:
-    return Record(
-        "template.templateToolFunctionParameters",
-        {
-            "Type": given.get("type", ""),
-            "Defs": given.get("$defs"),
-            "Items": given.get("items"),
-            "Required": given.get("required") or [],
-            "Properties": _properties(given.get("properties")),
-        },
-    )
+def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a tool as a template's JSON has them: their names sorted."""
+    properties = given.get("properties")
+    kept = {word: given[word] for word in ("$defs", "items", "required") if given.get(word)}
+    return {
+        "type": given.get("type", ""),
+        **kept,
+        "properties": properties and {name: properties[name] for name in sorted(properties)},
+    }
 
 
 def _properties(given: Mapping[str, Any] | None) -> Spelled:
@@ -86,7 +103,6 @@ def _properties(given: Mapping[str, Any] | None) -> Spelled:
 def _property(given: Any) -> Value:
     if not isinstance(given, dict):
         return given
-    text = gojson.encode(given).decode()
     return Record(
         "api.ToolProperty",
         {
@@ -98,5 +114,5 @@ def _property(given: Any) -> Value:
             "Properties": _properties(given.get("properties")),
             "Required": given.get("required") or [],
         },
-        text,
+        gojson.encode(given).decode(),
     )

@@ -6,6 +6,7 @@ Rules of this file:
 
 1. Templates run in a sandbox, with the filters and functions that templates in the wild expect.
 2. What goes wrong is the runner's error: JSON, which Ollama passes on as the text of its own.
+3. What an answer of the history thought is not passed on to the runner.
 
 It must not import anything but layer 0 and its own package.
 """
@@ -58,8 +59,6 @@ def _failed(message: str) -> Refusal:
 
 def _message(turn: Message) -> dict[str, Any]:
     given: dict[str, Any] = {"role": turn.role, "content": turn.content}
-    if turn.thinking:
-        given["reasoning_content"] = turn.thinking
     if turn.tool_calls:
         given["tool_calls"] = [
             {

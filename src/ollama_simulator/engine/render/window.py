@@ -6,7 +6,8 @@ Rules of this file:
 
 1. Before this, a conversation has lost its oldest messages (`prompt`).
 2. What is too long even then loses its middle, without a word, if the window may be shifted (3.8).
-3. The runner refuses what it renders itself and can't hold.
+   A chat of the path `native`, pictures, and what isn't to be truncated go to the runner whole.
+3. The runner refuses what it can't hold.
 
 It must not import anything but layer 0.
 """
@@ -15,6 +16,8 @@ import msgspec
 
 from ollama_simulator.model import Infer, Model, Origin, Refusal
 
+NUM_KEEP = 4
+"""Tokens at the beginning of a prompt that are kept, unless the option says otherwise (3.5)."""
 TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the "
     "prompt, adjust the context length in settings, or use a model with a longer context length"
@@ -28,23 +31,29 @@ def shifts(model: Model, job: Infer) -> bool:
 
 def cut(model: Model, job: Infer, tokens: tuple[str, ...], context: int) -> tuple[str, ...]:
     """The tokens that the runner gets of a prompt. Raises `Refusal` if it gets none."""
-    if len(tokens) <= context or _runner_renders(model, job):
+    pictures = job.images or any(message.images for message in job.messages)
+    runner_renders = model.path == "native" and job.kind == "chat"
+    if runner_renders or pictures or not job.truncate or context <= 1 or len(tokens) < context:
         return tokens
     if not shifts(model, job):
         raise Refusal(400, TOO_LONG, Origin.RUNNER)
-    head = context // 2
-    return (*tokens[:head], *tokens[len(tokens) - (context - head) :])
+    kept = _kept(model, job, len(tokens), context)
+    # Half of what isn't kept is left free for the answer.
+    room = context - max((context - kept) // 2, 1)
+    return (*tokens[:kept], *tokens[len(tokens) - (room - kept) :])
 
 
-def refuse(model: Model, job: Infer, tokens: tuple[str, ...], context: int) -> None:
+def refuse(tokens: tuple[str, ...], context: int) -> None:
     """Raise what the runner says of a prompt that it can't hold, if it is one."""
-    if len(tokens) > context and _runner_renders(model, job):
+    if len(tokens) >= context:
         raise _refused(len(tokens), context)
 
 
-def _runner_renders(model: Model, job: Infer) -> bool:
-    """Whether it is the runner that makes the prompt, and so the one to complain."""
-    return model.path == "native" and job.kind == "chat"
+def _kept(model: Model, job: Infer, count: int, context: int) -> int:
+    """How many tokens at the beginning stay."""
+    asked = {**model.parameters, **job.options}.get("num_keep")
+    kept = int(asked) if isinstance(asked, int | float) else NUM_KEEP
+    return min(count if kept < 0 else kept, context - 1)
 
 
 def _refused(count: int, context: int) -> Refusal:

@@ -10,9 +10,16 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.gotemplate.execute import execute
 from ollama_simulator.engine.render.gotemplate.functions import FUNCTIONS, Function
-from ollama_simulator.engine.render.gotemplate.nodes import Chain, Field, Node, Variable
+from ollama_simulator.engine.render.gotemplate.nodes import (
+    Call,
+    Chain,
+    Field,
+    Node,
+    Variable,
+)
 from ollama_simulator.engine.render.gotemplate.parse import Trees, parse
 from ollama_simulator.engine.render.gotemplate.values import Value
 
@@ -30,7 +37,11 @@ class Template(msgspec.Struct, frozen=True):
         return self.trees.get("", ())
 
     def names(self) -> frozenset[str]:
-        """All fields and variables that are named in it, in lower case."""
+        """All fields and variables that Ollama sees in it, in lower case.
+
+        It doesn't see those within `(...).Field`. Raises `TemplateError` for a `template` that is
+        given no value: Go doesn't mind, Ollama does.
+        """
         found = (_names(node) for nodes in self.trees.values() for node in nodes)
         return frozenset(name.lower() for names in found for name in names)
 
@@ -50,8 +61,13 @@ def read(source: str) -> Template:
 
 
 def _names(node: Node) -> Iterator[str]:
-    if isinstance(node, Field | Variable | Chain):
-        yield from node.names
+    match node:
+        case Chain():
+            return
+        case Call(pipe=None):
+            raise TemplateError("undefined template specified")
+        case Field() | Variable():
+            yield from node.names
     for name in node.__struct_fields__:
         value = getattr(node, name)
         for item in value if isinstance(value, tuple) else (value,):
