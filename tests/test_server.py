@@ -164,12 +164,16 @@ async def test_every_asked_has_one_finished() -> None:
                             await peer.receive()
                     case "half close":
                         peer.half_close()
-                        await peer.rest()
+                        with contextlib.suppress(ConnectionResetError):
+                            if await peer.silent():
+                                server.sim.cancel()  # It was early, and is never answered.
+                            await peer.rest()
                     case "reset":
                         peer.reset()
         async with await server.connect() as peer:
             await peer.send(b"nonsense\r\n\r\n")
             await peer.rest()
+        server.sim.cancel()
         await server.sim.behave(FAST)
         assert (await server.whole())[0] == 200
         outcomes = {record.outcome for record in server.journal.where(Finished)}
@@ -227,12 +231,27 @@ async def test_a_request_is_asked_before_it_is_left() -> None:
     """
     async with running(SLOW) as server, await server.connect() as peer:
         await peer.send(post("/api/chat", stream=False) + post("/api/chat", stream=False))
-        await server.until(Asked, exchange=1)
+        await server.until(records.Admitted, exchange=1)
         peer.half_close()
         await server.until(records.Received, exchange=2)
         assert server.kinds(exchange=2)[0] == "Asked"
         await settle()
         assert server.journal.where(Finished, exchange=2) == []
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@on_each_loop
+async def test_who_half_closes_at_once_is_never_answered(loaded: bool) -> None:
+    """The request is over when its connection is (6.7); the next one is served."""
+    async with running() as server:
+        if loaded:
+            await server.whole()
+        async with await server.connect() as peer:
+            await server.chat(peer)
+            peer.half_close()
+            assert await peer.silent()
+            assert (await server.whole())[0] == 200
+            assert server.sim.cancel() == 1
 
 
 class Broken(Fault, frozen=True):

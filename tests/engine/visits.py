@@ -104,7 +104,8 @@ class Office:
 
         async def go() -> None:
             if left:
-                asyncio.get_running_loop().call_soon(gone.fire)
+                loop = asyncio.get_running_loop()
+                loop.call_soon(lambda: loop.call_soon(gone.fire))
             await self._serve(made[0], model, seconds, slot, Want(**want))
 
         made.append(Visit(asyncio.create_task(go()), gone))

@@ -126,8 +126,11 @@ class Scheduler:
         client leaves while its load runs. Who leaves before its load began waits for ever.
         """
         started = self._clock.now()
-        # A client that shut its sending side down right behind its request is known by now.
-        await self._clock.breathe()
+        # That a client shut its sending side down right behind its request is heard by then:
+        # what came while the request was read is reported in the next turn of the event loop,
+        # behind what waits for that turn.
+        for _ in range(2):
+            await self._clock.breathe()
         model = installed.model
         wanted = shape(model, want.options, want.shift, self._settings)
         runner = self.memory.get(model.weight_file)
