@@ -131,6 +131,7 @@ def test_effort(effort: str, think: bool | str | None) -> None:
             '{"type":"object","b":1.5,"a":"<"}',
         ),
         ({"type": "json_schema"}, None),
+        ({"type": "json_schema", "schema": None}, None),
         ({"type": "json_object"}, None),
         ({"type": "text"}, None),
     ],

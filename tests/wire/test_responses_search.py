@@ -127,6 +127,7 @@ def test_too_often() -> None:
     with pytest.raises(Refusal) as caught:
         codec.then(calling(call()))
     assert caught.value.message == "web_search exceeded the maximum of 3 calls"
+    assert codec.absorb(caught.value) is caught.value
 
 
 SOMETHING = "something went wrong, please see the ollama server logs for details"

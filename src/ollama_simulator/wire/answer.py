@@ -22,6 +22,8 @@ class Whole(msgspec.Struct, frozen=True):
     """Why it ended; empty if it broke off."""
     usage: Usage | None = None
     """None if nothing was counted."""
+    ended: bool = False
+    """Whether the end was said."""
     silent: bool = False
     """Whether nothing was said at all, not even an end."""
 
@@ -47,5 +49,6 @@ def whole(events: Iterable[Event]) -> Whole:
         calls=tuple(call for event in said for call in event.calls),
         reason=ended.reason if ended else "",
         usage=ended.usage if ended else None,
+        ended=ended is not None,
         silent=not said,
     )

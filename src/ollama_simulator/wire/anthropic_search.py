@@ -91,7 +91,7 @@ class Search:
         match self._phase:
             case _Phase.ANSWER:
                 said = whole(heard)
-                if search.call_in(said.calls) is None or (not events and not said.reason):
+                if search.call_in(said.calls) is None or (not events and not said.ended):
                     return None
                 return self._go_on(said)
             case _Phase.SEARCH:

@@ -112,7 +112,7 @@ def _options(body: dict[str, Any]) -> dict[str, Any]:
 
 def _format(body: dict[str, Any], sent: bytes) -> str | None:
     wanted = body.get("text", {}).get("format", {})
-    if wanted.get("type") != "json_schema" or "schema" not in wanted:
+    if wanted.get("type") != "json_schema" or wanted.get("schema") is None:
         return None
     schema = schema_as_sent(sent)
     return None if schema is None else bytes(schema).decode()

@@ -78,6 +78,8 @@ class Search:
         self._texts: list[str] = []
         self._searches: list[Object] = []
         self._calls: list[ToolCall] = []
+        self._own: Refusal | None = None
+        """What the search itself refused, in words that need no others."""
 
     @property
     def under_way(self) -> bool:
@@ -106,7 +108,7 @@ class Search:
         match self._phase:
             case _Phase.ANSWER:
                 said = whole(heard)
-                if search.call_in(said.calls) is None or (self._stream and not said.reason):
+                if search.call_in(said.calls) is None or (self._stream and not said.ended):
                     return None
                 return self._go_on(said)
             case _Phase.SEARCH:
@@ -137,7 +139,7 @@ class Search:
 
         An error in a stream of the model that has begun is not told, so the refusal comes back.
         """
-        if self._phase is _Phase.ANSWER and self._begun:
+        if refusal is self._own or (self._phase is _Phase.ANSWER and self._begun):
             return refusal
         status, text = self._told(refusal)
         return self._failed(status, text)
@@ -201,6 +203,7 @@ class Search:
     def _give_up(self, text: str) -> None:
         ending = self._failed(502, text)
         if isinstance(ending, Refusal):
+            self._own = ending
             raise ending
         self._held = ending
 
