@@ -116,3 +116,6 @@ _READINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "OLLAMA_REMOTES": ("remotes", _list),
 }
 """By variable: the field that it sets, and how its value is read (None: the default stays)."""
+
+KNOWN = tuple(_READINGS)
+"""The variables that set something."""
