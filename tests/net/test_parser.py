@@ -164,7 +164,7 @@ def test_expectation(line: str, expects: bool) -> None:
     """Only `100-continue` waits for an interim answer."""
     data = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n{line}\r\n".encode()
     read = Read().feed(iter([data]))
-    assert read.requests[0].body.awaits_interim is expects
+    assert read.requests[0].body.expects is expects
 
 
 def test_a_request_to_upgrade_keeps_its_body() -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ollama_simulator.acts import How
-from ollama_simulator.net.request import HIGH_WATER, BadBody, Body, Request
+from ollama_simulator.net.request import HIGH_WATER, LARGEST_REMNANT, BadBody, Body, Request
 
 T = TypeVar("T")
 
@@ -57,11 +57,9 @@ def test_a_body_that_is_still_coming() -> None:
             async for piece in fed.body.chunks():
                 pieces.append(piece)
 
-        assert fed.body.awaits_interim
         task = asyncio.create_task(consume())
         await turns()
         assert fed.calls == ["first"]
-        assert not fed.body.awaits_interim
         for piece in (b"a", b"b"):
             fed.body.feed(piece)
             await turns()
@@ -165,6 +163,122 @@ def test_discard_of_a_broken_body() -> None:
         return await fed.body.discard(10)
 
     assert run(main()) is False
+
+
+def sized(length: int | None, *, asked: bool = True) -> Body:
+    """A body of a declared length; a client that is not `asked` waits for that."""
+    return Body(None if asked else lambda: None, lambda: None, length)
+
+
+def settled(body: Body) -> bool | None:
+    """Whether the connection can go on; None if that waits for more of the body."""
+
+    async def main() -> bool | None:
+        try:
+            async with asyncio.timeout(0.02):
+                return await body.settle()
+        except TimeoutError:
+            return None
+
+    return asyncio.run(main())
+
+
+def test_nothing_is_left_of_a_body_that_was_read() -> None:
+    """Then nobody has to wait."""
+    body = sized(3)
+    body.feed(b"abc")
+    body.end()
+    assert not body.settled
+    assert run(body.read()) == b"abc"
+    assert body.settled
+    assert settled(body) is True
+
+
+@pytest.mark.parametrize("length", [10, None])
+def test_the_rest_is_waited_for(length: int | None) -> None:
+    """Whether it was declared or comes in chunks (1.9)."""
+    body = sized(length)
+    body.feed(b"abc")
+    assert settled(body) is None
+    body.feed(b"defghij")
+    body.end()
+    assert settled(body) is True
+
+
+@pytest.mark.parametrize(
+    ("left", "goes_on"), [(LARGEST_REMNANT - 1, True), (LARGEST_REMNANT, False)]
+)
+def test_too_much_that_is_left(left: int, goes_on: bool) -> None:
+    """Even if it is there already; what the handler took less than it was given counts (1.1)."""
+    body = sized(left + 100)
+    body.feed(b"x" * (left + 100))
+    body.end()
+    run(body.read())
+    body.taken = 100
+    assert settled(body) is goes_on
+
+
+def test_too_much_is_not_waited_for() -> None:
+    """It was declared, so nobody reads it."""
+    assert settled(sized(LARGEST_REMNANT)) is False
+
+
+def test_a_client_that_waits_to_be_asked() -> None:
+    """Once it may not be sure what is read of its body, the connection ends (1.1)."""
+    assert settled(sized(3, asked=False)) is False
+    read = sized(3, asked=False)
+    read.feed(b"abc")
+    read.end()
+    run(read.read())
+    assert settled(read) is True
+
+
+@pytest.mark.parametrize(("length", "goes_on"), [(9, True), (None, False)])
+def test_a_body_that_was_cut_and_the_handler_knows(length: int | None, goes_on: bool) -> None:
+    """Go takes the end of a declared body for its end, so the answer doesn't say `close`."""
+    body = sized(length)
+    body.fail("unexpected EOF")
+
+    async def main() -> None:
+        with pytest.raises(BadBody):
+            await body.read()
+
+    run(main())
+    assert settled(body) is goes_on
+
+
+def test_a_body_that_was_cut_and_nobody_knows() -> None:
+    """The answer says that it is the last."""
+    body = sized(9)
+    body.fail("unexpected EOF")
+    assert settled(body) is False
+
+
+@pytest.mark.parametrize(
+    ("length", "closing", "waits"),
+    [
+        (50, False, True),
+        (50, True, False),
+        (None, True, True),
+        (LARGEST_REMNANT + 1, False, False),
+        (LARGEST_REMNANT, False, True),
+    ],
+)
+def test_lingering(length: int | None, closing: bool, waits: bool) -> None:
+    """Behind the last answer the rest is read, too, but not if the client leaves anyway."""
+    asked: list[str] = []
+    body = Body(lambda: asked.append("asked"), lambda: None, length)
+
+    async def main() -> bool:
+        try:
+            async with asyncio.timeout(0.02):
+                await body.linger(closing)
+        except TimeoutError:
+            return True
+        return False
+
+    assert asyncio.run(main()) is waits
+    assert asked == []
 
 
 def request(headers: list[tuple[str, str]]) -> Request:

@@ -99,7 +99,15 @@ class Performer:
             await self._send(await self._open(), ())
 
     async def _body(self, body: Body) -> None:
-        self._held.append(body.data)
+        data = body.data
+        if body.flush and self.status is not None and data and not self._held:
+            # A token in the midst of a stream, which is what most acts are.
+            if not self._bodiless:
+                out = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+                await self._sink.write(out)
+                self.body_bytes += len(data)
+            return
+        self._held.append(data)
         if body.flush:
             chunks = _chunks(self._held)
             self._held.clear()

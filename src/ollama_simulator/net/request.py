@@ -41,6 +41,8 @@ class Body:
         self.complete = False
         """Whether all of it has arrived."""
         self.length = length
+        self.expects = on_first_read is not None
+        """Whether its client waits for 100 Continue before it sends it."""
         self.taken = 0
         """Bytes that the handler took. It may say that it took less than it was given."""
         self._chunks: list[bytes] = []
@@ -48,7 +50,6 @@ class Body:
         self._error: str | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._on_first_read = on_first_read
-        self._asked = on_first_read is not None
         self._cut = False
         self._on_drained = on_drained
 
@@ -56,16 +57,6 @@ class Body:
     def full(self) -> bool:
         """Whether so much is unread that the connection should stop reading."""
         return self._size > HIGH_WATER
-
-    @property
-    def awaits_interim(self) -> bool:
-        """Whether the client waits for 100 Continue before it sends the body."""
-        return self._on_first_read is not None and not self.complete
-
-    @property
-    def broken(self) -> bool:
-        """Whether it can't be read to its end."""
-        return self._error is not None and not self.complete
 
     def feed(self, data: bytes) -> None:
         """Add bytes."""
@@ -130,7 +121,7 @@ class Body:
             return False
         if (self.complete and not self._chunks) or self._cut:
             return True
-        return not self._asked and await self.discard(LARGEST_REMNANT)
+        return not self.expects and await self.discard(LARGEST_REMNANT)
 
     async def linger(self, closing: bool) -> None:
         """Let the rest arrive behind the last answer of a connection, as Go does.
