@@ -434,6 +434,13 @@ def test_named_groups_are_those_of_javascript() -> None:
     assert found[:4].isdigit()
 
 
+def test_a_range_ends_where_it_says() -> None:
+    """And one that runs backwards is none."""
+    assert matching("^[b-b]$", random.Random(0).randrange) == "b"
+    assert {matching("[a-c]", random.Random(seed).randrange) for seed in range(40)} == set("abc")
+    assert matching("[c-a]", random.Random(0).randrange) is None
+
+
 @pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", r"\p{L}", "[", "(", "a{", "*"])
 def test_a_pattern_that_is_not_understood_makes_nothing(pattern: str) -> None:
     """So that words stand in its place."""

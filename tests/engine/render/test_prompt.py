@@ -319,19 +319,60 @@ def test_a_parser_model_thinks_or_not(think: bool | None, opening: str) -> None:
 
 def test_a_parser_model_with_tools() -> None:
     """They are told in the first turn, and calls and results in theirs."""
-    model = a_model("{{ .Prompt }}", path="parser")
-    call = ToolCall("f", '{"a":1}')
-    job = chat(Message("system", "S"), Message("user", "hi"),
-               Message("assistant", "ok", thinking="Hm", tool_calls=(call,)),
-               Message("tool", "r"), tools=(WEATHER,))  # fmt: skip
+    model = a_model("{{ .Prompt }}", path="parser", capabilities=("completion", "thinking"))
+    calls = (ToolCall("f", '{"a":1,"b":"x\\u003c"}'), ToolCall("g", "{}"))
+    job = chat(
+        Message("system", " S "),
+        Message("user", "hi"),
+        Message("assistant", "ok", thinking="Hm", tool_calls=calls),
+        Message("tool", "r1"),
+        Message("tool", "r2"),
+        tools=(WEATHER,),
+    )
     said = text(model, job)
     assert said.startswith("<|im_start|>system\n")
     assert f"\n{WEATHER.source}\n" in said
-    assert said.index("S<|im_end|>") > said.index(WEATHER.source)
-    assert '<think>\nHm\n</think>\n\nok\n<tool_call>\n{"name":"f","arguments":{"a":1}}\n' in said
     assert said.endswith(
-        "<|im_start|>user\n<tool_response>\nr\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
+        "\n\nS<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n"
+        "<|im_start|>assistant\n<think>\nHm\n</think>\n\nok\n\n"
+        "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n"
+        "<parameter=b>\nx<\n</parameter>\n</function>\n</tool_call>\n"
+        "<tool_call>\n<function=g>\n</function>\n</tool_call><|im_end|>\n"
+        "<|im_start|>user\n<tool_response>\nr1\n</tool_response>"
+        "\n<tool_response>\nr2\n</tool_response><|im_end|>\n<|im_start|>assistant\n<think>\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (
+            chat("a", Message("assistant", "b", thinking="Hm"), "c"),
+            "u a|A b|u c|<|im_start|>assistant\n<think>\n",
+        ),
+        (
+            chat("a", "<think>Hm</think>\n\nb", "c", think=False),
+            "u a|A b|u c|<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        ),
+        (chat(" a\n", "b"), "u a|<|im_start|>assistant\n<think>\n\n</think>\n\nb"),
+        (
+            chat("a", "<think>\nHm\n</think>b"),
+            "u a|<|im_start|>assistant\n<think>\nHm\n</think>\n\nb",
+        ),
+        (
+            chat(Message("system", "S"), Message("system", "T"), Message("odd", "x"), think=False),
+            "s S|s T|<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        ),
+    ],
+)
+def test_what_an_answer_thought(job: Infer, expected: str) -> None:
+    """It is shown after the last question; an answer at the end is to be continued."""
+    model = a_model("{{ .Prompt }}", path="parser", capabilities=("completion", "thinking"))
+    said = text(model, job).replace("<|im_end|>\n", "|")
+    for short, role in {"u": "user", "s": "system", "A": "assistant"}.items():
+        said = said.replace(f"<|im_start|>{role}\n", f"{short} ")
+    expected = expected.replace("<|im_start|>assistant\n", "A ")
+    assert said == expected
 
 
 def test_tools_take_no_turn_away() -> None:

@@ -72,7 +72,7 @@ class Texts(msgspec.Struct):
 
     def _set_template(self, text: str) -> None:
         try:
-            go.read(text)
+            go.read(text).names()
         except TemplateError as error:
             raise bad(f"template error: {error}") from None
         self.template = text

@@ -9,9 +9,12 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from ollama_simulator.engine.render.turns import Turns
+from ollama_simulator.golang import gojson
 from ollama_simulator.model import Message, Tool, ToolCall
 
 
@@ -21,20 +24,26 @@ def conversation(name: str, turns: Turns) -> str:
 
 
 def chatml(turns: Turns) -> str:
-    """Turns between `<|im_start|>` and `<|im_end|>`, as with Qwen and many others."""
-    messages = list(turns.messages)
+    """Turns between `<|im_start|>` and `<|im_end|>`, as with Qwen."""
+    messages = turns.messages
+    asked = _last_question(messages)
     out: list[str] = []
-    if turns.tools:
-        system = messages.pop(0).content if messages and messages[0].role == "system" else ""
-        out.append(_im("system", f"{_tools(turns.tools)}\n\n{system}".rstrip()))
-    for turn in messages:
+    if head := _head(turns):
+        out.append(_im("system", head))
+    for i, turn in enumerate(messages):
+        content = turn.content.strip()
         match turn.role:
-            case "tool":
-                out.append(_im("user", f"<tool_response>\n{turn.content}\n</tool_response>"))
+            case "user" | "system" if turn.role == "user" or i:
+                out.append(_im(turn.role, content))
             case "assistant":
-                out.append(_im("assistant", _answer(turn)))
-            case role:
-                out.append(_im(role, turn.content))
+                said = _answer(turn, content, shows=bool(turns.think) and i > asked)
+                # An answer at the end is to be continued.
+                ends = i == len(messages) - 1
+                out.append(f"<|im_start|>assistant\n{said}" if ends else _im("assistant", said))
+            case "tool":
+                out.append(_result(messages, i, content))
+    if messages and messages[-1].role == "assistant":
+        return "".join(out)
     opening = {None: "", True: "<think>\n", False: "<think>\n\n</think>\n\n"}
     thinks = None if turns.think is None else bool(turns.think)
     return f"{''.join(out)}<|im_start|>assistant\n{opening[thinks]}"
@@ -69,13 +78,52 @@ def _im(role: str, content: str) -> str:
     return f"<|im_start|>{role}\n{content}<|im_end|>\n"
 
 
-def _answer(turn: Message) -> str:
-    thought = f"<think>\n{turn.thinking}\n</think>\n\n" if turn.thinking else ""
-    return thought + turn.content + "".join(map(_call, turn.tool_calls))
+def _head(turns: Turns) -> str | None:
+    """The first turn: tools, and what the system says at the beginning; None if there is none."""
+    first = turns.messages[0] if turns.messages else None
+    system = first.content.strip() if first is not None and first.role == "system" else None
+    if not turns.tools:
+        return system
+    return f"{_tools(turns.tools)}\n\n{system}" if system else _tools(turns.tools)
+
+
+def _last_question(messages: tuple[Message, ...]) -> int:
+    """Where the user asked last; answers after that still show what they thought."""
+    asked = (i for i in range(len(messages) - 1, -1, -1) if messages[i].role == "user")
+    return next(asked, len(messages) - 1)
+
+
+def _answer(turn: Message, content: str, *, shows: bool) -> str:
+    tagged, mark, rest = content.partition("</think>")
+    if turn.thinking and shows:
+        thought = turn.thinking
+    elif mark:
+        thought, content = tagged.rpartition("<think>")[2], rest.lstrip("\n")
+    else:
+        thought = ""
+    front = f"<think>\n{thought.strip()}\n</think>\n\n" if shows else ""
+    gap = "\n\n" if content.strip() and turn.tool_calls else ""
+    return f"{front}{content}{gap}" + "\n".join(map(_call, turn.tool_calls))
 
 
 def _call(call: ToolCall) -> str:
-    return f'\n<tool_call>\n{{"name":"{call.name}","arguments":{call.arguments}}}\n</tool_call>'
+    given: dict[str, Any] = json.loads(call.arguments) or {}
+    parameters = "".join(
+        f"<parameter={name}>\n{_argument(value)}\n</parameter>\n" for name, value in given.items()
+    )
+    return f"<tool_call>\n<function={call.name}>\n{parameters}</function>\n</tool_call>"
+
+
+def _argument(value: Any) -> str:
+    return value if isinstance(value, str) else gojson.encode(value).decode()
+
+
+def _result(messages: tuple[Message, ...], place: int, content: str) -> str:
+    """What a tool said: results in a row share a turn of the user."""
+    before = place and messages[place - 1].role == "tool"
+    after = place + 1 < len(messages) and messages[place + 1].role == "tool"
+    front, end = "" if before else "<|im_start|>user", "" if after else "<|im_end|>\n"
+    return f"{front}\n<tool_response>\n{content}\n</tool_response>{end}"
 
 
 def _channel(role: str, content: str, *, channel: str = "") -> str:
