@@ -11,7 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from ollama_simulator.golden import command
+from ollama_simulator.golden.compare import Difference
+from ollama_simulator.golden.earlier import Earlier
 from ollama_simulator.golden.exceptions import Excused
+from ollama_simulator.golden.play import Outcome
+from ollama_simulator.golden.recording import Recording
 from tests.golden.making import native
 
 WRONG = native(name="liveness/wrong", response=native()["response"] | {"framing": "close"})
@@ -93,3 +97,25 @@ def test_bad_input(file: Path, tmp_path: Path) -> None:
     assert lines[0].startswith(f"error: {bad}:1: not a recording: ")
     assert ran(tmp_path / "nothing.jsonl")[0] == 2
     assert ran() == (2, ["error: name at least one file of recordings (see --help)"])
+
+
+@pytest.mark.parametrize("setup", ["any state", "plain is loading: not listed"])
+def test_what_depends_on_time_gets_a_second_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setup: str
+) -> None:
+    """And nothing else."""
+    path = tmp_path / "some.jsonl"
+    line = native(setup=f"server main; {setup}")
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    tries = []
+
+    async def play(recording: Recording, earlier: Earlier) -> Outcome:
+        tries.append(recording)
+        late = Difference("body", "a", "b")
+        return Outcome(recording, (late,) if len(tries) == 1 else ())
+
+    monkeypatch.setattr(command, "play", play)
+    timed = setup != "any state"
+    status, lines = ran(path)
+    assert (status, len(tries)) == ((0, 2) if timed else (1, 1))
+    assert lines[-1] == f"{int(timed)} of 1 identical"

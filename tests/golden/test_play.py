@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ollama_simulator.golden.earlier import Earlier
-from ollama_simulator.golden.play import Outcome, play
+from ollama_simulator.golden.play import Outcome, depends_on_time, play
 from tests.golden.making import VERSION, chunked, compat, made, native, posted
 
 CHAT = '{"model":"plain","messages":[{"role":"user","content":"hi"}]}'
@@ -187,3 +187,25 @@ def test_a_process_that_is_killed() -> None:
         "would need 3 s"
     )
     assert said(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "timed"),
+    [
+        (native(), False),
+        (native(setup="server main; plain loaded"), False),
+        (native(setup="server main; the moon is full"), False),
+        (native(setup="server main; plain is loading: not listed"), True),
+        (native(setup="server main; body in two writes 200 ms apart"), True),
+        (native(script=HELLO), False),
+        (native(script={"events": [{"token": "a"}, {"sleep_ms": 5}]}), True),
+        (native(script={"load": {"delay_ms": 5}}), True),
+        (native(request=native()["request"] | {"half_close_after_ms": 5}), True),
+        (native(response=native()["response"] | {"ended": "timeout"}), True),
+        (posted("/api/pull", "{}"), True),
+        (compat(), False),
+    ],
+)
+def test_what_depends_on_time(line: dict[str, Any], timed: bool) -> None:
+    """Where something has to happen before, or while, something else does."""
+    assert depends_on_time(made(line)) is timed

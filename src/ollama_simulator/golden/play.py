@@ -34,6 +34,17 @@ from ollama_simulator.settings import Settings
 
 LONGEST_S = 60.0
 """When a replay is given up."""
+TIMED = (
+    acts.Busy,
+    acts.Loading,
+    acts.Crowd,
+    acts.Left,
+    acts.Half,
+    acts.Shutdown,
+    acts.Replayed,
+    acts.AsBefore,
+)
+"""What goes on while the request is made, or has just been done."""
 KNOWN = (UnknownPhrase, UnknownServer, UnknownScript, UnknownRequest, NotArranged)
 """Errors that say in words why a recording can't be replayed."""
 
@@ -62,6 +73,26 @@ async def play(recording: Recording, earlier: Earlier) -> Outcome:
         first = _first(error)
         known = isinstance(first, KNOWN)
         return _failed(recording, str(first) if known else f"the replay failed: {first!r}")
+
+
+def depends_on_time(recording: Recording) -> bool:
+    """Whether a busy machine may make a replay differ: something has to happen before, or while,
+    something else does."""
+    script = recording.script or {}
+    waits = any("sleep_ms" in event for event in script.get("events", ()))
+    try:
+        setup = understood(recording)
+    except UnknownPhrase:
+        return False
+    return (
+        waits
+        or "load" in script
+        or setup.pause_ms is not None
+        or recording.request.half_close_ms is not None
+        or recording.reply.ended == "timeout"
+        or recording.request.path == "/api/pull"
+        or any(isinstance(act, TIMED) for act in setup.arranged)
+    )
 
 
 def _first(error: BaseException) -> BaseException:
