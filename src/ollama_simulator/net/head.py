@@ -134,8 +134,8 @@ class HeadReader:
         """Where the first line begins that was not looked at."""
         self._line: tuple[str, str, tuple[int, int]] | None = None
         self._headers: list[tuple[str, str]] = []
-        self._open: str | None = None
-        """A header that the next line may go on with."""
+        self._open: list[str] = []
+        """The lines of a header that the next line may go on with."""
         self._spaced = False
 
     @property
@@ -186,19 +186,19 @@ class HeadReader:
     def _header(self, line: str) -> bool:
         """Take a line after the first. Returns whether it ends the head."""
         if line[:1] in (" ", "\t"):
-            if self._open is None:
+            if not self._open:
                 raise BadRequest
-            self._open += " " + line.strip(" \t")
+            self._open.append(line.strip(" \t"))
             return False
-        if self._open is not None:
-            name, _, value = self._open.partition(":")
+        if self._open:
+            name, _, value = " ".join(self._open).partition(":")
             if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise BadRequest
             self._spaced = self._spaced or " " in name
             self._headers.append((name, value.lstrip(" \t")))
         if line and ":" not in line:
             raise BadRequest
-        self._open = line.strip(" \t")
+        self._open = [line.strip(" \t")]
         return not line
 
 
