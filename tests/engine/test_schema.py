@@ -43,6 +43,8 @@ def conforms(schema: Any, value: Any) -> bool:
         ("1.5", '"1.5"'),
         ('["json"]', r'"[\"json\"]"'),
         ('"JSON"', r'"\"JSON\""'),
+        (r'"\u006ason"', r'"\"\\u006ason\""'),
+        ("[" * 5000 + "]" * 5000, '"' + "[" * 5000 + "]" * 5000 + '"'),
     ],
 )
 def test_what_is_no_format_is_refused(format: str, shown: str) -> None:

@@ -65,6 +65,13 @@ def test_pictures_take_room() -> None:
     assert said(job, IMAGE_TOKENS).startswith("user [img-0]a;")
 
 
+def test_the_runner_is_told_of_all_pictures() -> None:
+    """In a chat that it renders, even of those in messages that were dropped."""
+    job = chat(Message("user", "a", images=(b"1",)), "b", "c")
+    assert prompt(a_model("{{ messages }}", path="native"), job, 1).images == 1
+    assert prompt(a_model(LISTING), job, 1).images == 0
+
+
 @given(st.lists(st.sampled_from(["system", "user", "assistant"]), max_size=12), st.integers(0, 14))
 def test_newest_keeps_as_many_as_fit(roles: list[str], room: int) -> None:
     """It is the longest end that fits, with the system's words before it; at least the last."""

@@ -55,7 +55,10 @@ def prompt(model: Model, job: Infer, context: int) -> Prompt:
             text = history + _rendered(model, about)
     except TemplateError as error:
         raise Refusal(500, str(error)) from None
-    images = sum(len(turn.images) for turn in about.messages)
+    # Of a chat that the runner renders all pictures are counted, those of lost turns too.
+    runner_renders = model.path == "native" and job.kind == "chat"
+    seen = job.messages if runner_renders else about.messages
+    images = sum(len(turn.images) for turn in seen)
     return Prompt(text, images, _tokens(model, job, about.messages, text))
 
 
