@@ -63,6 +63,22 @@ def test_a_second_name_for_a_model() -> None:
     assert made.digest != PLAIN.digest
     assert made.size == sum(each.size for each in made.layers)
     assert made.model_info == PLAIN.model_info
+    assert (made.families, made.capabilities) == (("llama",), ("completion",))
+    assert made.layers[-1].digest == sha256(
+        '{"model_format":"gguf","model_family":"llama","model_families":["llama"],'
+        '"model_type":"8.0B","file_type":"F16","architecture":"amd64","os":"linux"}\n'
+    )
+
+
+def test_a_model_without_a_template_beside_its_weights() -> None:
+    """The one in the weights counts no more as soon as a parser takes over."""
+    native = replace(PLAIN, path="native", template="{{ messages }}")
+    _, _, machine = created({"from": "plain"}, models=(native,))
+    made = machine.store.find("new").model
+    assert (made.path, made.template) == ("native", "{{ messages }}")
+    _, _, machine = created({"from": "plain", "parser": "p"}, models=(native,))
+    made = machine.store.find("new").model
+    assert (made.path, made.template) == ("parser", "{{ .Prompt }}")
 
 
 def test_everything_at_once() -> None:

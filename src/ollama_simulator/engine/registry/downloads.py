@@ -41,7 +41,7 @@ class Download:
         """How many bytes are there."""
         passed = now - self._begun
         if self._pieces is None:
-            return min(self.size, int(passed * self._rate))
+            return min(self.size, round(passed * self._rate))
         # A piece that is due now is there, whatever the division rounds off.
         count = 1 + math.floor(passed * 1000 / self._pieces.every_ms + 1e-6)
         return min(self.size, count * self._pieces.size)

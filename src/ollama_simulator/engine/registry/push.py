@@ -71,5 +71,5 @@ async def _upload(machine: Machine, layer: Layer, call: Call) -> AsyncGenerator[
     while done < layer.size:
         tick += TICK_S
         await wait(machine, tick, call)
-        done = min(layer.size, int((tick - begun) * rate))
+        done = min(layer.size, round((tick - begun) * rate))
         yield progress("pushing", layer.digest, layer.size, done)
