@@ -35,6 +35,8 @@ class Server(msgspec.Struct, frozen=True):
 class Runner(msgspec.Struct, frozen=True):
     """What the stand-in for a model's runner answers where a recording doesn't tell."""
 
+    template: str
+    """The Jinja template by which it renders a conversation (path `native`)."""
     vector: tuple[float, ...]
     """The embedding of every input."""
     embed_tokens: int
@@ -74,8 +76,9 @@ def world() -> World:
     """What the data file says."""
     text = resources.files(__package__).joinpath("world.toml").read_text(encoding="utf-8")
     fields = tomllib.loads(text)
+    runner = msgspec.convert(fields["runner"], Runner)
     every = fields["every_model"]
-    models = tuple(_model(every | each, fields["weights"]) for each in fields["models"])
+    models = tuple(_model(every | each, fields["weights"], runner) for each in fields["models"])
     assumed = {each["name"]: tuple(each.get("assumed", ())) for each in fields["models"]}
     names = {model.name.removesuffix(":latest"): model for model in models}
     servers = {}
@@ -89,8 +92,10 @@ def world() -> World:
     )
 
 
-def _model(fields: dict[str, Any], weights: dict[str, Any]) -> Model:
+def _model(fields: dict[str, Any], weights: dict[str, Any], runner: Runner) -> Model:
     """A model, with what its weight file says unless it has its own."""
+    if fields.get("path") == "native":
+        fields["runner_template"] = runner.template
     family = fields["family"]
     more = fields.pop("more_info", {})
     fields.pop("assumed", None)
