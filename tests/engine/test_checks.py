@@ -148,6 +148,14 @@ def test_a_damaged_manifest() -> None:
         assert refused(answer(job)) == (500, message, HANDLER)
 
 
+def test_the_case_of_names_in_the_old_server() -> None:
+    """Chat looks for exactly what was typed (2.3)."""
+    with pytest.raises(ModelMissing):
+        answer(chat("PLAIN"), settings=OLD)
+    assert isinstance(answer(generate("PLAIN"), settings=OLD)[-1], Done)
+    assert isinstance(answer(chat("PLAIN"))[-1], Done)
+
+
 def test_levels_of_thinking_in_the_old_server() -> None:
     """Only the harmony family has them, and it is the first thing to be found."""
     said = 'think value "low" is not supported for this model'

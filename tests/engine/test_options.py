@@ -1,10 +1,30 @@
-"""How many tokens an answer may have."""
+"""Options with their types, and how many tokens an answer may have."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ollama_simulator.engine.options import limit
+from ollama_simulator.engine.options import limit, read
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "read_as"),
+    [
+        ("num_ctx", 1.7, 1),
+        ("num_ctx", -1.7, -1),
+        ("num_ctx", 1e30, 2**62),
+        ("seed", 42, 42),
+        ("temperature", 0.8, 0.8),
+        ("temperature", 1, 1),
+        ("use_mmap", False, False),
+        ("stop", ["a"], ["a"]),
+    ],
+)
+def test_values(name: str, sent: Any, read_as: Any) -> None:
+    """Integers lose their fractions, and none is larger than Go's."""
+    assert read({name: sent, "bogus": sent, "top_k": None}) == {name: read_as}
 
 
 @pytest.mark.parametrize(

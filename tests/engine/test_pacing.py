@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,6 +70,43 @@ def test_what_an_answer_cost() -> None:
     assert done.usage is not None
     assert done.usage.generation_s == pytest.approx(1.2)
     assert done.usage.prompt_s == pytest.approx(2.0)
+
+
+def test_the_total_begins_with_the_request() -> None:
+    """Whenever that came."""
+
+    async def main(clock: VirtualClock) -> float:
+        machine = Machine(clock, models=MODELS)
+        await clock.sleep_until(100.0)
+        machine.engine.scripts.replace([Script(answer=raw("a"))])
+        done = [event async for event in machine.run(chat("plain"), PACE)][-1]
+        assert isinstance(done, Done)
+        assert done.usage is not None
+        return done.usage.total_s
+
+    assert virtual(main) == pytest.approx(2.1)
+
+
+def test_others_have_their_turn() -> None:
+    """However many tokens are due at once."""
+
+    async def main(clock: VirtualClock) -> int:
+        machine = Machine(clock, models=MODELS)
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(other())
+        await machine.done(Infer("plain", chat("plain").messages), Pace(math.inf, math.inf, 6400))
+        task.cancel()
+        return turns
+
+    # At a virtual instant each turn of the others is one breath of ours.
+    assert 100 <= virtual(main) <= 110
 
 
 def test_a_refusal_takes_the_time_of_the_prompt() -> None:

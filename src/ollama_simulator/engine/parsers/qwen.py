@@ -52,8 +52,8 @@ class Qwen:
         said: list[str] = []
         thinking = ""
         calls: list[ToolCall] = []
-        if self._at is _At.START and not self._started():
-            return NOTHING
+        if self._at is _At.START:
+            self._start()
         if self._at is _At.OPENED:
             self._kept = self._kept.lstrip()
             self._at = _At.THINKING if self._kept else _At.OPENED
@@ -78,17 +78,14 @@ class Qwen:
         """What was kept back is white space, or the beginning of a mark: it is lost."""
         return NOTHING
 
-    def _started(self) -> bool:
-        """Whether it is clear that no opening mark is repeated at the beginning."""
+    def _start(self) -> None:
+        """See whether an opening mark is repeated at the beginning, as soon as that is clear."""
         begun = self._kept.lstrip()
         if begun.startswith(OPENING):
             self._kept = begun.removeprefix(OPENING)
             self._at = _At.OPENED
-        elif OPENING.startswith(begun):
-            return False
-        else:
+        elif not OPENING.startswith(begun):
             self._at = _At.THINKING
-        return True
 
     def _until(self, mark: str, then: _At) -> str:
         """What stands before a mark, or before what may be the beginning of one."""

@@ -12,7 +12,7 @@ It must not import anything but layer 0 and its own package.
 
 from enum import Enum, auto
 
-from ollama_simulator.engine.parsers.parsed import NOTHING, Parsed, overlap
+from ollama_simulator.engine.parsers.parsed import Parsed, overlap
 
 
 class _At(Enum):
@@ -39,13 +39,11 @@ class Thinking:
         if self._at is _At.TEXT:
             return Parsed(text)
         self._kept += text
-        if self._at is _At.START and not self._started():
-            return NOTHING
+        if self._at is _At.START:
+            self._start()
         if self._at is _At.OPENED:
             self._kept = self._kept.lstrip()
-            if not self._kept:
-                return NOTHING
-            self._at = _At.THINKING
+            self._at = _At.THINKING if self._kept else _At.OPENED
         thinking = self._thought() if self._at is _At.THINKING else ""
         if self._at is _At.CLOSED:
             self._kept = self._kept.lstrip()
@@ -53,17 +51,14 @@ class Thinking:
                 self._at = _At.TEXT
         return Parsed(self._rest() if self._at is _At.TEXT else "", thinking)
 
-    def _started(self) -> bool:
-        """Whether it is clear how the output begins."""
+    def _start(self) -> None:
+        """See how the output begins, as soon as that is clear."""
         begun = self._kept.lstrip()
         if begun.startswith(self._opening):
             self._kept = begun.removeprefix(self._opening)
             self._at = _At.OPENED
-        elif self._opening.startswith(begun):
-            return False
-        else:
+        elif not self._opening.startswith(begun):
             self._at = _At.TEXT
-        return True
 
     def _thought(self) -> str:
         thought, closing, rest = self._kept.partition(self._closing)
