@@ -4,7 +4,8 @@ Source: native specification 6.4 and 6.7.
 
 Rules of this file:
 
-1. A load that takes its time is no stall: only a script's `stall` runs into the time-out.
+1. A runner whose start is scripted is silent from its last line on, so it can run into the
+   time-out. One that starts at the server's pace tells of its progress, and can't.
 
 It must not import anything but layer 0.
 """
@@ -57,13 +58,15 @@ async def load(
     how = how or Load()
     words = WORDS[settings.wire]
     if how.stall:
-        seconds = settings.load_timeout if settings.load_timeout > 0 else math.inf
+        seconds = math.inf
     elif how.delay_ms is not None:
         seconds = how.delay_ms / 1000
-    if not await clock.sleep_until(clock.now() + seconds, gone):
+    silent = how.stall or how.delay_ms is not None
+    patience = settings.load_timeout if silent and settings.load_timeout > 0 else math.inf
+    if not await clock.sleep_until(clock.now() + min(seconds, patience), gone):
         raise Abandoned(499, "request canceled", Origin.HANDLER)
     said = last_error(how.stderr)
-    if how.stall:
+    if seconds > patience:
         raise Refusal(500, words.stalled + said)
     if how.exit is not None:
         raise Refusal(500, f"{words.ended}{how.exit}{': ' if said else ''}{said}")
