@@ -18,6 +18,9 @@ _FIRST = 512
 _EASY = 64 * 1024
 """Bytes up to which it is looked at each time whether they are enough."""
 
+_SKIPPING = msgspec.json.Decoder(msgspec.Raw)
+"""Looks at a value without making anything of it."""
+
 
 def enough(data: bytes) -> bool:
     """Whether the decoder needs nothing behind these bytes."""
@@ -25,11 +28,11 @@ def enough(data: bytes) -> bool:
     if not start:
         return False
     try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _SKIPPING.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
         if "truncated" in str(error):
             return False
-        # What msgspec minds may be nothing to Go: no UTF-8, a depth, a second value.
+        # What msgspec minds may be nothing to Go: a depth, or a second value.
         return complaint(data) != CUT
     # Go sees the end of anything but an array or an object only by what follows it.
     return start in b"[{" or data[-1:] in b" \t\r\n"
