@@ -140,11 +140,6 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What tells its runner from others."""
         return self.weights or self.digest or self.name
 
-    @property
-    def weightless(self) -> bool:
-        """Whether it has no weight file, as a stub that was made by a creation."""
-        return bool(self.layers) and all(layer.kind != "model" for layer in self.layers)
-
 
 # --- jobs ---------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.registry.blobs import Blob
 from ollama_simulator.engine.registry.downloads import Downloads
-from ollama_simulator.engine.registry.layers import blobs_of, layers_of
+from ollama_simulator.engine.registry.layers import blobs_of, layers_of, weights_of
 from ollama_simulator.model import Installed, Model, ModelMissing, Refusal
 from ollama_simulator.names import Name, parse
 
@@ -76,6 +76,10 @@ class Store:
         model = self.find(name).model
         del self._installed[parse(model.name.strip()).folded]
         self._prune(model)
+
+    def owner(self, weights: str) -> Model | None:
+        """The first model that has this weight file, by its digest."""
+        return next((model for model in self._sound() if weights_of(model) == weights), None)
 
     def _prune(self, gone: Model) -> None:
         used = {layer.digest for model in self._sound() for layer in layers_of(model)}

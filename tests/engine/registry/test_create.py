@@ -178,13 +178,22 @@ def test_a_gguf_file() -> None:
     assert (made.family, made.parameter_size, made.quantization_level) == ("llama", "5K", "F16")
     assert (made.context_length, made.embedding_length, made.parent) == (8192, 64, "")
     assert (made.path, made.template, made.capabilities) == (
-        "template",
+        "native",
         "{{ .Prompt }}",
         ("completion",),
     )
     assert made.model_info["llama.rope.freq_base"] == 0.1
     assert "general.name" not in made.model_info
     assert made.tensors == ({"name": "a.weight", "type": "F16", "shape": [1000, 5]},)
+
+
+def test_a_file_that_a_model_has() -> None:
+    """The new model takes as much memory, and counts tokens the same way."""
+    known = replace(PLAIN, memory_bytes=77, tokenizer="quarters", embeds=False)
+    lines, _, machine = created({"files": {"m.gguf": WEIGHTS}}, models=(known,))
+    assert lines[2] == existing(WEIGHTS)
+    made = machine.store.find("new").model
+    assert (made.memory_bytes, made.tokenizer, made.embeds) == (77, "quarters", False)
 
 
 def test_a_gguf_file_with_a_chat_template() -> None:
@@ -240,7 +249,7 @@ def test_safetensors() -> None:
 def test_quantising() -> None:
     """The new file is smaller, is another one, and the model says so."""
     fields = {"from": "plain", "quantize": "q4_K_M"}
-    lines, refusal, machine = created(fields, models=(PLAIN,))
+    lines, refusal, machine = created(fields, models=(replace(PLAIN, memory_bytes=77),))
     assert refusal is None
     assert lines[0] == "verifying conversion"
     assert lines[1].startswith("creating new layer ")
@@ -249,7 +258,7 @@ def test_quantising() -> None:
     assert lines[1] == f"creating new layer sha256:{weights.digest}"
     assert 200 < weights.size < 400
     assert (made.quantization_level, made.model_info["general.file_type"]) == ("Q4_K_M", 15)
-    assert made.parent == ""
+    assert (made.parent, made.memory_bytes) == ("", 0)
 
 
 def test_quantising_to_the_same() -> None:
@@ -282,7 +291,7 @@ def test_a_stub() -> None:
     assert lines == DONE
     made = machine.store.find("new").model
     assert (made.remote_model, made.remote_host) == ("gpt-oss:120b", "https://ollama.com:443")
-    assert made.weightless
+    assert not made.has_weights
     assert (made.format, made.family, made.families, made.capabilities) == ("", "", (), ())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from msgspec.structs import replace
+
 from ollama_simulator.engine.registry.blobs import sha256
 from ollama_simulator.engine.registry.layers import (
     Part,
@@ -59,6 +61,9 @@ def test_a_chat_template_is_part_of_the_weights() -> None:
     native = Model("n", 9, "d", "llama", "1B", "F16", path="native", template="{{ messages }}")
     assert [layer.kind for layer in layers_of(native)] == ["model", "config"]
     assert head_of(native).chat_template == "{{ messages }}"
+    assert head_of(replace(native, template="{{ .Prompt }}")).chat_template == ""
+    assert head_of(replace(native, runner_template="{{ x }}")).chat_template == "{{ x }}"
+    assert head_of(replace(RICH, runner_template="{{ x }}")).chat_template == "{{ x }}"
 
 
 def test_declared_layers_are_taken() -> None:
@@ -66,8 +71,8 @@ def test_declared_layers_are_taken() -> None:
     layers = (text_layer("config", "x"),)
     stub = Model("m", 1, "d", "", "", "", layers=layers)
     assert layers_of(stub) is layers
-    assert stub.weightless
-    assert not RICH.weightless
+    assert not stub.has_weights
+    assert RICH.has_weights
 
 
 def test_the_blob_store_knows_the_weights() -> None:

@@ -45,7 +45,7 @@ def test_two_names_of_one_model() -> None:
 def test_a_stub() -> None:
     """What runs at ollama.com has no weights."""
     stub = found("gpt-oss:120b-cloud")
-    assert stub.weightless
+    assert not stub.has_weights
     assert (stub.remote_model, stub.remote_host) == ("gpt-oss:120b", "https://ollama.com:443")
     assert stub.size == stub.layers[0].size
 

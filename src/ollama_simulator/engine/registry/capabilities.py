@@ -90,10 +90,18 @@ def nature(
     parser: str,
     configured: Sequence[str],
     projectors: Iterable[Head | None],
+    native: bool = True,
 ) -> Nature:
-    """What follows from a model's files. `template` is the Go template beside its weights."""
-    chat = head.chat_template if head is not None else ""
+    """What follows from a model's files.
+
+    `template` is the Go template beside its weights, None if there is none. `native` tells
+    whether the server can let a runner render by itself, with or without a template in the
+    weights: 0.13.5 can't.
+    """
+    chat = head.chat_template if head is not None and native else ""
     path = _path(chat, family, template, renderer, parser)
+    if path == "template" and template is None and head is not None and native:
+        path = "native"
     own = [] if head is None else ["embedding" if head.has("pooling_type") else "completion"]
     if head is not None and head.has("vision.block_count"):
         own.append("vision")

@@ -69,7 +69,17 @@ async def create(machine: Machine, job: Create, call: Call) -> AsyncGenerator[Ev
     for made in texts.files:
         yield Progress(made.status)
     yield Progress("writing manifest")
-    recipe = Recipe(name, texts, sources.base, said, fields, host, model)
+    recipe = Recipe(
+        name,
+        texts,
+        sources.base,
+        said,
+        fields,
+        remote_host=host,
+        remote_model=model,
+        alike=sources.base or next((file.owner for file in files if file.owner), None),
+        native=machine.settings.wire != "0.13.5",
+    )
     store.install(built(recipe))
     yield Progress("success")
 

@@ -15,7 +15,13 @@ from ollama_simulator.engine.registry.blobs import sha256
 from ollama_simulator.engine.registry.capabilities import Nature, nature
 from ollama_simulator.engine.registry.gguf import Head
 from ollama_simulator.engine.registry.info import Info
-from ollama_simulator.engine.registry.layers import DEFAULT_TEMPLATE, Config, manifest, text_layer
+from ollama_simulator.engine.registry.layers import (
+    DEFAULT_TEMPLATE,
+    Config,
+    manifest,
+    text_layer,
+    weights_of,
+)
 from ollama_simulator.engine.registry.made import Made
 from ollama_simulator.engine.registry.texts import Texts
 from ollama_simulator.model import Model
@@ -44,6 +50,10 @@ class Recipe(msgspec.Struct, frozen=True):
     """The request."""
     remote_host: str
     remote_model: str
+    alike: Model | None
+    """A model with the same weights: the base, or who had an uploaded file before."""
+    native: bool
+    """Whether the server knows the path `native`."""
 
     @property
     def head(self) -> Head | None:
@@ -94,8 +104,10 @@ def built(recipe: Recipe) -> Model:
         architecture="amd64",
         os="linux",
     )
+    alike = recipe.alike
     last = text_layer("config", config.file())
     layers = (*(file.layer for file in texts.files), last)
+    weights = next((layer.digest for layer in layers if layer.kind == "model"), "")
     return Model(
         name=recipe.name.short,
         size=sum(layer.size for layer in layers),
@@ -107,7 +119,7 @@ def built(recipe: Recipe) -> Model:
         families=tuple(families),
         capabilities=of.capabilities,
         listed_capabilities=of.listed,
-        embeds=recipe.base.embeds if recipe.base else "embedding" in of.capabilities,
+        embeds=alike.embeds if alike else "embedding" in of.capabilities,
         path=of.path,
         context_length=info.context_length or (head.number("context_length") if head else 0),
         embedding_length=info.embedding_length or (head.number("embedding_length") if head else 0),
@@ -121,11 +133,14 @@ def built(recipe: Recipe) -> Model:
         requires=config.requires,
         remote_model=recipe.remote_model,
         remote_host=recipe.remote_host,
-        weights=next((layer.digest for layer in layers if layer.kind == "model"), ""),
+        weights=weights,
         layers=layers,
         model_info=_model_info(recipe, family),
         projector_info=recipe.base.projector_info if recipe.base is not None else {},
         tensors=head.tensors if head is not None else (),
+        memory_bytes=alike.memory_bytes if alike and weights == weights_of(alike) else 0,
+        tokenizer=alike.tokenizer if alike else "words",
+        runner_template=alike.runner_template if alike else "",
         parent=next((file.source for file in texts.files if file.layer.kind == "model"), ""),
     )
 
@@ -138,7 +153,7 @@ def _configured(base: Model | None) -> tuple[str, ...]:
     """The capabilities that don't follow from a model's files."""
     if base is None:
         return ()
-    if base.weightless:
+    if not base.has_weights:
         return base.capabilities
     return tuple(each for each in base.capabilities if each == "image")
 
@@ -176,6 +191,7 @@ def _nature(
         parser=parser,
         configured=configured,
         projectors=[file.head for file in files if file.layer.kind == "projector"],
+        native=recipe.native,
     )
 
 

@@ -157,8 +157,9 @@ def head_of(model: Model) -> Head:
     values.setdefault("general.parameter_count", gguf.count(model.parameter_size))
     values.setdefault(f"{model.family}.context_length", model.context_length)
     values.setdefault(f"{model.family}.embedding_length", model.embedding_length)
-    if model.path == "native":
-        values["tokenizer.chat_template"] = model.template
+    shown = model.template if model.path == "native" else DEFAULT_TEMPLATE
+    if model.runner_template or shown != DEFAULT_TEMPLATE:
+        values["tokenizer.chat_template"] = model.runner_template or shown
     if "embedding" in model.capabilities:
         values[f"{model.family}.pooling_type"] = 1
     return Head(values, model.tensors)

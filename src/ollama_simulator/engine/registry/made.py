@@ -7,7 +7,7 @@ import msgspec
 
 from ollama_simulator.engine.registry.gguf import Head
 from ollama_simulator.engine.registry.layers import Part
-from ollama_simulator.model import Layer
+from ollama_simulator.model import Layer, Model
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -20,6 +20,8 @@ class Made(msgspec.Struct, frozen=True):
     """What a weight file says of itself."""
     fresh: bool = False
     """Whether it was uploaded, so that it is checked first."""
+    owner: Model | None = None
+    """An installed model that has it, if it was uploaded."""
     existed: bool = True
     """Whether the server had it before."""
 

@@ -103,7 +103,7 @@ class Sources:
                 raise failed(blob.fault)
             raise bad("supplied file was not in GGUF format")
         layer = Layer(blob.head.kind, key, blob.size)
-        return Made(layer, path, blob.head, fresh=True)
+        return Made(layer, path, blob.head, fresh=True, owner=self._store.owner(key))
 
     def _converted(self, files: Mapping[str, str], kind: str) -> Made:
         """One weight file of several of another format; what it is called follows from them."""
