@@ -13,6 +13,7 @@ from ollama_simulator.model import Event, ListModels, Show
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import checked_name, model_required
 from ollama_simulator.wire.ollama_models import installed_model, installed_models
+from ollama_simulator.wire.ollama_show import ShowModel
 from ollama_simulator.wire.openai import OpenAI
 
 
@@ -68,8 +69,8 @@ class OneModel(OpenAI):
 
     @classmethod
     def missing(cls, model: str) -> str:
-        """The name is completed by its tag."""
-        return f"model '{names.canonical(model)}' not found"
+        """As `/api/show`, which stands behind it."""
+        return ShowModel.missing(model)
 
 
 ROUTES = (
