@@ -61,6 +61,13 @@ def test_names_of_one_weight_file_share_runner_and_slots() -> None:
         await here.over()
         assert [visit.began for visit in visits] == [0.0, 1.0]
         assert here.names == ["one"]
+        assert here.scheduler.loaded() == second
+        here.scheduler.load(first)
+        assert here.scheduler.loaded() == first
+        assert len(here.loads) == 1
+        # By hand it is loaded under the name that is given.
+        here.scheduler.load(second)
+        assert here.names == ["two"]
         assert [r.model for r in here.saw(Admitted)] == ["one", "two"]
 
     office(main)

@@ -25,6 +25,8 @@ class Runner:
         """`keep_alive` in seconds."""
         self.model = model
         """As it was called by whoever loaded it."""
+        self.called = model
+        """As it was called by whoever used it last."""
         self.shape = shape
         self.slots = Slots(shape.slots)
         self.keep_alive = keep_alive

@@ -139,6 +139,7 @@ class Scheduler:
         else:
             entry = Entry(model, wanted, want.keep_alive, gone)
             runner = await self._queued(entry, want, gone, see)
+        runner.called = model
         try:
             yield Lease(runner, model.name, self._clock.now() - started, self._clock)
         finally:
@@ -256,13 +257,15 @@ class Scheduler:
         return tuple(sorted(shown, key=lambda entry: -((entry.expires_ns or 0) // 10**9)))
 
     def loaded(self) -> Model | None:
-        """The model that was used last, if it is still in memory."""
+        """The model that was used last, by the name that was used, if it is still in memory."""
         latest = self.memory.latest
-        return latest.model if latest is not None else None
+        return latest.called if latest is not None else None
 
     def load(self, model: Model) -> None:
         """Have this model in memory and no other one, at once, by the hand of the user."""
         here = self.memory.get(model.weight_file)
+        if here is not None and here.model.name != model.name:
+            here = None
         for runner in self.memory.runners:
             if runner is not here:
                 self.memory.drop(runner, "replaced", self._clock.now())
@@ -270,6 +273,7 @@ class Scheduler:
             wanted = shape(model, {}, None, self._settings)
             here = Runner(model, wanted, self._keep_alive)
             self.memory.add(here)
+        here.called = model
         self.memory.use(here, None)
         self.memory.release(here)
         self._settle()
