@@ -214,6 +214,15 @@ def test_the_old_server_sorts_arguments() -> None:
         assert whole(said)[2][0].arguments == '{"a":2,"b":1}'
 
 
+def test_the_old_server_knows_no_runner_that_splits() -> None:
+    """It takes such models for those of the path `template` (11)."""
+    steps = (Step(thinking="Hm"), Step(tool_calls=(Call("get_time", id="x"),)))
+    said = answer(chat("native", tools=TOOLS), steps, settings=OLD)
+    assert lines(said) == [("", "Hm", ()), ("", "", ("get_time",))]
+    assert re.fullmatch("call_[a-z0-9]{8}", said[1].calls[0].id)
+    assert done(said).calls == ()
+
+
 # --- scripts in words of no path ----------------------------------------------------------
 
 WORDS = (

@@ -12,18 +12,12 @@ It must not import anything but layer 0 and its own package.
 
 from collections.abc import AsyncGenerator
 
-import msgspec
-
-from ollama_simulator.engine import checks, pictures, schema
+from ollama_simulator.engine import checks
 from ollama_simulator.engine.machine import Call, Machine
-from ollama_simulator.engine.render import window
-from ollama_simulator.engine.render.prompt import Prompt, prompt
 from ollama_simulator.engine.run import Run
 from ollama_simulator.engine.scheduler import Want
-from ollama_simulator.engine.task import NO_FORMAT, Task, task
-from ollama_simulator.model import Done, Event, Infer, Model, Origin, Refusal, Rendered
-from ollama_simulator.script import Script
-from ollama_simulator.settings import Settings
+from ollama_simulator.engine.task import read, task
+from ollama_simulator.model import Done, Event, Infer, Rendered
 
 STALL_S = 0.25
 """A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
@@ -58,11 +52,12 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
         if job.empty:
             yield Done("load", None)
             return
-        read = _read(model, checked.job, script, lease.runner.context)
+        context = lease.runner.context
+        prompt = read(model, checked.job, script, context)
         if job.debug:
-            yield Rendered(read.text, read.images)
+            yield Rendered(prompt.text, prompt.images)
             return
-        asked = _task(machine.settings, model, checked, script, read, lease.runner.context)
+        asked = task(machine.settings.wire, model, checked, script, prompt, context)
         run = Run(machine, asked, call, lease, started)
         run.check(again=False)
         async with lease.slot(call.gone, call.see):
@@ -90,40 +85,3 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                         break
             finally:
                 run.remember()
-
-
-def _read(model: Model, job: Infer, script: Script | None, context: int) -> Prompt:
-    """What the model is to read. Raises `Refusal` if that can't be made."""
-    checks.pictures(model, job)
-    if model.path == "native":
-        if script is not None and script.unrendered is not None:
-            raise Refusal(script.unrendered.status, script.unrendered.body)
-        if job.kind == "generate" and job.format not in NO_FORMAT:
-            try:
-                schema.check(job.format or "")
-            except Refusal as refusal:
-                raise Refusal(refusal.status, refusal.message) from None
-    return prompt(model, job, context)
-
-
-def _task(
-    settings: Settings,
-    model: Model,
-    checked: checks.Checked,
-    script: Script | None,
-    read: Prompt,
-    context: int,
-) -> Task:
-    """What the runner is asked. Raises `Refusal` if it won't do that."""
-    job = checked.job
-    images = [image for message in job.messages for image in message.images]
-    pictures.check((*job.images, *images))
-    if settings.wire == "0.13.5" and not job.truncate and len(read.tokens) > context:
-        raise Refusal(400, "the input length exceeds the context length", Origin.RUNNER)
-    tokens = window.cut(model, job, read.tokens, context)
-    if script is None or (script.answer is None and script.refuse is None):
-        window.refuse(tokens, context)
-        if job.images or images:
-            pictures.refuse(settings.wire, model)
-    read = msgspec.structs.replace(read, tokens=tokens)
-    return task(model, job, checked.options, script, read, context)

@@ -46,15 +46,8 @@ class Run:
         self._call = call
         self._lease = lease
         self._started = started
-        self._failures = Failures(machine.settings.wire, machine.ids, chats=task.chats)
-        self._way = way(
-            task.model,
-            task.job,
-            task.prompt.text,
-            machine.ids,
-            formatted=task.format is not None,
-            sorts=machine.settings.wire == "0.13.5",
-        )
+        self._failures = Failures(task.wire, machine.ids, chats=task.chats)
+        self._way = way(task, machine.ids)
         self.two_passes = self._way.two_passes
         """Whether a second pass may have to follow."""
         script = task.script

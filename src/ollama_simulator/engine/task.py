@@ -1,28 +1,32 @@
 """What a generation is to do, all questions decided.
 
-Source: native specification 3.4, 3.5 and 5.1.
+Source: native specification 3.4, 3.5, 4.7 (from check 17 on), 4.8 (from 14 on), 5.1 and 5.9.
+
+Rules of this file:
+
+1. `read` raises what Ollama says before it asks the runner, `task` what comes of asking it.
 
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 
-from ollama_simulator.engine import options
+from ollama_simulator.engine import checks, options, pictures, schema
 from ollama_simulator.engine.render import window
-from ollama_simulator.engine.render.prompt import Prompt
-from ollama_simulator.model import Infer, Model
+from ollama_simulator.engine.render.prompt import Prompt, prompt
+from ollama_simulator.model import Infer, Model, Origin, Path, Refusal
 from ollama_simulator.script import Script
+from ollama_simulator.settings import Profile
 
 NO_FORMAT = (None, "", '""', "null")
 """What a `format` is that asks for none, as JSON."""
+TOO_LONG_FOR_THE_OLD = "the input length exceeds the context length"
 
 
 class Task(msgspec.Struct, frozen=True):
     """One prompt, and how it is to be answered."""
 
+    wire: Profile
     model: Model
     job: Infer
     """With `think` decided."""
@@ -30,30 +34,69 @@ class Task(msgspec.Struct, frozen=True):
     """What the model's runner does; None leaves it to the model."""
     prompt: Prompt
     format: str | None
-    """The JSON of a format that can be obeyed; None for free text."""
+    """The JSON of a format that is asked for; None for free text."""
     stops: tuple[str, ...]
     limit: int | None
     """Tokens of the answer at most."""
 
     @property
+    def path(self) -> Path:
+        """Who splits the answer. The old server knows no runner that does."""
+        old = self.wire == "0.13.5" and self.model.path == "native"
+        return "template" if old else self.model.path
+
+    @property
     def chats(self) -> bool:
         """Whether the runner itself makes the prompt of a conversation, and splits the answer."""
-        return self.model.path == "native" and self.job.kind == "chat"
+        return self.path == "native" and self.job.kind == "chat"
+
+
+def read(model: Model, job: Infer, script: Script | None, context: int) -> Prompt:
+    """What a model is to read, in a window of so many tokens. Raises `Refusal`."""
+    checks.pictures(model, job)
+    if model.path == "native":
+        if script is not None and script.unrendered is not None:
+            raise Refusal(script.unrendered.status, script.unrendered.body)
+        if job.kind == "generate" and job.format is not None and job.format not in NO_FORMAT:
+            try:
+                schema.check(job.format)
+            except Refusal as refusal:
+                raise Refusal(refusal.status, refusal.message) from None
+    return prompt(model, job, context)
 
 
 def task(
+    wire: Profile,
     model: Model,
-    job: Infer,
-    asked: Mapping[str, Any],
+    checked: checks.Checked,
     script: Script | None,
-    prompt: Prompt,
+    made: Prompt,
     context: int,
 ) -> Task:
-    """The task of a job with these options, read already, in a window of so many tokens."""
-    room = None if window.shifts(model, job) else context - len(prompt.tokens)
-    limit = options.limit(asked, context, room)
-    if limit == 0 and not (model.path == "native" and job.kind == "chat"):
+    """The task of a job whose prompt is made. Raises `Refusal` if the runner gets or takes none."""
+    job = checked.job
+    images = [image for message in job.messages for image in message.images]
+    pictures.check((*job.images, *images))
+    if wire == "0.13.5" and not job.truncate and len(made.tokens) > context:
+        raise Refusal(400, TOO_LONG_FOR_THE_OLD, Origin.RUNNER)
+    tokens = window.cut(model, job, made.tokens, context)
+    if script is None or (script.answer is None and script.refuse is None):
+        window.refuse(tokens, context)
+        if job.images or images:
+            pictures.refuse(wire, model)
+    asked = Task(
+        wire,
+        model,
+        job,
+        script,
+        msgspec.structs.replace(made, tokens=tokens),
+        None if job.format in NO_FORMAT else job.format,
+        tuple(checked.options.get("stop", ())),
+        None,
+    )
+    room = None if window.shifts(model, job) else context - len(tokens)
+    limit = options.limit(checked.options, context, room)
+    if limit == 0 and not asked.chats:
         # On its way to these runners it gets lost (3.5).
         limit = None
-    format = None if job.format in NO_FORMAT else job.format
-    return Task(model, job, script, prompt, format, tuple(asked.get("stop", ())), limit)
+    return msgspec.structs.replace(asked, limit=limit)

@@ -15,10 +15,11 @@ from ollama_simulator.engine.marks import Marks, implied
 from ollama_simulator.engine.parsers import qwen
 from ollama_simulator.engine.parsers.harmony import Harmony
 from ollama_simulator.engine.parsers.native import Gathered
+from ollama_simulator.engine.parsers.parsed import Parser
 from ollama_simulator.engine.parsers.qwen import Qwen
 from ollama_simulator.engine.parsers.thinking import Thinking
 from ollama_simulator.engine.parsers.tools import Calls
-from ollama_simulator.model import Infer, Model
+from ollama_simulator.engine.task import Task
 
 QWEN = Marks(qwen.OPENING, qwen.CLOSING, qwen.CALL)
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -30,70 +31,59 @@ class Way(msgspec.Struct, frozen=True):
 
     lines: lines.Lines
     speech: speech.Speech
-    chats: bool
-    """Whether the runner makes the prompt of a conversation and splits its answer."""
     thinks: bool
     """Whether a model that nobody scripted thinks."""
     two_passes: bool = False
     """Whether the format holds only after the thinking (5.7)."""
 
 
-def way(
-    model: Model, job: Infer, prompt: str, ids: random.Random, *, formatted: bool, sorts: bool
-) -> Way:
-    """The way for a job whose `think` is decided. `sorts`: keys of arguments are (0.13.5)."""
-    thinks = bool(job.think) and "thinking" in model.capabilities
-    chat = job.kind == "chat"
-    two_passes = chat and formatted and thinks
+def way(task: Task, ids: random.Random) -> Way:
+    """The way of an answer. `ids` makes those of its calls."""
+    job = task.job
+    thinks = bool(job.think) and "thinking" in task.model.capabilities
+    sorts = task.wire == "0.13.5"
 
     def new_id() -> str:
         return "call_" + "".join(ids.choices(_ALPHABET, k=8))
 
-    if model.path == "native" and chat:
-        said: speech.Speech = speech.Split(lambda: "".join(ids.choices(_RUNNERS_ALPHABET, k=32)))
-        return Way(lines.NativeChat(Gathered(sorts=sorts)), said, True, thinks)
-    if model.path == "native":
-        said = speech.Tagged(QWEN, speech.as_json(QWEN.call), thinks=thinks)
-        return Way(lines.Plain(), said, False, thinks)
-    if model.path == "template":
-        return _template(model, job, prompt, new_id, thinks, two_passes, sorts)
-    if job.raw:
-        said = speech.Tagged(QWEN, speech.as_json(QWEN.call), thinks=False)
-        return Way(lines.Plain(), said, False, False)
-    if model.path == "harmony":
-        parser: Harmony | Qwen = Harmony(job.tools, sorts=sorts)
-        said = speech.Channels()
-    else:
+    if task.chats:
+        split = speech.Split(lambda: "".join(ids.choices(_RUNNERS_ALPHABET, k=32)))
+        return Way(lines.NativeChat(Gathered(sorts=sorts)), split, thinks)
+    if task.path == "template":
+        return _template(task, thinks, new_id, sorts)
+    if task.path == "native" or job.raw:
+        thinks = thinks and not job.raw
+        tagged = speech.Tagged(QWEN, speech.as_json(QWEN.call), thinks=thinks)
+        return Way(lines.Plain(), tagged, thinks)
+    parser: Parser = Harmony(job.tools, sorts=sorts)
+    said: speech.Speech = speech.Channels()
+    if task.path == "parser":
         parser = Qwen(job.tools, thinks=thinks, sorts=sorts)
         said = speech.Tagged(QWEN, speech.as_markup, thinks=thinks, opened=thinks)
-    if not chat:
-        return Way(lines.ParserGenerate(parser), said, False, thinks)
-    split = lines.ParserChat(parser, new_id, two_passes=two_passes)
-    return Way(split, said, False, thinks, two_passes)
-
-
-def _template(
-    model: Model,
-    job: Infer,
-    prompt: str,
-    new_id: lines.NewId,
-    thinks: bool,
-    two_passes: bool,
-    sorts: bool,
-) -> Way:
-    marks = implied(model.template)
-    thinks = thinks and bool(marks.opening)
-    thinking = Thinking(marks.opening, marks.closing) if thinks else None
-    opened = thinks and prompt.rstrip().endswith(marks.opening)
-    if thinking is not None and opened:
-        thinking.add(marks.opening)
-    said = speech.Tagged(marks, speech.as_json(marks.call), thinks=thinks, opened=opened)
-    split: lines.Lines
     if job.kind == "generate":
-        split = lines.TemplateGenerate(thinking) if thinking is not None else lines.Plain()
-    elif thinking is None and not job.tools:
-        split = lines.Plain()
-    else:
-        calls = Calls(marks.call, job.tools, sorts=sorts) if job.tools else None
-        split = lines.TemplateChat(thinking, calls, new_id, two_passes=two_passes)
-    return Way(split, said, False, thinks, two_passes and thinks)
+        return Way(lines.ParserGenerate(parser), said, thinks)
+    two_passes = thinks and task.format is not None
+    chat = lines.ParserChat(parser, new_id, two_passes=two_passes)
+    return Way(chat, said, thinks, two_passes)
+
+
+def _template(task: Task, thinks: bool, new_id: lines.NewId, sorts: bool) -> Way:
+    """The way of the path `template`. The old server takes models of `native` for such ones."""
+    job, model = task.job, task.model
+    marks = QWEN if model.path == "native" else implied(model.template)
+    thinking: Thinking | None = None
+    opened = False
+    if thinks := thinks and bool(marks.opening):
+        thinking = Thinking(marks.opening, marks.closing)
+        if opened := task.prompt.text.rstrip().endswith(marks.opening):
+            thinking.add(marks.opening)
+    said = speech.Tagged(marks, speech.as_json(marks.call), thinks=thinks, opened=opened)
+    if job.kind == "generate":
+        generate = lines.Plain() if thinking is None else lines.TemplateGenerate(thinking)
+        return Way(generate, said, thinks)
+    if thinking is None and not job.tools:
+        return Way(lines.Plain(), said, thinks)
+    calls = Calls(marks.call, job.tools, sorts=sorts) if job.tools else None
+    two_passes = thinks and task.format is not None
+    chat = lines.TemplateChat(thinking, calls, new_id, two_passes=two_passes)
+    return Way(chat, said, thinks, two_passes)
