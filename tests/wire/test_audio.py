@@ -90,3 +90,13 @@ def test_a_bad_name() -> None:
     wrong = transcribe({"model": "bad name"}).wrong
     assert wrong is not None
     assert (wrong.message, wrong.origin) == ("invalid model name", Origin.HANDLER)
+
+
+def test_the_cloud() -> None:
+    """It is asked behind the dialect, so its refusals are in the dialect's shape."""
+    codec = transcribe({"model": "m:cloud"})
+    assert isinstance(codec.job, Infer)
+    assert codec.job.path == "/v1/audio/transcriptions"
+    told = codec.absorb(Refusal(401, "unauthorized", Origin.CLOUD))
+    assert isinstance(told, Refusal)
+    assert (told.status, told.origin) == (401, Origin.HANDLER)

@@ -33,6 +33,8 @@ READ = Form({"model": "m"}, {"file": b"\x00\xff\r\n-"})
         (TYPE, part('form-data; name="file"; filename=""', b"x") + END, Form({"file": "x"}, {})),
         (TYPE, part('form-data; name="f"; filename="x"', b"") + END, Form({}, {"f": b""})),
         (TYPE, END, Form({}, {})),
+        (TYPE, MODEL + b"--b\r\n", Form({"model": "m"}, {})),
+        (TYPE, MODEL + b"--b\r\nContent-Disposition: form-", Form({"model": "m"}, {})),
     ],
 )
 def test_read(content_type: str, body: bytes, read: Form) -> None:
@@ -50,6 +52,7 @@ def test_read(content_type: str, body: bytes, read: Form) -> None:
         (TYPE, b"", "multipart: NextPart: EOF"),
         (TYPE, b"garbage", "multipart: NextPart: EOF"),
         (TYPE, MODEL + FILE, "unexpected EOF"),
+        (TYPE, MODEL + b"--b\r\nConte", 'malformed MIME header: missing colon: "Conte"'),
         (TYPE, (MODEL + FILE)[:-4], "unexpected EOF"),
     ],
 )

@@ -14,7 +14,7 @@ It must not import another dialect than `openai`.
 
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import refused
-from ollama_simulator.model import Done, Event, Infer, Message, Refusal, Token
+from ollama_simulator.model import Done, Event, Infer, Message, Origin, Refusal, Token
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.form import BadForm, form
 from ollama_simulator.wire.native import BARE_JSON, checked_name, model_required
@@ -49,7 +49,8 @@ class Transcriptions(OpenAI):
             raise refused("audio file is empty")
         asked = Message("user", QUESTION, images=(sound,))
         task = Message("system", _task(given.values))
-        self.job = Infer(model, (task, asked), options={"temperature": 0})
+        options = {"temperature": 0}
+        self.job = Infer(model, (task, asked), options=options, path=request.path)
         try:
             checked_name(model, model_required(), wire.settings.wire)
         except Refusal as refusal:
@@ -70,6 +71,12 @@ class Transcriptions(OpenAI):
             self.media = "text/plain" if self._plain else BARE_JSON
         text = "".join(self._pieces).strip()
         return [text.encode() if self._plain else gojson.encode({"text": text}) + b"\n"]
+
+    def absorb(self, refusal: Refusal) -> list[bytes] | Refusal:
+        """No proxy stands in front, so what the cloud refuses is told as all else is."""
+        if refusal.origin is Origin.CLOUD:
+            return Refusal(refusal.status, refusal.message)
+        return refusal
 
     def collect(self, events: list[Event]) -> bytes:
         """Never asked for: it is always a stream."""

@@ -13,6 +13,8 @@ It must not import a dialect.
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from ollama_simulator.golang.gojson import quote
+
 KIND = "multipart/form-data"
 
 
@@ -58,9 +60,24 @@ def _parts(boundary: str, body: bytes) -> list[tuple[MultipartSegment, bytes]]:
                 data += bytes(event)
             elif part is not None:
                 parts.append((part, data))
+                part = None
         parser.close()
     except MultipartError:
-        if part is None:
-            raise BadForm("multipart: NextPart: EOF") from None
-        raise BadForm("unexpected EOF") from None
+        if part is not None:
+            raise BadForm("unexpected EOF") from None
+        _check_rest(body.rpartition(b"--" + boundary.encode()))
     return parts
+
+
+def _check_rest(cut: tuple[bytes, bytes, bytes]) -> None:
+    """Judge a form that ends in the head of a part, which Go takes for the end of a form.
+
+    `cut` is what stands before the last boundary, the boundary, and what stands behind it.
+    """
+    _, found, rest = cut
+    if not found:
+        raise BadForm("multipart: NextPart: EOF")
+    last = rest.rpartition(b"\n")[2]
+    if last and b":" not in last:
+        shown = quote(last.decode("utf-8", "replace"))
+        raise BadForm(f"malformed MIME header: missing colon: {shown}")
