@@ -88,6 +88,17 @@ def test_a_byte_a_chunk_is_no_excess() -> None:
     assert read(b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n") == (b"x" * 50_000, b"")
 
 
+@pytest.mark.parametrize(("size", "bears"), [(2000, True), (1000, False)])
+def test_data_makes_up_for_extensions(size: int, bears: bool) -> None:
+    """Two bytes that say nothing are borne for each one that does, and some thousand more."""
+    chunk = b"%x;%b\r\n%b\r\n" % (size, b"e" * 4000, b"x" * size)
+    data = chunk * 30 + b"0\r\n\r\n"
+    if bears:
+        assert read(data) == (b"x" * size * 30, b"")
+    else:
+        assert words(data) == "chunked encoding contains too much non-data"
+
+
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=5), st.integers(1, 20))
 def test_any_pieces(parts: list[bytes], step: int) -> None:
     """Wherever the bytes are torn, the body is the same."""

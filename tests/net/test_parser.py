@@ -167,6 +167,41 @@ def test_expectation(line: str, expects: bool) -> None:
     assert read.requests[0].body.expects is expects
 
 
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
+
+
+def test_empty_lines_behind_a_body() -> None:
+    """Old clients send one, and Go bears two; behind other requests none."""
+    for step in (1, 1000):
+        data = POST + b"\r\n\r\n" + TAIL
+        read = Read().feed(data[at : at + step] for at in range(0, len(data), step))
+        assert read.refused is None
+        assert read.targets == ["POST /", "GET /tail"]
+    assert Read().feed(iter([POST + b"\r\n\r\n\r\n" + TAIL])).refused is not None
+    assert Read().feed(iter([TAIL + b"\r\n" + TAIL])).refused is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "start", "refused"),
+    [
+        (b"", b"", False),
+        (b"", b"G", True),
+        (TAIL, b"GET", False),
+        (TAIL, b"GET ", True),
+        (POST, b"\r\n", False),
+        (b"", TAIL[:-2], True),
+    ],
+)
+def test_a_connection_that_ends_in_a_head(before: bytes, start: bytes, refused: bool) -> None:
+    """It is refused, but not for three bytes behind a good request."""
+    read = Read().feed(iter([before + start]) if before + start else iter([]))
+    if not refused:
+        read.parser.end()
+        return
+    with pytest.raises(BadRequest):
+        read.parser.end()
+
+
 def test_a_request_to_upgrade_keeps_its_body() -> None:
     """It is read as if it had not asked, body and all (1.1)."""
     data = (

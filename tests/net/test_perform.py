@@ -271,6 +271,15 @@ def test_http_1_0_goes_on_when_it_has_a_length() -> None:
     assert played.writes == [expected + b"x"]
 
 
+def test_http_1_0_goes_on_after_a_head() -> None:
+    """The answer to HEAD has no body that would have to end, whatever its length."""
+    acts = (Head(200, TEXT), Body(b"x" * 3000, flush=False), End())
+    played = Played(*acts, version="1.0", method="HEAD")
+    assert played.play() == WENT_ON
+    expected = head("200 OK", PLAIN, DATED, "Connection: keep-alive").replace(b"/1.1", b"/1.0")
+    assert played.writes == [expected]
+
+
 @pytest.mark.parametrize("flush", [True, False])
 def test_http_1_0_knows_no_chunks(flush: bool) -> None:
     """A stream or a large body is ended by the end of the connection (1.7)."""
