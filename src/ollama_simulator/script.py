@@ -128,6 +128,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     prompt_tokens: Count | None = None
     """What is counted; None for the tokens there are."""
     tokens: Count | None = None
+    """Whoever tells this has decided how long the answer is: `stop` and `num_predict` of the
+    request don't cut it."""
     prompt_ms: Milliseconds | None = None
     """How long the prompt takes; None for what the server's pace says."""
     gap_ms: Milliseconds | None = None

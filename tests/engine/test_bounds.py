@@ -73,7 +73,8 @@ def test_a_limit_tells_what_was_kept_back() -> None:
 def test_what_is_verbatim_passes() -> None:
     """Whoever wrote it bounded it."""
     outputs = answer("a", "STOP", "b", verbatim=True)
-    assert told(bounded(outputs, ("STOP",), 1)) == (["a", "STOP", "b"], "stop", 3)
+    for limit in (0, 1):
+        assert told(bounded(outputs, ("STOP",), limit)) == (["a", "STOP", "b"], "stop", 3)
 
 
 def test_pauses_pass() -> None:

@@ -292,6 +292,8 @@ def test_stop_strings_and_limits_bound_what_a_script_says() -> None:
     assert (whole(limited)[0], done(limited).reason) == ("one two ", "length")
     verbatim = answer(chat("plain", options={"num_predict": 1, "stop": ["a"]}), raw("a", "b"))
     assert (whole(verbatim)[0], done(verbatim).reason) == ("ab", "stop")
+    counted = answer(chat("plain", options={"num_predict": 1, "stop": ["two"]}), said, tokens=9)
+    assert (whole(counted)[0], _usage(counted).tokens) == ("one two three", 9)
 
 
 def test_an_answer_of_no_tokens() -> None:

@@ -28,9 +28,6 @@ def bounded(
     stops = tuple(filter(None, stops))
     kept = ""
     count = 0
-    if limit == 0:
-        yield End("length")
-        return
     for output in outputs:
         if not isinstance(output, Piece):
             if kept and isinstance(output, End):
@@ -42,6 +39,9 @@ def bounded(
         if output.verbatim:
             yield output
             continue
+        if limit == 0:
+            yield End("length")
+            return
         text = kept + output.text
         if (cut := _first(text, stops)) is not None:
             yield msgspec.structs.replace(output, text=text[:cut])

@@ -122,6 +122,9 @@ class Run:
             said = scripted.outputs(script, self._way.speech, chats=task.chats, again=again)
             if not task.chats:
                 said = bounds.guarded(said)
+            if script.tokens is not None:
+                # Who tells what is counted has decided how long it is.
+                return said
             return bounds.bounded(said, task.stops, task.limit)
         said = generated.outputs(self._asked(again), self._way.speech)
         if task.job.logprobs:
