@@ -107,9 +107,8 @@ def test_thinking_and_tools(farm: Farm, client: openai.OpenAI) -> None:
     assert [call.id for call in message.tool_calls] == ["a1", "a2"]
     assert answer.choices[0].finish_reason == "tool_calls"
     result = {"role": "tool", "content": "21 degrees", "tool_call_id": "a1"}
-    last = client.chat.completions.create(
-        model="thinker", messages=[*ASKED, message, result], tools=[WEATHER]
-    )
+    turns: Any = [*ASKED, message, result]
+    last = client.chat.completions.create(model="thinker", messages=turns, tools=[WEATHER])
     assert last.choices[0].message.content == "Sunny"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.model import Done, Infer, Logprob, Quiet, Rendered, Token
+from ollama_simulator.model import Done, Event, Infer, Logprob, Quiet, Rendered, Token, ToolCall
 from ollama_simulator.script import Alternative, Call, Refuse, Step
 from ollama_simulator.settings import Settings
 from tests.engine.answering import (
@@ -109,13 +109,19 @@ def _usage(said: list[Any]) -> Any:
 # --- tools --------------------------------------------------------------------------------
 
 
+def calls_in(event: Event) -> tuple[ToolCall, ...]:
+    """The calls in a piece of an answer."""
+    assert isinstance(event, Token | Done)
+    return event.calls
+
+
 def test_calls_of_a_template() -> None:
     """A line of their own before the last, all that a token completes in one."""
     said = answer(chat("template", tools=TOOLS), raw("Let me", f"{CALL}\n{CALL}"))
     assert lines(said) == [("Let me", "", ()), ("", "", ("get_weather", "get_weather"))]
     assert done(said).calls == ()
-    assert [call.index for call in said[1].calls] == [0, 1]
-    ids = [call.id for call in said[1].calls]
+    assert [call.index for call in calls_in(said[1])] == [0, 1]
+    ids = [call.id for call in calls_in(said[1])]
     assert all(re.fullmatch("call_[a-z0-9]{8}", made) for made in ids)
     assert len(set(ids)) == 2
 
@@ -142,7 +148,7 @@ def test_calls_of_a_parser() -> None:
     for tools in (TOOLS, ()):
         said = answer(chat("parser", tools=tools), steps)
         assert lines(said) == [("", "call it", ()), ("", "", ("get_weather",))]
-        assert re.fullmatch("call_[a-z0-9]{8}", said[1].calls[0].id)
+        assert re.fullmatch("call_[a-z0-9]{8}", calls_in(said[1])[0].id)
         assert done(said).calls == ()
     said = answer(generate("parser"), steps)
     assert lines(said) == [("", "call it", ())]

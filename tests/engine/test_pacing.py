@@ -37,8 +37,8 @@ def timed(job: Infer, *scripts: Script) -> list[tuple[float, Event | Refusal]]:
     return virtual(main)
 
 
-def times(steps: Sequence[Step], **fields: Any) -> list[float]:
-    """When each event comes."""
+def times(steps: Sequence[Step], **fields: Any) -> list[Any]:
+    """When each event comes, to be compared approximately."""
     script = Script(answer=tuple(steps), **fields)
     return [pytest.approx(at) for at, _ in timed(chat("plain"), script)]
 

@@ -54,6 +54,10 @@ EMBEDDED = Answer(Embeddings(((0.23076239, 0.0, 7.69208e-9, -0.92304957),), USAG
 NEW = Settings()
 
 
+def silent(name: str) -> None:
+    """No header is there."""
+
+
 def wire(settings: Settings = NEW) -> Wire:
     """A world whose clock stands still and whose ids repeat."""
     return Wire(lambda: WALL_NS, random.Random(7), settings)
@@ -68,7 +72,7 @@ def ask(
 ) -> Codec:
     """The codec of a request. The body is bytes, or something to be written as JSON."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    match = resolve(method, path, {}.get, settings)
+    match = resolve(method, path, silent, settings)
     assert isinstance(match, Match), match
     return match.codec(Request(method, match.path, match.params, data, headers), wire(settings))
 
@@ -98,6 +102,6 @@ def error_of(
     settings: Settings = NEW,
 ) -> Document:
     """An error as the codec at this path words it."""
-    match = resolve("POST", path, {}.get, settings)
+    match = resolve("POST", path, silent, settings)
     assert isinstance(match, Match)
     return match.codec.error(Refusal(status, message, origin), wire(settings))

@@ -9,6 +9,7 @@ import pytest
 from ollama_simulator.model import (
     Answer,
     Done,
+    Event,
     Infer,
     Logprob,
     Message,
@@ -315,7 +316,7 @@ def test_whole_with_thinking_and_calls() -> None:
 
 def test_calls_of_a_whole_answer_without_tools() -> None:
     """Only those of the last piece are kept."""
-    events = [Token("", calls=CALLS[:1]), Done("stop", USAGE, calls=CALLS[1:])]
+    events: list[Event] = [Token("", calls=CALLS[:1]), Done("stop", USAGE, calls=CALLS[1:])]
     body = post(PATH, {"model": "native", "messages": HI}).collect(events).decode()
     assert body.count('"type":"function"') == 1
     asked = {"model": "native", "messages": HI, "tools": [{"function": {"name": "f"}}]}
@@ -364,7 +365,11 @@ def old(body: dict[str, Any]) -> Codec:
 def test_the_old_stream() -> None:
     """Role and content on every chunk; the last one has the reason (15)."""
     codec = old({"model": "native", "messages": HI, "stream": True})
-    events = [Token("", thinking="Okay"), Token("Hi", thinking="hm"), Done("length", USAGE)]
+    events: list[Event] = [
+        Token("", thinking="Okay"),
+        Token("Hi", thinking="hm"),
+        Done("length", USAGE),
+    ]
     assert [chunk.decode() for chunk in streamed(codec, events)] == [
         frames(choice('{"role":"assistant","content":"","reasoning":"Okay"}')),
         frames(choice('{"role":"assistant","content":"Hi","reasoning":"hm"}')),

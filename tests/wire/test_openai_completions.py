@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.model import Done, Infer, Origin, Refusal, Rendered, Token
+from ollama_simulator.model import Done, Event, Infer, Origin, Refusal, Rendered, Token
 from tests.wire.speaking import HELLO, USAGE, post, refusal, streamed
 
 PATH = "/v1/completions"
@@ -36,7 +36,7 @@ def test_stream() -> None:
     """The reason rides on the chunk of the last event, which may have text."""
     codec = post(PATH, {**ASKED, "stream": True})
     assert (codec.stream, codec.media) == (True, "text/event-stream")
-    events = [Token("Hello"), Done("stop", USAGE, text=" tail")]
+    events: list[Event] = [Token("Hello"), Done("stop", USAGE, text=" tail")]
     assert [data.decode() for data in streamed(codec, events)] == [
         chunk("Hello"),
         chunk(" tail", '"stop"') + DONE,

@@ -7,6 +7,7 @@ import pytest
 from ollama_simulator.settings import Settings
 from ollama_simulator.wire.redirects import Fixed
 from ollama_simulator.wire.routes import resolve
+from tests.wire.speaking import silent
 
 HTML = ("Content-Type", "text/html; charset=utf-8")
 OLD = Settings(wire="0.13.5")
@@ -85,7 +86,7 @@ def test_cleaning(target: str, location: str) -> None:
 
 def test_cleaning_as_before() -> None:
     """An older Go said 301, and decoded the path first (11)."""
-    found = resolve("GET", "/api%2F%2Ftags", {}.get, OLD)
+    found = resolve("GET", "/api%2F%2Ftags", silent, OLD)
     assert found == page(301, "Moved Permanently", "/api/tags")
 
 

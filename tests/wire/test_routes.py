@@ -17,6 +17,7 @@ from ollama_simulator.wire.openai_chat import ChatCompletions
 from ollama_simulator.wire.openai_models import Models, OneModel
 from ollama_simulator.wire.redirects import Fixed
 from ollama_simulator.wire.routes import ROUTES, Match, dialect, resolve
+from tests.wire.speaking import silent
 
 HTML = ("Content-Type", "text/html; charset=utf-8")
 TEXT = ("Content-Type", "text/plain")
@@ -245,7 +246,7 @@ def test_a_redirect_leads_on(path: str, settings: Settings) -> None:
     while target is not None:
         assert target not in seen
         seen.add(target)
-        found = resolve("GET", target, {}.get, settings)
+        found = resolve("GET", target, silent, settings)
         headers = dict(found.headers) if isinstance(found, Fixed) else {}
         target = headers.get("Location")
 

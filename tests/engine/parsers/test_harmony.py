@@ -25,8 +25,8 @@ def harmony(*, sorts: bool = False) -> Harmony:
 def test_channels() -> None:
     """Analysis is thinking, the final channel is text; marks and headers are nothing."""
     parser = harmony()
-    tokens = ("<|channel|>", "analysis", "<|message|>", "Okay", ", so", "<|end|>", "<|start|>")
-    tokens += ("assistant", "<|channel|>", "final", "<|message|>", "Hi", " <|", "x")
+    tokens = ["<|channel|>", "analysis", "<|message|>", "Okay", ", so", "<|end|>", "<|start|>"]
+    tokens += ["assistant", "<|channel|>", "final", "<|message|>", "Hi", " <|", "x"]
     told = [parser.add(token)[:2] for token in tokens]
     assert [part for part in told if any(part)] == [
         ("", "Okay"),
