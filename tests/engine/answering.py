@@ -36,7 +36,8 @@ def model(name: str, **fields: Any) -> Model:
 
 MODELS = (
     model("plain"),
-    model("bare", capabilities=("completion", "tools")),
+    model("bare", template="{{ range .ToolCalls }}{{ . }}{{ end }}", capabilities=ALL[:2]),
+    model("untold", capabilities=ALL),
     model("template", template=THINKING_TEMPLATE, capabilities=ALL),
     model("parser", path="parser", parser="qwen3.5", capabilities=ALL),
     model("harmony", path="harmony", capabilities=ALL),

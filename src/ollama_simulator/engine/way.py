@@ -19,6 +19,7 @@ from ollama_simulator.engine.parsers.parsed import Parser
 from ollama_simulator.engine.parsers.qwen import Qwen
 from ollama_simulator.engine.parsers.thinking import Thinking
 from ollama_simulator.engine.parsers.tools import Calls
+from ollama_simulator.engine.render.prompt import NO_TEMPLATE
 from ollama_simulator.engine.task import Task
 
 QWEN = Marks(qwen.OPENING, qwen.CLOSING, qwen.CALL)
@@ -70,7 +71,9 @@ def way(task: Task, ids: random.Random) -> Way:
 def _template(task: Task, thinks: bool, new_id: lines.NewId, sorts: bool) -> Way:
     """The way of the path `template`. The old server takes models of `native` for such ones."""
     job, model = task.job, task.model
-    marks = QWEN if model.path == "native" else implied(model.template)
+    # A model that is said to think or to call, but has no template that shows how, does as most.
+    untold = model.path == "native" or model.template == NO_TEMPLATE
+    marks = QWEN if untold else implied(model.template)
     thinking: Thinking | None = None
     opened = False
     if thinks := thinks and bool(marks.opening):

@@ -21,7 +21,7 @@ from ollama_simulator.model import Infer, Message, Model, Refusal
 
 IMAGE_TOKENS = 768
 """What one picture counts for."""
-_NO_TEMPLATE = "{{ .Prompt }}"
+NO_TEMPLATE = "{{ .Prompt }}"
 """What a model shows that has no template of its own."""
 
 
@@ -64,7 +64,7 @@ def prompt(model: Model, job: Infer, context: int) -> Prompt:
 
 def _rendered(model: Model, about: Turns) -> str:
     """A conversation in the words of the model's path."""
-    bare = model.template == _NO_TEMPLATE
+    bare = model.template == NO_TEMPLATE
     match model.path:
         case "native":
             own = jinja.DEFAULT if bare else model.template
