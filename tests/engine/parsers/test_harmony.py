@@ -37,6 +37,12 @@ def test_channels() -> None:
     ]
 
 
+def test_an_answer_in_one_token() -> None:
+    """What stands between two messages is nothing."""
+    assert read(harmony(), [THOUGHT + FINAL]) == ("Hi there", "Okay", ())
+    assert read(harmony(), [THOUGHT, "what? ", FINAL]) == ("Hi there", "Okay", ())
+
+
 def test_text_without_a_header_is_nothing() -> None:
     """A model that doesn't speak harmony says nothing."""
     assert read(harmony(), ["Hello", "!"]) == ("", "", ())
