@@ -105,6 +105,14 @@ def test_fixed_answers(method: str, target: str, status: int, framing: Framing) 
     assert (acts[1].status, acts[1].framing) == (status, framing)
 
 
+def test_a_breakdown() -> None:
+    """Only the status is told."""
+    template = "{{ if .Prompt }}{{ .Response }}{{ else }}x{{ end }}"
+    asked = {"model": "test-model", "prompt": "x", "template": template}
+    acts = answered(request("POST", "/api/generate", asked))
+    assert acts == [Tick(), Head(500, ()), Body(b"", flush=False), End()]
+
+
 # --- reading ------------------------------------------------------------------------------
 
 

@@ -172,7 +172,9 @@ class Exchange:
         if refusal.origin is Origin.RUNNER and not streams and not speaker.bare:
             # Only in a stream does the runner's own error pass without the handler's (1.7).
             refusal = Refusal(refusal.status, refusal.message)
-        document = speaker.error(refusal, self._wire)
+        document = wire.Document(None, b"")
+        if refusal.origin is not Origin.PANIC:
+            document = speaker.error(refusal, self._wire)
         extra = self._codec.headers if self._codec is not None else ()
         media = (("Content-Type", document.media),) if document.media is not None else ()
         # The first event of a stream is flushed, so an error in its place is chunked (1.7).

@@ -460,6 +460,8 @@ class Origin(Enum):
     """The generation (or the pull, the creation) failed: the error is an event of the answer."""
     CLOUD = "cloud"
     """The cloud's proxy refused, in the native shape whatever was spoken (4.21)."""
+    PANIC = "panic"
+    """The handler broke down: nothing is told but the status."""
 
 
 class Refusal(Exception):

@@ -9,9 +9,20 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
-from ollama_simulator.model import Done, Event, Infer, Logprob, Quiet, Rendered, Token, ToolCall
+from ollama_simulator.model import (
+    Done,
+    Event,
+    Infer,
+    Logprob,
+    Message,
+    Quiet,
+    Rendered,
+    Token,
+    ToolCall,
+)
 from ollama_simulator.script import Alternative, Call, Refuse, Step
 from ollama_simulator.settings import Settings
 from tests.engine.answering import (
@@ -445,10 +456,23 @@ def test_a_runner_that_refuses(status: int) -> None:
 def test_a_runner_that_makes_no_prompt() -> None:
     """The error comes before the stream, and only where it is the runner that makes it."""
     refusal = Refuse(400, '{"error":"bad template"}')
-    for job in (chat("nplain"), generate("nplain"), chat("nplain", debug=True)):
+    long = Infer("nplain", (Message("system", "S"), Message("user", "hi")))
+    asked = (
+        long,
+        generate("nplain"),
+        chat("nplain", debug=True),
+    )
+    for job in asked:
         said = answer(job, unrendered=refusal)
         assert refused(said) == (400, '{"error":"bad template"}', "handler")
-    assert done(answer(chat("plain"), unrendered=refusal)).reason == "stop"
+    passed = (
+        chat("plain"),
+        chat("nplain"),
+        msgspec.structs.replace(long, truncate=False),
+        generate("nplain", raw=True),
+    )
+    for job in passed:
+        assert done(answer(job, unrendered=refusal)).reason == "stop"
 
 
 # --- formats ------------------------------------------------------------------------------

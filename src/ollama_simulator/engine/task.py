@@ -14,6 +14,7 @@ import msgspec
 from ollama_simulator.engine import checks, options, pictures, schema
 from ollama_simulator.engine.render import window
 from ollama_simulator.engine.render.prompt import Prompt, prompt
+from ollama_simulator.engine.render.turns import turns
 from ollama_simulator.model import Infer, Model, Origin, Path, Refusal
 from ollama_simulator.script import Script
 from ollama_simulator.settings import Profile
@@ -54,15 +55,25 @@ class Task(msgspec.Struct, frozen=True):
 def read(model: Model, job: Infer, script: Script | None, context: int) -> Prompt:
     """What a model is to read, in a window of so many tokens. Raises `Refusal`."""
     checks.pictures(model, job)
-    if model.path == "native":
+    if _asks_runner(model, job):
         if script is not None and script.unrendered is not None:
             raise Refusal(script.unrendered.status, script.unrendered.body)
-        if job.kind == "generate" and job.format is not None and job.format not in NO_FORMAT:
+        if job.format is not None and job.format not in NO_FORMAT:
             try:
                 schema.check(job.format)
             except Refusal as refusal:
                 raise Refusal(refusal.status, refusal.message) from None
     return prompt(model, job, context)
+
+
+def _asks_runner(model: Model, job: Infer) -> bool:
+    """Whether the runner is to render the prompt before it is asked to answer it."""
+    if model.path != "native":
+        return False
+    if job.kind == "generate":
+        return not (job.raw or job.suffix or job.template)
+    # A message that is alone isn't looked at, as it can't be dropped.
+    return job.debug or (job.truncate and len(turns(model, job).messages) > 1)
 
 
 def task(

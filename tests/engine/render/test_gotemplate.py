@@ -100,7 +100,7 @@ def test_a_template_ends() -> None:
 def test_what_spells_itself_prints_as_json() -> None:
     """Tools and the arguments of calls print as JSON, safe inside HTML."""
     tool = Record("api.Tool", {"Type": "function"}, '{"type":"function"}')
-    data = {"Tools": Listed([tool, tool]), "Arguments": Spelled(b="<", a=[1, None])}
+    data = {"Tools": Listed("t.Tools", [tool, tool]), "Arguments": Spelled(b="<", a=[1, None])}
     assert made("{{ .Tools }}", data) == '[{"type":"function"},{"type":"function"}]'
     assert made("{{ range .Tools }}{{ . }}{{ .Type }};{{ end }}", data) == (
         '{"type":"function"}function;{"type":"function"}function;'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ollama_simulator.engine.render.prompt import prompt
@@ -61,9 +63,7 @@ def test_rounds(job: Infer, expected: str) -> None:
 
 def test_what_follows_the_answer_is_for_past_rounds() -> None:
     """The end mark of an answer isn't in the prompt for it."""
-    model = a_model(
-        "<u>{{ .Prompt }}</u>{{ if .Response }}<a>{{ .Response }}</a>{{ else }}!{{ end }}?"
-    )
+    model = a_model("<u>{{ .Prompt }}</u>{{ if .Response }}<a>{{ .Response }}</a>{{ end }}?")
     assert text(model, chat("a", "b", "c")) == "<u>a</u><a>b</a>?<u>c</u>"
     assert text(model, chat("a", "b")) == "<u>a</u><a>b"
 
@@ -331,7 +331,8 @@ def test_a_parser_model_with_tools() -> None:
     )
     said = text(model, job)
     assert said.startswith("<|im_start|>system\n")
-    assert f"\n{WEATHER.source}\n" in said
+    spaced = WEATHER.source.replace('":', '": ').replace(',"', ', "')
+    assert f"\n{spaced}\n" in said
     assert said.endswith(
         "\n\nS<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n"
         "<|im_start|>assistant\n<think>\nHm\n</think>\n\nok\n\n"
@@ -353,6 +354,19 @@ def test_a_parser_model_with_tools() -> None:
         (
             chat("a", "<think>Hm</think>\n\nb", "c", think=False),
             "u a|A b|u c|<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        ),
+        (
+            chat("<tool_response>x</tool_response>", Message("assistant", "b", thinking="Hm"), "c"),
+            "u <tool_response>x</tool_response>|A b|u c|<|im_start|>assistant\n<think>\n",
+        ),
+        (
+            chat("a", Message("assistant", "b", thinking="Hm"), "<tool_response>x</tool_response>"),
+            "u a|A <think>\nHm\n</think>\n\nb|u <tool_response>x</tool_response>"
+            "|<|im_start|>assistant\n<think>\n",
+        ),
+        (
+            chat(Message("system", " "), Message("user", "a")),
+            "s |u a|<|im_start|>assistant\n<think>\n",
         ),
         (chat(" a\n", "b"), "u a|<|im_start|>assistant\n<think>\n\n</think>\n\nb"),
         (
@@ -403,3 +417,127 @@ def test_a_harmony_model_may_have_a_go_template() -> None:
     """As the one in Ollama's library has."""
     model = a_model("<|start|>{{ .Prompt }}", path="harmony")
     assert text(model, chat("hi")) == "<|start|>hi"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("null", "null"),
+        ("true", "true"),
+        ("1000000", "1e+06"),
+        ("2.5", "2.5"),
+        ('"x"', "x"),
+        ('["x"]', '["x"]'),
+    ],
+)
+def test_an_argument_of_a_call_in_its_turn(value: str, told: str) -> None:
+    """Texts are bare, lists and objects JSON, numbers as fmt prints them."""
+    model = a_model("{{ .Prompt }}", path="parser", renderer="qwen3.5")
+    call = ToolCall("f", f'{{"a":{value}}}')
+    said = text(model, chat("x", Message("assistant", "", tool_calls=(call,)), "y"))
+    assert f"<parameter=a>\n{told}\n</parameter>" in said
+
+
+def test_a_renderer_that_nobody_knows() -> None:
+    """It is only missed when something has to be rendered."""
+    model = a_model("{{ .Prompt }}", path="parser", renderer="x")
+    with pytest.raises(Refusal) as caught:
+        text(model, chat("x"))
+    assert (caught.value.status, caught.value.message) == (500, 'unknown renderer "x"')
+    assert text(model, generate("hi", raw=True)) == "hi"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("hi", "[img-0][img-1] hi"),
+        (" hi", "[img-0][img-1] hi"),
+        ("", "[img-0][img-1]"),
+        ("a [img] b", "[img-1] a [img-0] b"),
+        ("see [img-7]", "see [img-7]"),
+    ],
+)
+def test_marks_of_a_renderer(content: str, told: str) -> None:
+    """A blank sets them off, and a text that has some gets no more."""
+    model = a_model("{{ .Prompt }}", path="parser", renderer="qwen3.5")
+    pictures = (b"1", b"2")
+    made = prompt(model, chat(Message("user", content, images=pictures)), 4096)
+    assert made.text.startswith(f"<|im_start|>user\n{told}<|im_end|>")
+    assert made.images == 2
+
+
+def test_what_is_sent_to_a_runner_that_renders() -> None:
+    """Pictures and sounds as parts, arguments as text; its own template gets marks and objects."""
+    call = ToolCall("f", '{"b":1,"a":"\\u003c"}', index=1)
+    named = ToolCall("g", "{}", id="i")
+    picture = Message("user", "q", images=(b"GIF89a", b"hello", b"ID3", b"RIFF1234WAVE"))
+    turns = (
+        Message("user", "é", tool_name="t", tool_call_id="c"),
+        picture,
+        Message("assistant", "", thinking="Hm", tool_calls=(call, named)),
+    )
+    dump = "{{ sent | tojson }}\n{{ messages | tojson }}"
+    model = a_model(path="native", runner_template=dump)
+    sent, shown = map(json.loads, text(model, chat(*turns)).split("\n"))
+    assert sent == [
+        {"role": "user", "content": "é", "name": "t", "tool_call_id": "c"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "q"},
+                {"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlh"}},
+                {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,aGVsbG8="}},
+                {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}},
+                {
+                    "type": "input_audio",
+                    "input_audio": {"data": "UklGRjEyMzRXQVZF", "format": "wav"},
+                },
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {
+                    "index": 1,
+                    "type": "function",
+                    "function": {"name": "f", "arguments": '{"b":1,"a":"\\u003c"}'},
+                },
+                {
+                    "id": "i",
+                    "index": 0,
+                    "type": "function",
+                    "function": {"name": "g", "arguments": "{}"},
+                },
+            ],
+        },
+    ]
+    assert shown[1]["content"] == "[img-0][img-1][img-2][img-3]q"
+    assert shown[2]["tool_calls"][0]["function"] == {"name": "f", "arguments": {"b": 1, "a": "<"}}
+    asked = Infer("m", kind="generate", prompt="q", images=(b"1",))
+    made = prompt(model, asked, 4096)
+    assert json.loads(made.text.split("\n")[0]) == [{"role": "user", "content": "[img-0]q"}]
+    assert made.images == 1
+
+
+@pytest.mark.parametrize(
+    ("systems", "newest", "first"),
+    [
+        (3, ("user",), "1\n\n2\n\n3"),
+        (3, ("system",), "1\n\n2\n\n3\n\nz"),
+        (1, ("user",), "1"),
+        (2, ("user",), "1"),
+        (4, ("user",), "1"),
+        (5, ("user",), "1\n\n2\n\n3\n\n4\n\n5"),
+    ],
+)
+def test_what_the_system_said_twice(systems: int, newest: tuple[str, ...], first: str) -> None:
+    """Where there is space behind what it said, that is joined before it is joined."""
+    said = [Message("system", str(i + 1)) for i in range(systems)]
+    turns = (*said, Message("user", "long " * 99), *(Message(role, "z") for role in newest))
+    model = a_model(
+        "{{ .System }}|{{ range .Messages }}{{ .Content }}{{ end }}", tokenizer="quarters"
+    )
+    rest = [str(i + 2) for i in range(systems - 1)] + ["z"] * newest.count("system")
+    expected = "\n\n".join([first, *rest])
+    assert text(model, chat(*turns), 8).partition("|")[0] == expected

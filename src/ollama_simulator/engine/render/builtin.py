@@ -10,16 +10,21 @@ It must not import anything but layer 0 and its own package.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
+from ollama_simulator.engine.render.gotemplate.errors import TemplateError
+from ollama_simulator.engine.render.gotemplate.values import plain
 from ollama_simulator.engine.render.turns import Turns
 from ollama_simulator.golang import gojson
 from ollama_simulator.model import Message, Tool, ToolCall
 
 
 def conversation(name: str, turns: Turns) -> str:
-    """The prompt of a conversation by the renderer of this name."""
+    """The prompt of a conversation by the renderer of this name. Raises `TemplateError`."""
+    if name not in NAMES:
+        raise TemplateError(f"unknown renderer {gojson.quote(name)}")
     return RENDERERS.get(name, chatml)(turns)
 
 
@@ -28,7 +33,7 @@ def chatml(turns: Turns) -> str:
     messages = turns.messages
     asked = _last_question(messages)
     out: list[str] = []
-    if head := _head(turns):
+    if (head := _head(turns)) is not None:
         out.append(_im("system", head))
     for i, turn in enumerate(messages):
         content = turn.content.strip()
@@ -73,6 +78,18 @@ def harmony(turns: Turns) -> str:
 RENDERERS: dict[str, Callable[[Turns], str]] = {"harmony": harmony, "gpt-oss": harmony}
 """Those that differ from the usual frame, by name."""
 
+NAMES = frozenset(
+    "cogito cohere deepseek3.1 functiongemma gemma4 gemma4-large gemma4-small glimmer glm-4.7 "
+    "glm-ocr laguna lfm2 lfm2-thinking nemotron-3-nano nemotron-3.5-nano olmo3 olmo3-32b-think "
+    "olmo3-think olmo3.1 ornith poolside-v1 qwen3-coder qwen3-vl-instruct qwen3-vl-thinking "
+    "qwen3.5 qwen3.8".split()
+).union(RENDERERS, ("parser",))
+"""The renderers that Ollama has, and the paths of models that name none."""
+
+
+_PUNCTUATION = re.compile(r'("(?:[^"\\]|\\.)*")|([:,])')
+"""Texts, and what stands between values, of JSON."""
+
 
 def _im(role: str, content: str) -> str:
     return f"<|im_start|>{role}\n{content}<|im_end|>\n"
@@ -89,8 +106,15 @@ def _head(turns: Turns) -> str | None:
 
 def _last_question(messages: tuple[Message, ...]) -> int:
     """Where the user asked last; answers after that still show what they thought."""
-    asked = (i for i in range(len(messages) - 1, -1, -1) if messages[i].role == "user")
+    asked = (i for i in reversed(range(len(messages))) if _asks(messages[i]))
     return next(asked, len(messages) - 1)
+
+
+def _asks(turn: Message) -> bool:
+    """Whether a turn is of the user, not what a tool said in the user's name."""
+    said = turn.content.strip()
+    result = said.startswith("<tool_response>") and said.endswith("</tool_response>")
+    return turn.role == "user" and not result
 
 
 def _answer(turn: Message, content: str, *, shows: bool) -> str:
@@ -115,7 +139,14 @@ def _call(call: ToolCall) -> str:
 
 
 def _argument(value: Any) -> str:
-    return value if isinstance(value, str) else gojson.encode(value).decode()
+    match value:
+        case str():
+            return value
+        case None:
+            return "null"
+        case int() | float() if not isinstance(value, bool):
+            return plain(float(value))
+    return gojson.encode(value).decode()
 
 
 def _result(messages: tuple[Message, ...], place: int, content: str) -> str:
@@ -132,5 +163,9 @@ def _channel(role: str, content: str, *, channel: str = "") -> str:
 
 
 def _tools(tools: tuple[Tool, ...]) -> str:
-    listed = "\n".join(tool.source for tool in tools)
+    listed = "\n".join(_PUNCTUATION.sub(_spaced, tool.source) for tool in tools)
     return f"These functions can be called:\n<tools>\n{listed}\n</tools>"
+
+
+def _spaced(found: re.Match[str]) -> str:
+    return found[1] or f"{found[2]} "

@@ -11,33 +11,40 @@ It must not import anything but layer 0 and its own package.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ollama_simulator.engine.render.gotemplate.values import Listed, Record, Spelled, Value
+from ollama_simulator.engine.render.gotemplate.values import Listed, Record, Slice, Spelled, Value
 from ollama_simulator.golang import gojson
 from ollama_simulator.model import Message, Tool, ToolCall
 
 
 def message(turn: Message) -> Record:
     """A turn: `.Role`, `.Content`, `.ToolCalls` and so on."""
+    calls = [_call(call) for call in turn.tool_calls]
     return Record(
         "*template.templateMessage",
         {
             "Role": turn.role,
             "Content": turn.content,
             "Thinking": turn.thinking,
-            "Images": list(turn.images),
-            "ToolCalls": [_call(call) for call in turn.tool_calls],
+            "Images": Slice("[]api.ImageData", turn.images or None),
+            "ToolCalls": Slice("[]template.templateToolCall", calls or None),
             "ToolName": turn.tool_name,
             "ToolCallID": turn.tool_call_id,
         },
     )
 
 
-def tools(given: tuple[Tool, ...]) -> Listed:
-    """The tools: each prints as its JSON, and so do all."""
-    return Listed(_tool(tool) for tool in given)
+def messages(turns: Iterable[Message]) -> Slice:
+    """A conversation."""
+    return Slice("[]*template.templateMessage", map(message, turns))
+
+
+def tools(given: tuple[Tool, ...] | None) -> Listed:
+    """The tools: each prints as its JSON, and so do all. None for no list of them."""
+    listed = None if given is None else (_tool(tool) for tool in given)
+    return Listed("template.templateTools", listed)
 
 
 def _call(call: ToolCall) -> Record:

@@ -8,6 +8,8 @@ Rules of this file:
 2. Any other gets a round at a time (`.System`, `.Prompt`, `.Response`); of the last round only
    what stands before its answer, and the answer that is to be continued.
 3. A template that has no place for the answer gets one at its end.
+4. In the last round a template has only itself: none that it defines, no function of Ollama's, and
+   what a field of a missing key leads to is no mistake.
 
 It must not import anything but layer 0 and its own package.
 """
@@ -18,28 +20,20 @@ from collections.abc import Iterable
 import msgspec
 
 from ollama_simulator.engine.render import fields
-from ollama_simulator.engine.render.gotemplate.nodes import (
-    Action,
-    Branch,
-    Call,
-    Chain,
-    Command,
-    Field,
-    Node,
-    Pipe,
-)
+from ollama_simulator.engine.render.cut import Broken, cut
+from ollama_simulator.engine.render.gotemplate.nodes import Action, Command, Field, Pipe
 from ollama_simulator.engine.render.gotemplate.template import Template, read
 from ollama_simulator.engine.render.gotemplate.values import Value
 from ollama_simulator.engine.render.turns import Turns
-from ollama_simulator.model import Message
+from ollama_simulator.model import Message, Origin, Refusal
 
 
 class _Prepared(msgspec.Struct, frozen=True):
     """A template, and what follows from it alone."""
 
     whole: Template
-    last: Template
-    """Up to the answer: for the last round."""
+    last: Template | None
+    """Up to the answer: for the last round. None if it can't be cut there."""
     knows_messages: bool
 
 
@@ -50,11 +44,15 @@ def _prepared(source: str) -> _Prepared:
     if not names & {"messages", "response"}:
         response = Pipe(0, (Command(0, (Field(0, ("Response",)),)),))
         template = template.with_root((*template.root, Action(0, response)))
-    return _Prepared(template, template.with_root(_Cut().list(template.root)), "messages" in names)
+    try:
+        last = template.alone(cut(template.root))
+    except Broken:
+        last = None
+    return _Prepared(template, last, "messages" in names)
 
 
 def conversation(source: str, turns: Turns) -> str:
-    """The prompt of a conversation. Raises `TemplateError`."""
+    """The prompt of a conversation. Raises `TemplateError`, and `Refusal` if it breaks down."""
     prepared = _prepared(source)
     merged = _merged(turns.messages)
     if not prepared.knows_messages:
@@ -63,7 +61,7 @@ def conversation(source: str, turns: Turns) -> str:
     return prepared.whole.execute(
         {
             "System": system,
-            "Messages": [fields.message(turn) for turn in merged],
+            "Messages": fields.messages(merged),
             "Tools": fields.tools(turns.tools),
             "Response": "",
             **_thinking(turns),
@@ -135,42 +133,6 @@ def _rounds(prepared: _Prepared, turns: Turns, merged: list[Message]) -> str:
                 now.prompt = turn.content
             case "assistant":
                 now.response = turn.content
+    if prepared.last is None:
+        raise Refusal(500, "", Origin.PANIC)
     return "".join(out) + printed(prepared.last, now)
-
-
-class _Cut:
-    """Leaves out what follows the first `.Response` of a template."""
-
-    def __init__(self) -> None:
-        self._done = False
-
-    def list(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-        """The nodes up to the answer, that included."""
-        out: list[Node] = []
-        for node in nodes:
-            if self._done:
-                break
-            out.append(self._node(node))
-        return tuple(out)
-
-    def _node(self, node: Node) -> Node:
-        match node:
-            case Branch(pipe=pipe, body=body, otherwise=otherwise):
-                # A condition that names the answer doesn't print it.
-                cut = self.list(body)
-                rest = None if otherwise is None else self.list(otherwise)
-                return Branch(node.at, node.word, pipe, cut, rest)
-            case Action(pipe=pipe) | Call(pipe=Pipe() as pipe):
-                self._done = self._done or _names_answer(pipe)
-        return node
-
-
-def _names_answer(node: Node) -> bool:
-    match node:
-        case Field(names=names):
-            return "Response" in names
-        case Chain(value=value):
-            return _names_answer(value)
-        case Pipe(commands=parts) | Command(words=parts):
-            return any(map(_names_answer, parts))
-    return False

@@ -7,6 +7,8 @@ Rules of this file:
 1. Templates run in a sandbox, with the filters and functions that templates in the wild expect.
 2. What goes wrong is the runner's error: JSON, which Ollama passes on as the text of its own.
 3. What an answer of the history thought is not passed on to the runner.
+4. `messages` are what templates in the wild expect: texts with marks for pictures, arguments of
+   calls as objects. `sent` are the messages that Ollama sends to the runner.
 
 It must not import anything but layer 0 and its own package.
 """
@@ -21,7 +23,8 @@ import jinja2.sandbox
 import msgspec
 
 from ollama_simulator.engine.render.day import TODAY
-from ollama_simulator.engine.render.turns import Turns
+from ollama_simulator.engine.render.sent import named, sent
+from ollama_simulator.engine.render.turns import Turns, marked
 from ollama_simulator.model import Message, Refusal
 
 DEFAULT = (
@@ -34,8 +37,9 @@ DEFAULT = (
 def conversation(source: str, turns: Turns) -> str:
     """The prompt of a conversation. Raises `Refusal` with the runner's error."""
     given: dict[str, Any] = {
-        "messages": [_message(turn) for turn in turns.messages],
-        "tools": [json.loads(tool.source) for tool in turns.tools] or None,
+        "messages": [_message(turn) for turn in marked(turns.messages)],
+        "sent": list(map(sent, turns.messages)),
+        "tools": [json.loads(tool.source) for tool in turns.tools or ()] or None,
         "add_generation_prompt": True,
         "bos_token": "",
         "eos_token": "",
@@ -58,7 +62,7 @@ def _failed(message: str) -> Refusal:
 
 
 def _message(turn: Message) -> dict[str, Any]:
-    given: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    given = named(turn, turn.content)
     if turn.tool_calls:
         given["tool_calls"] = [
             {
@@ -68,10 +72,6 @@ def _message(turn: Message) -> dict[str, Any]:
             }
             for call in turn.tool_calls
         ]
-    if turn.tool_name:
-        given["name"] = turn.tool_name
-    if turn.tool_call_id:
-        given["tool_call_id"] = turn.tool_call_id
     return given
 
 

@@ -15,7 +15,7 @@ import msgspec
 from ollama_simulator.engine.render import builtin, gorender, jinja
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.tokens import text_of
-from ollama_simulator.engine.render.turns import Turns, newest, turns
+from ollama_simulator.engine.render.turns import Turns, marked, newest, turns
 from ollama_simulator.engine.text import prompt_tokens, tokenize
 from ollama_simulator.model import Infer, Message, Model, Refusal
 
@@ -46,17 +46,19 @@ def prompt(model: Model, job: Infer, context: int) -> Prompt:
         return Prompt(job.prompt, len(job.images), _tokens(model, job, said, job.prompt))
     history = text_of(model, job.context)
     about = turns(model, job)
+    runner_renders = model.path == "native" and job.kind == "chat"
     try:
         if job.kind == "generate" and (job.suffix or job.template):
             text = history + _by_request(model, job, about)
         else:
             about = _fitting(model, job, about, context)
-            about = msgspec.structs.replace(about, messages=_marked(about.messages))
-            text = history + _rendered(model, about)
+            shown = about.messages
+            if not runner_renders:
+                shown = marked(shown, bare=model.path == "native", spaced=bool(model.renderer))
+            text = history + _rendered(model, msgspec.structs.replace(about, messages=shown))
     except TemplateError as error:
         raise Refusal(500, str(error)) from None
     # Of a chat that the runner renders all pictures are counted, those of lost turns too.
-    runner_renders = model.path == "native" and job.kind == "chat"
     seen = job.messages if runner_renders else about.messages
     images = sum(len(turn.images) for turn in seen)
     return Prompt(text, images, _tokens(model, job, about.messages, text))
@@ -64,14 +66,22 @@ def prompt(model: Model, job: Infer, context: int) -> Prompt:
 
 def _rendered(model: Model, about: Turns) -> str:
     """A conversation in the words of the model's path."""
-    bare = model.template == NO_TEMPLATE
+    if _by_go(model):
+        return gorender.conversation(model.template, about)
+    if model.path == "native":
+        own = jinja.DEFAULT if model.template == NO_TEMPLATE else model.template
+        return jinja.conversation(model.runner_template or own, about)
+    return builtin.conversation(model.renderer or model.path, about)
+
+
+def _by_go(model: Model) -> bool:
+    """Whether a conversation is rendered by a template of Go's."""
     match model.path:
         case "native":
-            own = jinja.DEFAULT if bare else model.template
-            return jinja.conversation(model.runner_template or own, about)
-        case "parser" | "harmony" if model.renderer or bare:
-            return builtin.conversation(model.renderer or model.path, about)
-    return gorender.conversation(model.template, about)
+            return False
+        case "parser" | "harmony":
+            return not (model.renderer or model.template == NO_TEMPLATE)
+    return True
 
 
 def _by_request(model: Model, job: Infer, about: Turns) -> str:
@@ -97,26 +107,8 @@ def _fitting(model: Model, job: Infer, about: Turns, context: int) -> Turns:
 
     if not job.truncate:
         return about
-    return msgspec.structs.replace(about, messages=newest(about.messages, fits))
-
-
-def _marked(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The messages with a mark for each picture: where `[img]` stands, or else in front."""
-    if not any(turn.images for turn in messages):
-        return messages
-    out: list[Message] = []
-    count = 0
-    for turn in messages:
-        content, front = turn.content, ""
-        for _ in turn.images:
-            mark = f"[img-{count}]"
-            count += 1
-            if "[img]" in content:
-                content = content.replace("[img]", mark, 1)
-            else:
-                front += mark
-        out.append(msgspec.structs.replace(turn, content=front + content))
-    return tuple(out)
+    left = newest(about.messages, fits, joins=_by_go(model))
+    return msgspec.structs.replace(about, messages=left)
 
 
 def _tokens(model: Model, job: Infer, messages: tuple[Message, ...], text: str) -> tuple[str, ...]:

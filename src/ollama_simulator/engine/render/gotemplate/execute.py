@@ -5,8 +5,8 @@ Source: the documentation of Go's text/template, and what the package says of mi
 Rules of this file:
 
 1. A mistake is reported at the node that was looked at last, as Go does.
-2. A key that a map doesn't have is an interface without a value; as the value of a pipeline it is
-   no value at all.
+2. A key that a map doesn't have is an interface without a value, unless it is told otherwise; as
+   the value of a pipeline it is no value at all.
 3. A template has a budget of steps: one that would run for ever fails instead.
 
 Longer than 300 lines because the evaluation of all nodes is read together.
@@ -70,11 +70,20 @@ class _Continue(Exception):
 
 
 def execute(
-    source: str, trees: Trees, name: str, functions: Mapping[str, Function], data: Value
+    source: str,
+    trees: Trees,
+    name: str,
+    functions: Mapping[str, Function],
+    data: Value,
+    *,
+    missing: Value = NIL,
 ) -> str:
-    """What a template prints, given its data. Raises `TemplateError`."""
+    """What a template prints, given its data. Raises `TemplateError`.
+
+    `missing` is what a map has for a key that it doesn't have.
+    """
     out: list[str] = []
-    run = _Run(source, trees, functions, out)
+    run = _Run(source, trees, functions, out, missing)
     try:
         run.template(name, data)
     except RecursionError:
@@ -86,12 +95,18 @@ class _Run:
     """One run of a template: what is printed, and what is looked at."""
 
     def __init__(
-        self, source: str, trees: Trees, functions: Mapping[str, Function], out: list[str]
+        self,
+        source: str,
+        trees: Trees,
+        functions: Mapping[str, Function],
+        out: list[str],
+        missing: Value,
     ) -> None:
         self._source = source
         self._trees = trees
         self._functions = functions
         self._out = out
+        self._missing = missing
         self._name = ""
         self._node: Node | None = None
         self._variables: list[tuple[str, Value]] = []
@@ -290,7 +305,9 @@ class _Run:
             case dict():
                 if given:
                     raise self.wrong(f"{name} is not a method but has arguments")
-                found = value.get(name, NIL)
+                found = value.get(name, self._missing)
+                if found is self._missing:
+                    return found
                 return NIL if found is None else found
         if value is NIL:
             raise self.wrong(f"nil pointer evaluating interface {{}}.{name}")
@@ -313,7 +330,9 @@ class _Run:
         self, dot: Value, node: Identifier, whole: Node, words: tuple[Node, ...], last: Value
     ) -> Value:
         self._node = node
-        name, function = node.name, self._functions[node.name]
+        name = node.name
+        if (function := self._functions.get(name)) is None:
+            raise self.wrong(f"{quote(name)} is not a defined function")
         count = len(words) + (last is not _NONE)
         if function.most is not None and count != function.most:
             raise self.wrong(f"wrong number of args for {name}: want {function.most} got {count}")

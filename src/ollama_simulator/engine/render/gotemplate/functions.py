@@ -23,6 +23,7 @@ from ollama_simulator.engine.render.gotemplate.printf import sprint, sprintf, sp
 from ollama_simulator.engine.render.gotemplate.values import (
     NIL,
     Record,
+    Slice,
     Value,
     json,
     plain,
@@ -111,7 +112,9 @@ def _slice(item: Value, *indexes: Value) -> Value:
     start = bounds[0] if bounds else 0
     end = bounds[1] if len(bounds) > 1 else len(data)
     part = data[start:end]
-    return part.decode("utf-8", "replace") if isinstance(part, bytes) else part
+    if isinstance(part, bytes):
+        return part.decode("utf-8", "replace")
+    return Slice(item.kind, part) if isinstance(item, Slice) else part
 
 
 def _kind(value: Value) -> str:
@@ -218,7 +221,7 @@ def _typescript(value: Value) -> str:
     return " | ".join(_TYPESCRIPT.get(kind, "any") for kind in listed) or "any"
 
 
-FUNCTIONS: dict[str, Function] = {
+BUILT_IN: dict[str, Function] = {
     "and": Function(lambda *values: values, 1),
     "or": Function(lambda *values: values, 1),
     "call": Function(lambda *values: values, 1),
@@ -238,6 +241,11 @@ FUNCTIONS: dict[str, Function] = {
     "le": Function(_at_most, 2, 2),
     "gt": Function(lambda first, second: not _at_most(first, second), 2, 2),
     "ge": Function(lambda first, second: not _less(first, second), 2, 2),
+}
+"""Go's own."""
+
+FUNCTIONS: dict[str, Function] = {
+    **BUILT_IN,
     "json": Function(json, 1, 1),
     "currentDate": Function(lambda *_: TODAY.isoformat(), 0, texts=-1),
     "yesterdayDate": Function(lambda *_: (TODAY - timedelta(days=1)).isoformat(), 0, texts=-1),

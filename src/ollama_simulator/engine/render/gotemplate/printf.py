@@ -17,7 +17,9 @@ from ollama_simulator.engine.render.gotemplate.values import (
     Record,
     Spelled,
     Value,
+    address,
     plain,
+    points,
     settled,
     type_of,
 )
@@ -78,19 +80,24 @@ def _formatted(found: re.Match[str], value: Value) -> str:
         if isinstance(value, kind):
             break
     if verb == "v" or (verb == "s" and isinstance(value, Record | Spelled | Listed)):
-        return _padded(plain(value), found)
+        return _padded(plain(value, names="+" in flags), found)
     match value:
         case None:
             return f"%!{verb}(<nil>)"
         case list():
-            return f"[{' '.join(_inside(found, item) for item in value)}]"
+            return f"[{' '.join(_inside(found, item, i) for i, item in enumerate(value))}]"
         case dict():
-            pairs = ((_inside(found, key), _inside(found, value[key])) for key in sorted(value))
+            pairs = (
+                (_inside(found, key, 0), _inside(found, value[key], 0)) for key in sorted(value)
+            )
             return f"map[{' '.join(':'.join(pair) for pair in pairs)}]"
     return f"%!{verb}({type_of(value)}={plain(value)})"
 
 
-def _inside(found: re.Match[str], value: Value) -> str:
+def _inside(found: re.Match[str], value: Value, place: int) -> str:
+    if points(value):
+        verb = found["verb"]
+        return address(place) if verb == "v" else f"%!{verb}({type_of(value)}={plain(value)})"
     return "<nil>" if value is None else _formatted(found, value)
 
 

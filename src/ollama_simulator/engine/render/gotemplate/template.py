@@ -12,7 +12,7 @@ import msgspec
 
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.gotemplate.execute import execute
-from ollama_simulator.engine.render.gotemplate.functions import FUNCTIONS, Function
+from ollama_simulator.engine.render.gotemplate.functions import BUILT_IN, FUNCTIONS, Function
 from ollama_simulator.engine.render.gotemplate.nodes import (
     Call,
     Chain,
@@ -21,7 +21,7 @@ from ollama_simulator.engine.render.gotemplate.nodes import (
     Variable,
 )
 from ollama_simulator.engine.render.gotemplate.parse import Trees, parse
-from ollama_simulator.engine.render.gotemplate.values import Value
+from ollama_simulator.engine.render.gotemplate.values import NIL, Value
 
 
 class Template(msgspec.Struct, frozen=True):
@@ -30,6 +30,8 @@ class Template(msgspec.Struct, frozen=True):
     source: str
     trees: Trees
     functions: Mapping[str, Function]
+    missing: Value = NIL
+    """What a map has for a key that it doesn't have."""
 
     @property
     def root(self) -> tuple[Node, ...]:
@@ -47,11 +49,15 @@ class Template(msgspec.Struct, frozen=True):
 
     def execute(self, data: Mapping[str, Value]) -> str:
         """What it prints. Raises `TemplateError`."""
-        return execute(self.source, self.trees, "", self.functions, data)
+        return execute(self.source, self.trees, "", self.functions, data, missing=self.missing)
 
     def with_root(self, nodes: tuple[Node, ...]) -> "Template":
         """The same template with another body."""
-        return Template(self.source, {**self.trees, "": nodes}, self.functions)
+        return msgspec.structs.replace(self, trees={**self.trees, "": nodes})
+
+    def alone(self, nodes: tuple[Node, ...]) -> "Template":
+        """A template of these nodes that knows no other one, and no function but Go's own."""
+        return Template(self.source, {"": nodes}, BUILT_IN, missing=None)
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,12 +7,13 @@ Rules of this file:
 1. A value is None (no value at all), `NIL` (an interface that holds nothing), a bool, int, float,
    str, list, dict or `Record`; each has a type with a name of Go's.
 2. A `Record` is a struct: only its fields may be named. One with a `text` prints as that.
+3. A pointer inside of another value prints as an address; these are always the same.
 
 It must not import anything but layer 0.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -43,8 +44,19 @@ class Spelled(dict[str, Value]):
     """A map that prints as JSON."""
 
 
-class Listed(list[Value]):
-    """A list that prints as JSON."""
+class Slice(list[Value]):
+    """A slice of a type that has a name."""
+
+    def __init__(self, kind: str, items: Iterable[Value] | None = None) -> None:
+        super().__init__(items or ())
+        self.kind = kind
+        """Its type, such as `[]string`."""
+        self.nil = items is None
+        """Whether there is no slice at all, which only its JSON tells."""
+
+
+class Listed(Slice):
+    """A slice that prints as JSON."""
 
 
 def type_of(value: Value) -> str:
@@ -52,7 +64,7 @@ def type_of(value: Value) -> str:
     match value:
         case _Nil():
             return "interface {}"
-        case Record(kind=kind):
+        case Record(kind=kind) | Slice(kind=kind):
             return kind
     for python, name in _TYPES.items():
         if isinstance(value, python):
@@ -80,13 +92,29 @@ def truth(value: Value) -> bool:
     return isinstance(value, Record) or bool(value)
 
 
+def points(value: Value) -> bool:
+    """Whether a value is a pointer that prints as one where it is inside of another value."""
+    return isinstance(value, Record) and value.kind.startswith("*") and value.text is None
+
+
+def address(place: int) -> str:
+    """What a pointer prints as that is the item at a place."""
+    return f"{_HEAP + place * _ITEM:#x}"
+
+
+_HEAP = 0xC000100000
+_ITEM = 0x80
+
+
 def printed(value: Value) -> str:
-    """A value as `{{ }}` prints it."""
-    return "<no value>" if settled(value) is None else plain(value)
+    """A value as `{{ }}` prints it: a pointer as what it points to."""
+    if settled(value) is None:
+        return "<no value>"
+    return plain(value).removeprefix("&") if points(value) else plain(value)
 
 
-def plain(value: Value) -> str:
-    """A value as fmt's `%v` prints it."""
+def plain(value: Value, *, names: bool = False) -> str:
+    """A value as fmt's `%v` prints it, or as `%+v` does, with the names of a struct's fields."""
     match value:
         case None | _Nil():
             return "<nil>"
@@ -98,14 +126,22 @@ def plain(value: Value) -> str:
             return text
         case Record(fields=fields):
             pointer = "&" if value.kind.startswith("*") else ""
-            return f"{pointer}{{{' '.join(map(plain, fields.values()))}}}"
+            inside = [
+                f"{name}:{plain(item, names=True)}" if names else plain(item)
+                for name, item in fields.items()
+            ]
+            return f"{pointer}{{{' '.join(inside)}}}"
         case Spelled() | Listed():
             return json(value)
         case list():
-            return f"[{' '.join(map(plain, value))}]"
+            items = (
+                address(i) if points(item) else plain(item, names=names)
+                for i, item in enumerate(value)
+            )
+            return f"[{' '.join(items)}]"
         case dict():
-            inside = (f"{key}:{plain(value[key])}" for key in sorted(value))
-            return f"map[{' '.join(inside)}]"
+            pairs = (f"{key}:{plain(value[key], names=names)}" for key in sorted(value))
+            return f"map[{' '.join(pairs)}]"
     return str(value)
 
 
@@ -121,6 +157,8 @@ def json(value: Value) -> str:
         case Record(fields=fields):
             inside = (f"{json(name)}:{json(item)}" for name, item in fields.items())
             return f"{{{','.join(inside)}}}"
+        case Slice(nil=True):
+            return "null"
         case list():
             return f"[{','.join(map(json, value))}]"
         case dict():
