@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.model import Answer, Event, Installed, Model, ModelMissing, Refusal, Show
+from ollama_simulator.model import (
+    Answer,
+    Event,
+    Installed,
+    Layer,
+    Model,
+    ModelMissing,
+    Refusal,
+    Show,
+)
 from ollama_simulator.settings import Settings
 from tests.engine.driving import OTHER_MODEL, Machine, virtual
 
 CLOUD = Model("x:cloud", 1, "c", "llama", "1B", "F16")
+BARE = Model("bare", 2, "b", "", "", "", layers=(Layer("config", "0" * 64, 2),))
 STUB = Model("stub", 1, "s", "", "", "", remote_host="h", remote_model="m")
 
 
@@ -17,7 +27,7 @@ def described(name: str, settings: Settings | None = None) -> str:
     """The name of the model that is described."""
 
     async def main(clock: VirtualClock) -> list[Event]:
-        machine = Machine(clock, models=(OTHER_MODEL, CLOUD, STUB), settings=settings)
+        machine = Machine(clock, models=(OTHER_MODEL, CLOUD, STUB, BARE), settings=settings)
         return await machine.done(Show(name))
 
     (event,) = virtual(main)
@@ -68,3 +78,11 @@ def test_stubs() -> None:
     with pytest.raises(Refusal) as caught:
         described("stub", Settings(no_cloud=True))
     assert caught.value.status == 403
+
+
+def test_a_model_without_weights_is_not_described() -> None:
+    """Such as one that was made of a stub: it is installed, but there is nothing to tell of it."""
+    assert described("stub") == "stub"
+    with pytest.raises(ModelMissing) as caught:
+        described("bare")
+    assert caught.value.model == "bare"

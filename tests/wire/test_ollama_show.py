@@ -48,7 +48,7 @@ RICH = msgspec.structs.replace(
         "tokenizer.ggml.scores": [-0.5, 1e-7],
         "tokenizer.ggml.add_bos_token": False,
     },
-    projector_info={"general.architecture": "clip", "clip.sizes": [1, 2]},
+    projector_info={"general.architecture": "clip", "clip.sizes": [1, 2], "clip.none": []},
     tensors=({"name": "output.weight", "type": "F32", "shape": [64, 3]},),
     capabilities=("completion", "vision"),
 )
@@ -134,7 +134,7 @@ def test_the_rest_of_a_rich_model() -> None:
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_metadata(verbose: bool) -> None:
-    """Sorted; without arrays, unless they are wanted; and not all of it."""
+    """Sorted; without arrays that have anything, unless they are wanted; and not all of it."""
     codec = post("/api/show", {"model": "m", "verbose": verbose})
     body = codec.collect([Answer(Installed(RICH, 0))]).decode()
     scores, sizes = ("[-0.5,1e-7]", "[1,2]") if verbose else ("null", "null")
@@ -142,7 +142,8 @@ def test_metadata(verbose: bool) -> None:
         '"model_info":{"general.architecture":"llama","llama.context_length":8192,'
         '"llama.epsilon":0.00001,"tokenizer.ggml.add_bos_token":false,'
         f'"tokenizer.ggml.scores":{scores}}},'
-        f'"projector_info":{{"clip.sizes":{sizes},"general.architecture":"clip"}}' in body
+        f'"projector_info":{{"clip.none":[],"clip.sizes":{sizes},"general.architecture":"clip"}}'
+        in body
     )
 
 

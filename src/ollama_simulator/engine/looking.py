@@ -8,7 +8,16 @@ from collections.abc import AsyncGenerator
 from ollama_simulator.engine import lookup
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.registry import cloud
-from ollama_simulator.model import Answer, Event, ListLoaded, ListModels, Nothing, Refusal, Show
+from ollama_simulator.model import (
+    Answer,
+    Event,
+    ListLoaded,
+    ListModels,
+    ModelMissing,
+    Nothing,
+    Refusal,
+    Show,
+)
 
 
 async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event, None]:
@@ -19,6 +28,10 @@ async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event,
         raise Refusal(404, f"model '{job.model}' not found")
     installed = lookup.find(machine, job.model, job.path or "/api/show", what)
     lookup.refuse_stub(installed, job.model)
+    model = installed.model
+    if not (model.has_weights or model.remote_host or model.broken):
+        # Such as one that was made of a stub: there is nothing that could be described.
+        raise ModelMissing(job.model)
     if installed.model.remote_host and machine.settings.no_cloud:
         raise cloud.disabled(what)
     yield Answer(installed)

@@ -13,7 +13,7 @@ import msgspec
 
 from ollama_simulator.engine import checks, options, pictures, schema
 from ollama_simulator.engine.render import window
-from ollama_simulator.engine.render.prompt import Prompt, prompt
+from ollama_simulator.engine.render.prompt import Prompt, prompt, runner_renders
 from ollama_simulator.engine.render.turns import turns
 from ollama_simulator.model import Infer, Model, Origin, Path, Refusal
 from ollama_simulator.script import Script
@@ -68,7 +68,7 @@ def read(model: Model, job: Infer, script: Script | None, context: int) -> Promp
 
 def _asks_runner(model: Model, job: Infer) -> bool:
     """Whether the runner is to render the prompt before it is asked to answer it."""
-    if model.path != "native":
+    if not runner_renders(model, job):
         return False
     if job.kind == "generate":
         return not (job.raw or job.suffix or job.template)

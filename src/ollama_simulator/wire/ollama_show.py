@@ -174,7 +174,8 @@ def _value(value: Any, verbose: bool) -> Any:
         case float():
             return msgspec.Raw(gojson.float64(value).encode())
         case list() | tuple():
-            return [_value(item, verbose) for item in value] if verbose else None
+            # An empty one is shown to everybody.
+            return [_value(item, verbose) for item in value] if verbose or not value else None
     return value
 
 

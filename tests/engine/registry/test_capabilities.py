@@ -55,7 +55,10 @@ def of(chat: str = "", family: str = "llama", **fields: Any) -> Nature:
         ({"values": {"llama.vision.block_count": 1}}, "native", "completion vision"),
         ({"projectors": [None]}, "native", "completion vision"),
         ({"configured": ["image"]}, "native", "image completion"),
-        ({"parser": "p", "template": TOOLS}, "parser", "completion tools thinking"),
+        ({"parser": "qwen3.5", "template": TOOLS}, "parser", "completion tools thinking"),
+        ({"parser": "qwen3"}, "parser", "completion tools"),
+        ({"parser": "olmo3-think"}, "parser", "completion thinking"),
+        ({"parser": "nobody's"}, "parser", "completion"),
         ({"renderer": "r"}, "parser", "completion"),
         ({"parser": "harmony"}, "harmony", "completion tools thinking"),
         (

@@ -56,10 +56,10 @@ PARSING = ["parsing GGUF"]
             "open config.json: no such file or directory",
         ),
         (
-            {"files": {"a.safetensors": MISSING}},
+            {"files": {"a.safetensors": MISSING, "config.json": MISSING}},
             ["converting model"],
             500,
-            NOT_THERE,
+            "open config.json: no such file or directory",
         ),
         (
             {"files": {"a.safetensors": "abc"}},

@@ -541,3 +541,16 @@ def test_what_the_system_said_twice(systems: int, newest: tuple[str, ...], first
     rest = [str(i + 2) for i in range(systems - 1)] + ["z"] * newest.count("system")
     expected = "\n\n".join([first, *rest])
     assert text(model, chat(*turns), 8).partition("|")[0] == expected
+
+
+def test_a_runner_without_a_template_of_its_own() -> None:
+    """It renders chats; a prompt of `/api/generate` is what the bare template of Go makes of it."""
+    model = a_model("{{ .Prompt }}", path="native")
+    assert text(model, generate("hi")) == "hi"
+    assert text(model, chat("hi")) == "<|user|>\nhi\n<|assistant|>\n"
+
+
+def test_a_parser_without_a_renderer() -> None:
+    """Its model has the template that it shows."""
+    assert text(a_model("{{ .Prompt }}!", path="parser", parser="qwen3"), chat("hi")) == "hi!"
+    assert text(a_model("{{ .Prompt }}", path="parser", parser="qwen3"), chat("hi")) == "hi"

@@ -25,6 +25,23 @@ _TAKES_RESULTS = re.compile(
 """What a chat template has that takes the results of tools."""
 
 
+_PARSERS = {
+    **dict.fromkeys(
+        "cogito cohere deepseek3 gemma4 glimmer glm-4.7 harmony laguna lfm2-thinking "
+        "nemotron-3-nano nemotron-3.5-nano ornith poolside-v1 qwen3-thinking qwen3-vl-thinking "
+        "qwen3.5".split(),
+        (_TOOLS, _THINKING),
+    ),
+    **dict.fromkeys(
+        "functiongemma gemma4-no-thinking glm-ocr lfm2 ministral olmo3 qwen3 qwen3-coder "
+        "qwen3-vl-instruct".split(),
+        (_TOOLS,),
+    ),
+    "olmo3-think": (_THINKING,),
+}
+"""What each parser finds in an answer; one that nobody knows finds nothing."""
+
+
 class Nature(msgspec.Struct, frozen=True):
     """Path and capabilities of a model."""
 
@@ -107,7 +124,7 @@ def nature(
         own.append("vision")
     sees = ["vision"] if list(projectors) else []
     from_template = [] if template is None else of_go_template(template)
-    built_in = [_TOOLS, _THINKING] if parser else []
+    built_in = list(_PARSERS.get(parser, ()))
     gpt = [_THINKING] if family in _GPT_OSS else []
     rendered = of_chat_template(chat) if path == "native" else []
     used = [] if path == "native" else from_template

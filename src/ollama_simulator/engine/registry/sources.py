@@ -107,14 +107,12 @@ class Sources:
 
     def _converted(self, files: Mapping[str, str], kind: str) -> Made:
         """One weight file of several of another format; what it is called follows from them."""
-        blobs = {}
-        for path, digest in sorted(files.items()):
-            key = bare(digest)
-            if key is None:
-                raise failed("invalid digest format")
-            blobs[path] = self._blob(key)
-        if "config.json" not in blobs:
+        keys = {path: bare(digest) for path, digest in sorted(files.items())}
+        if None in keys.values():
+            raise failed("invalid digest format")
+        if keys.get("config.json") not in self._store.blobs:
             raise failed("open config.json: no such file or directory")
+        blobs = {path: self._blob(key) for path, key in keys.items() if key is not None}
         size = sum(blob.size for path, blob in blobs.items() if path.endswith(".safetensors"))
         head = _described(blobs["config.json"].start, size)
         digest = sha256(" ".join(sorted(files.values())))

@@ -46,27 +46,37 @@ def prompt(model: Model, job: Infer, context: int) -> Prompt:
         return Prompt(job.prompt, len(job.images), _tokens(model, job, said, job.prompt))
     history = text_of(model, job.context)
     about = turns(model, job)
-    runner_renders = model.path == "native" and job.kind == "chat"
+    by_runner = runner_renders(model, job)
+    whole = by_runner and job.kind == "chat"
     try:
         if job.kind == "generate" and (job.suffix or job.template):
             text = history + _by_request(model, job, about)
         else:
             about = _fitting(model, job, about, context)
             shown = about.messages
-            if not runner_renders:
-                shown = marked(shown, bare=model.path == "native", spaced=bool(model.renderer))
-            text = history + _rendered(model, msgspec.structs.replace(about, messages=shown))
+            if not whole:
+                shown = marked(shown, bare=by_runner, spaced=bool(model.renderer))
+            text = history + _rendered(model, job, msgspec.structs.replace(about, messages=shown))
     except TemplateError as error:
         raise Refusal(500, str(error)) from None
     # Of a chat that the runner renders all pictures are counted, those of lost turns too.
-    seen = job.messages if runner_renders else about.messages
+    seen = job.messages if whole else about.messages
     images = sum(len(turn.images) for turn in seen)
     return Prompt(text, images, _tokens(model, job, about.messages, text))
 
 
-def _rendered(model: Model, about: Turns) -> str:
+def runner_renders(model: Model, job: Infer) -> bool:
+    """Whether it is the runner that makes a prompt of a conversation.
+
+    A prompt of `/api/generate` is left to it only if the weights have a template for that.
+    """
+    has_one = model.runner_template or model.template != NO_TEMPLATE
+    return model.path == "native" and (job.kind == "chat" or bool(has_one))
+
+
+def _rendered(model: Model, job: Infer, about: Turns) -> str:
     """A conversation in the words of the model's path."""
-    if _by_go(model):
+    if _by_go(model, job):
         return gorender.conversation(model.template, about)
     if model.path == "native":
         own = jinja.DEFAULT if model.template == NO_TEMPLATE else model.template
@@ -74,13 +84,14 @@ def _rendered(model: Model, about: Turns) -> str:
     return builtin.conversation(model.renderer or model.path, about)
 
 
-def _by_go(model: Model) -> bool:
+def _by_go(model: Model, job: Infer) -> bool:
     """Whether a conversation is rendered by a template of Go's."""
     match model.path:
         case "native":
-            return False
+            return not runner_renders(model, job)
         case "parser" | "harmony":
-            return not (model.renderer or model.template == NO_TEMPLATE)
+            bare = model.template == NO_TEMPLATE
+            return not (model.renderer or (bare and not model.parser))
     return True
 
 
@@ -102,12 +113,12 @@ def _fitting(model: Model, job: Infer, about: Turns, context: int) -> Turns:
             if size + sum(len(turn.content) + 1 for turn in messages) <= context:
                 return True
             return size + len(prompt_tokens(messages)) <= context
-        text = _rendered(model, msgspec.structs.replace(about, messages=messages))
+        text = _rendered(model, job, msgspec.structs.replace(about, messages=messages))
         return size + len(text) // 4 <= context
 
     if not job.truncate:
         return about
-    left = newest(about.messages, fits, joins=_by_go(model))
+    left = newest(about.messages, fits, joins=_by_go(model, job))
     return msgspec.structs.replace(about, messages=left)
 
 
