@@ -31,6 +31,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "run.stamp"
 PIP = "-m pip install --quiet --disable-pip-version-check --no-input --no-user --editable".split()
 NODE_CLIENT = "ollama@0.6.4"
+NPM_OPTIONS = "--silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=15000".split()
 PROGRAMS = {
     "load_balancer_test": "load_balancer_test",
     "ollama_simulator": "ollama_simulator",
@@ -119,10 +120,11 @@ def fetch_node_client() -> None:
     npm = shutil.which("npm")
     if npm is None:
         return
-    words = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix"]
-    done = subprocess.run([*words, str(VENV / "node"), NODE_CLIENT], cwd=ROOT, capture_output=True)
-    if done.returncode:
-        say(f"npm could not install {NODE_CLIENT}: the tests that need it are skipped", 0)
+    command = [npm, "install", *NPM_OPTIONS, "--prefix", str(VENV / "node"), NODE_CLIENT]
+    with contextlib.suppress(subprocess.SubprocessError, OSError):
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
+        return
+    say(f"npm could not install {NODE_CLIENT}: the tests that need it are skipped", 0)
 
 
 def step(command: "list[str]", complaint: str) -> None:

@@ -2,11 +2,12 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -39,6 +40,7 @@ def steps(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Commands:
     """The commands of a set-up, which are noted instead of run."""
     noted: Commands = []
     monkeypatch.setattr(run, "step", lambda command, complaint: noted.append(command))
+    monkeypatch.setattr(run, "fetch_node_client", lambda: None)
     return noted
 
 
@@ -237,3 +239,50 @@ def test_the_lock_is_free_again_after_a_failure(run: ModuleType) -> None:
     for _ in range(2):
         with pytest.raises(SystemExit), run.locked():
             raise SystemExit
+
+
+# The client for Node
+
+
+@pytest.fixture
+def npm(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What npm was called with, and how: it does what `ends` says."""
+    seen: dict[str, Any] = {"ends": None}
+
+    def call(command: list[str], **options: Any) -> None:
+        seen.update(command=command, options=options)
+        if seen["ends"] is not None:
+            raise seen["ends"]
+
+    monkeypatch.setattr(run.shutil, "which", lambda name: name)
+    monkeypatch.setattr(run.subprocess, "run", call)
+    return seen
+
+
+def test_npm_has_a_time_limit(
+    run: ModuleType, npm: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.fetch_node_client()
+    assert npm["command"][:2] == ["npm", "install"]
+    assert npm["command"][-1] == "ollama@0.6.4"
+    assert npm["options"]["timeout"] <= 60
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "ends", [subprocess.TimeoutExpired("npm", 60), subprocess.CalledProcessError(1, "npm")]
+)
+def test_without_the_client_its_tests_are_skipped(
+    run: ModuleType, npm: dict[str, Any], ends: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    npm["ends"] = ends
+    run.fetch_node_client()
+    assert "could not install ollama@0.6.4" in capsys.readouterr().err
+
+
+def test_without_npm_nothing_is_said(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    run.fetch_node_client()
+    assert capsys.readouterr().err == ""

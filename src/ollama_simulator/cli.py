@@ -287,10 +287,18 @@ def _stop_event() -> asyncio.Event:
 @contextlib.contextmanager
 def _environment() -> Any:
     """Turns what a broken environment raises into a sentence and exit status 2."""
+    # Not `except*`: some Pythons wrap what is raised in its block into a group.
     try:
         yield
-    except* (BrokenEnvironment, OSError) as group:
-        _wrong(str(first_of(group)))
+    except (BrokenEnvironment, OSError) as error:
+        culprit: BaseException = error
+    except BaseExceptionGroup as group:
+        if group.split((BrokenEnvironment, OSError))[1] is not None:
+            raise
+        culprit = first_of(group)
+    else:
+        return
+    _wrong(str(culprit))
 
 
 def _wrong(words: str) -> NoReturn:
