@@ -46,6 +46,9 @@ def main(words: "list[str]") -> int:
     """Do what the first word says, with the words after it."""
     if sys.version_info < OLDEST:
         return too_old(".".join(map(str, sys.version_info[:3])))
+    if words[:1] in (["--help"], ["-h"]):
+        print(__doc__.strip())
+        return 0
     name, arguments = (words[0], words[1:]) if words else ("load_balancer_test", [])
     if name not in ("test", *PROGRAMS):
         return say(f"what is {name!r}?\n\n{__doc__.strip()}")

@@ -26,6 +26,26 @@ def suite(*options: str) -> "subprocess.CompletedProcess[str]":
     return run("-c", SUITE, *options)
 
 
+SIMULATOR = "from ollama_simulator.entry import simulator; simulator()"
+
+
+@pytest.mark.parametrize(
+    ("options", "culprit"),
+    [(("--wire", "0.13.5"), "--wire"), (("--server-ports", "0"), "--server-ports")],
+)
+def test_an_option_that_the_file_decides_is_not_silently_ignored(
+    options: tuple[str, str], culprit: str, tmp_path: Path
+) -> None:
+    """The error names the option and tells where to say it."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("[[servers]]\n")
+    done = run("-c", SIMULATOR, "--config", str(file), *options)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"error: {culprit}: with --config, the file says that\n",
+    )
+
+
 def test_wrong_options_of_the_suite() -> None:
     """Each names the culprit on standard error and ends with 2."""
     cases = {

@@ -75,6 +75,9 @@ MODEL = 'name = "a b"\nsize = 1\ndigest = ""\nfamily = ""\nparameter_size = ""\n
 MODEL += 'quantization_level = ""\n'
 
 
+SOUND = MODEL.replace("a b", "a")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -87,7 +90,10 @@ MODEL += 'quantization_level = ""\n'
             "control_port = 1\n[[servers]]\nport = 1",
             "`servers[0].port`: 1 is the control port, too",
         ),
-        ('[[servers]]\nwire = "0.12"', "`servers[0].wire`: Invalid enum value '0.12'"),
+        (
+            '[[servers]]\nwire = "0.12"',
+            "`servers[0].wire`: Invalid enum value '0.12'; there are 0.33, 0.13.5",
+        ),
         ("defaults = 1\n[[servers]]", "`defaults` must be a table"),
         ("[defaults]\nport = 1\n[[servers]]", "`defaults.port`: every server has a port"),
         ("[[servers]]\nenvironment = 1", "`servers[0]`: `environment` must be a table"),
@@ -106,6 +112,23 @@ MODEL += 'quantization_level = ""\n'
         (
             f"[[servers]]\n[[servers.installed_models]]\n{MODEL}",
             "`servers[0].installed_models[0].name`: 'a b' is no model name",
+        ),
+        (
+            f"[[servers]]\n[[servers.installed_models]]\n{SOUND}"
+            f"[[servers.installed_models]]\n{SOUND}",
+            "`servers[0].installed_models[1].name`: 'a' stands twice, first at [0]",
+        ),
+        (
+            f"[[servers]]\n[[servers.installed_models]]\n{SOUND}capabilities = ['tool']",
+            "`servers[0].installed_models[0].capabilities[0]`: 'tool' is no capability; there are",
+        ),
+        (
+            "[[servers]]\n[[servers.scripts]]\nanswer = [{ error = 'a', status = 200 }]",
+            "`servers[0].scripts[0].answer[0].status`: Expected `int` >= 400",
+        ),
+        (
+            "[[servers]]\n[[servers.scripts]]\ndone_reason = 'end'",
+            "`servers[0].scripts[0].done_reason`: Expected `str` matching regex '^(stop|length)$'",
         ),
         ("[[servers]", "(at line 1, column 10)"),
     ],

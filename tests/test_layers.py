@@ -25,6 +25,7 @@ LAYERS = {
     "acts": 0,
     "records": 0,
     "clock": 0,
+    "complaints": 1,
     "engine": 1,
     "wire": 1,
     "net": 1,

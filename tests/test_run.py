@@ -60,7 +60,7 @@ def started(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Commands:
 # What the words mean
 
 
-@pytest.mark.parametrize("word", ["tests", "--control-port", "", "--help"])
+@pytest.mark.parametrize("word", ["tests", "--control-port", ""])
 def test_an_unknown_word_is_answered_with_the_usage(
     run: ModuleType, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +70,18 @@ def test_an_unknown_word_is_answered_with_the_usage(
     assert said.out == ""
     assert f"what is {word!r}?" in said.err
     assert "python3 run.py test ..." in said.err
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_who_asks_for_the_usage_gets_it(
+    run: ModuleType, word: str, started: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard output, as an answer and no complaint, and nothing is set up or started."""
+    assert run.main([word]) == 0
+    said = capsys.readouterr()
+    assert "python3 run.py test ..." in said.out
+    assert said.err == ""
+    assert started == []
 
 
 def test_without_words_the_built_in_balancer_is_judged(run: ModuleType, started: Commands) -> None:

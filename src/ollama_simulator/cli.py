@@ -80,6 +80,7 @@ def _program(command: Callable[..., None]) -> None:
 
 
 def _simulator(
+    context: typer.Context,
     control_port: Annotated[
         int, typer.Option(metavar="PORT", help="Port of the control API; 0 takes a free one.")
     ] = CONTROL_PORT,
@@ -99,11 +100,7 @@ def _simulator(
     ] = PROFILES[-1],
     config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A fleet in TOML: its servers, their settings, models and scripts. It takes the "
-            "place of --server-ports and --wire.",
-        ),
+        typer.Option(metavar="FILE", help="A fleet in TOML. It tells ports and wire, too."),
     ] = None,
 ) -> None:
     """Start simulated Ollama servers and the control API that makes them misbehave.
@@ -113,6 +110,9 @@ def _simulator(
     settings: list[Settings]
     seed = 0
     if config is not None:
+        for option in ("server_ports", "wire"):
+            if getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE":
+                _wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
         try:
             fleet = fleet_file.read(config)
         except fleet_file.BadFile as bad:

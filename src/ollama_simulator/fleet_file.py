@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ollama_simulator import names
+from ollama_simulator.complaints import about_models, field_of, with_choices
 from ollama_simulator.environment import Invalid, settings_in
 from ollama_simulator.settings import Settings
 
@@ -103,15 +103,15 @@ def _check(fleet: FleetFile, path: Path) -> None:
             raise BadFile(f"{place}.port`: {server.port} stands twice")
         if server.port and server.port == fleet.control_port:
             raise BadFile(f"{place}.port`: {server.port} is the control port, too")
-        for number, model in enumerate(server.installed_models or ()):
-            if not names.valid(model.name):
-                raise BadFile(
-                    f"{place}.installed_models[{number}].name`: {model.name!r} is no model name; "
-                    "it must look like [host/][namespace/]model[:tag]"
-                )
+        if wrong := about_models(server.installed_models or ()):
+            raise BadFile(f"{place}.installed_models{wrong[0]}`: {wrong[1]}")
 
 
 def _placed(message: str) -> str:
     """A complaint with its place in front, in TOML's words."""
     found = re.search(r"^(.*) - at `\$\.?([^`]*)`$", message, re.DOTALL)
-    return f"`{found[2]}`: {found[1]}" if found and found[2] else message
+    return (
+        f"`{found[2]}`: {with_choices(found[1], field_of(found[2]))}"
+        if found and found[2]
+        else message
+    )

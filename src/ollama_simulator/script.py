@@ -59,7 +59,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Let the connection to the runner break."""
     event: str | None = None
     """Send an event of the runner's stream verbatim, even a malformed one."""
-    status: Annotated[int, msgspec.Meta(ge=100, le=599)] = 500
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
     """The status of `error`."""
     repeat: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Do it so many times."""
@@ -123,7 +123,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """How often it is given; None for always."""
     answer: tuple[Step, ...] | None = None
     """None leaves the text to the engine."""
-    done_reason: str | None = "stop"
+    done_reason: Annotated[str, msgspec.Meta(pattern="^(stop|length)$")] | None = "stop"
     """`stop` or `length`; None: the runner's answer ends without a word (5.5)."""
     prompt_tokens: Count | None = None
     """What is counted; None for the tokens there are."""

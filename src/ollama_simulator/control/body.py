@@ -1,12 +1,14 @@
 """Reading the bodies of control requests, with errors that name the field and what would be right.
 
-It must not import anything of this package but layer 0 and `names`.
+It must not import anything of this package but layer 0 and `complaints`.
 """
 
 import re
 from typing import TypeVar
 
 import msgspec
+
+from ollama_simulator.complaints import field_of, with_choices
 
 T = TypeVar("T")
 
@@ -37,6 +39,8 @@ def _explain(message: str, hints: dict[str, str]) -> str:
     missing = re.search(r"missing required field `([^`]+)`", message)
     field = f"{place}.{missing.group(1)}" if missing else place
     hint = hints.get(field)
+    if found:
+        message = with_choices(message[: found.start()], field_of(place)) + found.group(0)
     if hint and "matching regex" in message:
         return f"Expected {hint} - at `{place}`"
     return f"{message}; {field} must be {hint}" if hint else message

@@ -19,6 +19,7 @@ from litestar.datastructures import State
 from msgspec import Meta
 
 from ollama_simulator import names
+from ollama_simulator.complaints import about_models
 from ollama_simulator.control.body import BadBody, decode
 from ollama_simulator.faults import fault
 from ollama_simulator.fleet import Fleet
@@ -113,7 +114,7 @@ async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[
     """Set how a server, or every server, behaves from now on."""
     behaviors = fault.known()
     hints = HINTS | {
-        "$.behavior": "an object whose `type` names a behaviour",
+        "$.behavior": "an object of a behaviour's fields, whose `type` names it",
         "$.behavior.type": f"one of {', '.join(behaviors)}",
         "$.behavior.content_type": "printable Latin-1 characters",
     }
@@ -126,19 +127,8 @@ async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[
 async def set_models(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
     """Replace the installed models of a server, or of every server."""
     wish = decode(await request.body(), SetModels, hints=HINTS)
-    seen: dict[str, int] = {}
-    for index, model in enumerate(wish.models):
-        if not names.valid(model.name):
-            raise BadBody(
-                f"{model.name!r} is no model name - at `$.models[{index}].name`; "
-                "it must look like [host/][namespace/]model[:tag]"
-            )
-        other = seen.setdefault(names.canonical(model.name).lower(), index)
-        if other != index:
-            raise BadBody(
-                f"{model.name!r} stands twice - at `$.models[{other}].name` and "
-                f"`$.models[{index}].name`"
-            )
+    if wrong := about_models(wish.models):
+        raise BadBody(f"{wrong[1]} - at `$.models{wrong[0]}`")
     fleet_in(state).install(chosen(wish), wish.models)
     return DONE
 
