@@ -428,6 +428,61 @@ def test_what_nobody_can_satisfy_ends_too(schema: Schema) -> None:
     assert len(text(json.dumps(schema), random.Random(0).randrange)) < 1_000_000
 
 
+def doubling(depth: int) -> Schema:
+    """References that double at every level."""
+    levels = {f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i - 1}"}] * 2} for i in range(1, depth)}
+    return {"$defs": {"a0": {}, **levels}, "allOf": [{"$ref": f"#/$defs/a{depth - 1}"}] * 2}
+
+
+def tangled(count: int) -> Schema:
+    """Objects that need a member, which is any other of them: there is no end."""
+    branches = [{"$ref": f"#/$defs/d{i}"} for i in range(count)]
+    part = {"required": ["x"], "properties": {"x": {"anyOf": branches}}}
+    return {"$ref": "#/$defs/d0", "$defs": {f"d{i}": part for i in range(count)}}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "pattern": "^a{30}!$", "allOf": [{"pattern": "^(a+)+$"}]},
+        {"const": "a" * 5000, "pattern": "a*a*a*a*b"},
+        {"const": {"a" * 40: 1}, "patternProperties": {"(a|aa)+$": {}}},
+        {"const": {"a" * 5000: 1}, "patternProperties": {"a*b": {}}, "additionalProperties": False},
+        {"type": "string", "pattern": "((((a{9999}){9999}){9999}){9999})"},
+        {"type": "string", "pattern": "a|" * 500_000},
+        {"type": "array", "minItems": 4000, "items": {"type": "string", "minLength": 20_000}},
+        {"type": "array", "minItems": 4000, "items": {"enum": list(range(50_000))}},
+        {"type": "array", "minItems": 4000, "uniqueItems": True, "items": {"minProperties": 1}},
+        {"required": [f"a{i}" for i in range(50_000)], "allOf": [
+            {"required": [f"b{i}" for i in range(50_000)]}, {"type": ["object"] * 50_000}]},
+        {"properties": {f"a{i}": {} for i in range(50_000)}, "maxProperties": 9,
+         "required": [f"a{i}" for i in range(50_000)]},
+        {"enum": [[i] for i in range(5000)], "allOf": [{"enum": [[i] for i in range(5000)]}]},
+        {"properties": {f"a{i}": {"$ref": "x"} for i in range(20_000)}},
+        doubling(40),
+        tangled(200),
+    ],
+)  # fmt: skip
+def test_no_schema_takes_for_ever(schema: Schema) -> None:
+    """A server has one thread: while it draws nobody else is answered."""
+    assert len(text(json.dumps(schema), random.Random(0).randrange)) < 10_000_000
+
+
+def test_a_schema_that_asks_for_too_much_gets_an_empty_object() -> None:
+    """There is no value yet when the work is used up."""
+    schema = {"type": "array", "minItems": 4000, "items": {"type": "string", "minLength": 20_000}}
+    assert made(schema) == {}
+
+
+def test_what_cannot_be_found_out_counts_as_yes() -> None:
+    """So a pattern that Python might try for ever is drawn from, and not checked."""
+    checked = {"type": "string", "enum": ["no", "yes"], "pattern": "^y"}
+    unchecked = {"type": "string", "enum": ["no", "yes"], "pattern": "^(y)+"}
+    assert {made(checked, seed) for seed in range(9)} == {"yes"}
+    assert {made(unchecked, seed) for seed in range(9)} == {"no", "yes"}
+
+
 def test_named_groups_are_those_of_javascript() -> None:
     """Which the library that checks can't read."""
     found = matching("^(?<year>[0-9]{4})-(?P<month>[01])$", random.Random(0).randrange)

@@ -7,15 +7,17 @@ Rules of this file:
 1. A pure function: the same format and the same draws give the same text.
 2. A value is drawn from its schema, then checked against it by a library; after a few failures the
    last one is taken. So a schema that nobody can satisfy gets a text nevertheless.
+3. Who asks for one text does not keep others waiting: where the work is used up before there is a
+   value, the text is `{}`.
 
 It must not import anything but layer 0 and its own package.
 """
 
-import functools
 import json
-from collections.abc import Callable
 from typing import Any
 
+from ollama_simulator.engine.conforming.budget import Budget, Spent
+from ollama_simulator.engine.conforming.checker import Checker
 from ollama_simulator.engine.conforming.draw import Draw
 from ollama_simulator.engine.conforming.value import Source
 from ollama_simulator.golang.gojson import quote
@@ -23,6 +25,8 @@ from ollama_simulator.model import Origin, Refusal
 
 TRIES = 30
 """Values that are drawn before one is taken that doesn't conform."""
+WORK = 500_000
+"""Units of work for one text: half a second or so."""
 
 _NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What comes of a schema whose words have values of the wrong kind. Its text is `{}`."""
@@ -44,38 +48,18 @@ def check(format: str) -> None:
 
 def text(format: str, draw: Draw) -> str:
     """JSON that conforms to a format that `check` lets pass."""
+    value: Any = {}
     try:
-        source, conforms = _of(format)
+        asked = json.loads(format)
+        schema = asked if isinstance(asked, dict) else _ANY_OBJECT
+        budget = Budget(WORK)
+        source, checker = Source(schema, budget), Checker(schema, budget)
         for _ in range(TRIES):
             value = source.value(draw)
-            if source.exhausted or conforms(value):
+            if source.exhausted or checker.conforms(value):
                 break
+    except Spent:
+        pass
     except _NONSENSE:
         value = {}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@functools.lru_cache(maxsize=64)
-def _of(format: str) -> tuple[Source, Callable[[Any], bool]]:
-    asked = json.loads(format)
-    schema = asked if isinstance(asked, dict) else _ANY_OBJECT
-    return Source(schema), _checker(schema)
-
-
-def _checker(schema: Any) -> Callable[[Any], bool]:
-    """Whether a value conforms. What can't be found out counts as yes."""
-    # A tenth of a second that only those pay who ask for structured output.
-    import jsonschema
-    import referencing
-
-    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    # A registry of its own keeps it from fetching what a schema refers to.
-    validator = kind(schema, registry=referencing.Registry())
-
-    def conforms(value: Any) -> bool:
-        try:
-            return bool(validator.is_valid(value))
-        except Exception:
-            return True
-
-    return conforms

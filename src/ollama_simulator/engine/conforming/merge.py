@@ -11,6 +11,7 @@ Rules of this file:
 It must not import anything but the standard library.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -65,7 +66,9 @@ def types(value: Any) -> list[str]:
     """The types that a schema's `type` lets pass."""
     if value is None:
         return list(_TYPES)
-    return [value] if isinstance(value, str) else [kind for kind in value if kind in _TYPES]
+    if isinstance(value, str):
+        return [value]
+    return [kind for kind in dict.fromkeys(value) if kind in _TYPES]
 
 
 def likely(schema: Schema) -> list[str]:
@@ -95,12 +98,18 @@ def _each(first: Any, second: Any) -> Any:
 
 
 def _joined(first: Any, second: Any) -> Any:
-    """Two lists as one; of schemas that all have to hold, or of names."""
-    return [*first, *(item for item in second if item not in first)]
+    """Two lists of names as one."""
+    return list(dict.fromkeys([*first, *second]))
 
 
 def _common(first: Any, second: Any) -> Any:
-    return [item for item in first if item in second]
+    """The values that are in both lists."""
+    known = set(map(_spelled, second))
+    return [item for item in first if _spelled(item) in known]
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _kept(first: Any, second: Any) -> Any:

@@ -7,19 +7,25 @@ Rules of this file:
 1. What can't be said backwards (look-around, back references, properties of characters) makes no
    string: `matching` then gives None.
 2. Repetitions without an end are repeated a few times only.
+3. A pattern that may ask for more than `LONGEST` characters makes no string either.
 
 It must not import anything but its own package.
 """
 
+import functools
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from ollama_simulator.engine.conforming.draw import Draw, between, one
 
-Maker = Callable[[Draw], str]
-
 MORE = 3
 """How many more than the least an open repetition may have."""
+LONGEST = 20_000
+"""Characters of a string that a pattern may be able to ask for."""
+LONGEST_PATTERN = 10_000
+"""Characters of a pattern."""
 
 _DIGITS = string.digits
 _WORD = string.ascii_letters + string.digits + "_"
@@ -33,15 +39,43 @@ class _Unknown(Exception):
     """A construct that isn't understood."""
 
 
+class _Maker(msgspec.Struct, frozen=True):
+    """What makes strings of a part of a pattern."""
+
+    make: Callable[[Draw], str]
+    size: int
+    """Characters that it may have to make, and at least 1."""
+
+
 def matching(pattern: str, draw: Draw) -> str | None:
     """A string that a pattern matches; None if the pattern isn't understood."""
+    maker = _read(pattern)
+    try:
+        return None if maker is None else maker.make(draw)
+    except RecursionError:
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _read(pattern: str) -> _Maker | None:
+    """What makes strings of a pattern; None if it isn't understood."""
+    if len(pattern) > LONGEST_PATTERN:
+        return None
     reader = _Reader(pattern)
     try:
         maker = reader.either()
         reader.end()
-        return maker(draw)
     except (_Unknown, RecursionError, ValueError, OverflowError):
         return None
+    return maker
+
+
+def _literal(text: str) -> _Maker:
+    return _Maker(lambda _: text, 1)
+
+
+def _any(chars: Sequence[str]) -> _Maker:
+    return _Maker(lambda draw: one(chars, draw), 1)
 
 
 class _Reader:
@@ -56,26 +90,28 @@ class _Reader:
         if self._at < len(self._text):
             raise _Unknown
 
-    def either(self) -> Maker:
+    def either(self) -> _Maker:
         """Alternatives."""
         makers = [self._sequence()]
         while self._eat("|"):
             makers.append(self._sequence())
-        return lambda draw: one(makers, draw)(draw)
+        size = max(maker.size for maker in makers)
+        return _Maker(lambda draw: one(makers, draw).make(draw), size)
 
-    def _sequence(self) -> Maker:
-        makers: list[Maker] = []
+    def _sequence(self) -> _Maker:
+        makers: list[_Maker] = []
         while self._at < len(self._text) and self._text[self._at] not in "|)":
             makers.append(self._repeated(self._atom()))
-        return lambda draw: "".join(maker(draw) for maker in makers)
+        size = max(1, sum(maker.size for maker in makers))
+        return _Maker(lambda draw: "".join(maker.make(draw) for maker in makers), size)
 
-    def _atom(self) -> Maker:
+    def _atom(self) -> _Maker:
         char = self._take()
         match char:
             case "^" | "$":
-                return lambda _: ""
+                return _literal("")
             case ".":
-                return lambda draw: one(_WORD, draw)
+                return _any(_WORD)
             case "(":
                 return self._group()
             case "[":
@@ -84,9 +120,9 @@ class _Reader:
                 return self._escape()
             case "*" | "+" | "?":
                 raise _Unknown
-        return lambda _: char
+        return _literal(char)
 
-    def _group(self) -> Maker:
+    def _group(self) -> _Maker:
         if self._eat("?") and not self._eat(":"):
             self._eat("P")
             if not self._eat("<") or self._peek() in "=!":
@@ -97,19 +133,17 @@ class _Reader:
             raise _Unknown
         return maker
 
-    def _escape(self) -> Maker:
+    def _escape(self) -> _Maker:
         char = self._take()
         if char in "bB":
-            return lambda _: ""
+            return _literal("")
         if char.lower() in _CLASSES:
-            chars = _class(char)
-            return lambda draw: one(chars, draw)
+            return _any(_class(char))
         if char in "123456789kpP":
             raise _Unknown
-        literal = self._literal(char)
-        return lambda _: literal
+        return _literal(self._escaped(char))
 
-    def _literal(self, char: str) -> str:
+    def _escaped(self, char: str) -> str:
         """The character that an escape stands for."""
         if digits := {"x": 2, "u": 4}.get(char):
             code = self._text[self._at : self._at + digits]
@@ -117,7 +151,7 @@ class _Reader:
             return chr(int(code, 16))
         return _ESCAPES.get(char, char)
 
-    def _set(self) -> Maker:
+    def _set(self) -> _Maker:
         negated = self._eat("^")
         chars: list[str] = []
         while not self._eat("]"):
@@ -136,7 +170,7 @@ class _Reader:
             chars = [char for char in _ALL if char not in chars]
         if not chars:
             raise _Unknown
-        return lambda draw: one(chars, draw)
+        return _any(chars)
 
     def _member(self) -> str:
         char = self._take()
@@ -147,14 +181,19 @@ class _Reader:
             return "".join(_class(char))
         if char in "pP":
             raise _Unknown
-        return "\b" if char == "b" else self._literal(char)
+        return "\b" if char == "b" else self._escaped(char)
 
-    def _repeated(self, maker: Maker) -> Maker:
+    def _repeated(self, maker: _Maker) -> _Maker:
         least, most = self._times()
         if (least, most) == (1, 1):
             return maker
         self._eat("?")  # Lazy or not: the same strings match.
-        return lambda draw: "".join(maker(draw) for _ in range(between(least, most, draw)))
+        size = max(1, most) * maker.size
+        if size > LONGEST:
+            raise _Unknown
+        return _Maker(
+            lambda draw: "".join(maker.make(draw) for _ in range(between(least, most, draw))), size
+        )
 
     def _times(self) -> tuple[int, int]:
         if self._eat("*"):
@@ -170,8 +209,6 @@ class _Reader:
         self._at = end + 1
         low = int(least or 0)
         high = low if not comma else int(most) if most else low + MORE
-        if max(low, high) > 10_000:
-            raise _Unknown
         return low, high
 
     def _take(self) -> str:

@@ -6,24 +6,26 @@ Rules of this file:
 
 1. Nothing is fetched: what points out of the schema points to one that lets everything pass.
 
-It must not import anything but the standard library.
+It must not import anything but its own package.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from ollama_simulator.engine.conforming.budget import Budget
 
-def target(root: Any, reference: str) -> Any:
-    """The schema that a reference means."""
+
+def target(root: Any, reference: str, budget: Budget) -> Any:
+    """The schema that a reference means. To search for one by its name is work."""
     base, _, fragment = unquote(reference).partition("#")
     if base and base != (root.get("$id") if isinstance(root, Mapping) else None):
-        root = next((part for part in parts(root) if part.get("$id") == base), True)
+        root = next((part for part in _searched(root, budget) if part.get("$id") == base), True)
     if not fragment:
         return root
     if not fragment.startswith("/"):
         names = ("$anchor", "$dynamicAnchor")
-        found = (part for part in parts(root) if fragment in map(part.get, names))
+        found = (part for part in _searched(root, budget) if fragment in map(part.get, names))
         return next(found, True)
     for step in fragment[1:].split("/"):
         name = step.replace("~1", "/").replace("~0", "~")
@@ -34,6 +36,12 @@ def target(root: Any, reference: str) -> Any:
         else:
             return True
     return root
+
+
+def _searched(root: Any, budget: Budget) -> Iterator[Mapping[str, Any]]:
+    for part in parts(root):
+        budget.spend()
+        yield part
 
 
 def parts(schema: Any) -> Iterator[Mapping[str, Any]]:

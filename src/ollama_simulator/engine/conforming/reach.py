@@ -8,6 +8,7 @@ It must not import anything but its own package.
 from collections.abc import Mapping
 from typing import Any
 
+from ollama_simulator.engine.conforming.budget import Budget
 from ollama_simulator.engine.conforming.merge import likely
 from ollama_simulator.engine.conforming.pointer import parts, target
 
@@ -15,8 +16,9 @@ from ollama_simulator.engine.conforming.pointer import parts, target
 class Reach:
     """Answers for one schema, each question once."""
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Any, budget: Budget) -> None:
         self._root = root
+        self._budget = budget
         self._known: dict[tuple[int, int], bool] = {}
         # What is known is known of these, which live as long as this does. Schemas that were merged
         # of them come and go, and so would their ids.
@@ -36,10 +38,13 @@ class Reach:
         return self._known[key]
 
     def _find(self, schema: Mapping[str, Any], fuel: int) -> bool:
+        self._budget.spend(2)
         if "const" in schema or "enum" in schema:
             return True
-        if "$ref" in schema and not self.within(target(self._root, str(schema["$ref"])), fuel):
-            return False
+        if "$ref" in schema:
+            meant = target(self._root, str(schema["$ref"]), self._budget)
+            if not self.within(meant, fuel):
+                return False
         if not all(self.within(part, fuel) for part in schema.get("allOf", ())):
             return False
         for word in ("anyOf", "oneOf"):

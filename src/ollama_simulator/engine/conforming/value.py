@@ -8,16 +8,16 @@ Rules of this file:
    other branches of `oneOf`) is left to the check in `engine.schema`.
 2. Recursion ends: every level takes a unit of fuel, and where there is little left only what can
    end is chosen.
-
-Longer than 300 lines because the words of one vocabulary are read together.
+3. What takes a while is paid for out of the text's budget of work; the draws are, too.
 
 It must not import anything but its own package and `engine.text`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ollama_simulator.engine.conforming import scalars
+from ollama_simulator.engine.conforming.budget import Budget
 from ollama_simulator.engine.conforming.draw import Draw, between, one
 from ollama_simulator.engine.conforming.merge import likely, merged, types
 from ollama_simulator.engine.conforming.pattern import matching
@@ -38,17 +38,23 @@ _TRIES = 10
 class Source:
     """Values of one schema."""
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Any, budget: Budget) -> None:
         self._root = root
-        self._reach = Reach(root)
+        self._budget = budget
+        self._reach = Reach(root, budget)
         fuels = (fuel for fuel in _FUELS if self._reach.within(root, fuel))
         self._fuel = next(fuels, _FUELS[0])
         self._left = 0
 
     def value(self, draw: Draw) -> Any:
-        """One more value."""
+        """One more value. Raises `Spent`."""
         self._left = MOST_VALUES
-        return self._value(self._root, self._fuel, draw)
+
+        def paid(limit: int) -> int:
+            self._budget.spend()
+            return draw(limit)
+
+        return self._value(self._root, self._fuel, paid)
 
     @property
     def exhausted(self) -> bool:
@@ -91,10 +97,10 @@ class Source:
             if not isinstance(schema, Mapping):
                 return schema
             rest = dict(schema)
-            if "$ref" in rest:
-                schema = merged(rest, target(self._root, str(rest.pop("$ref"))))
-            elif "$dynamicRef" in rest:
-                schema = merged(rest, target(self._root, str(rest.pop("$dynamicRef"))))
+            self._budget.spend(_size(rest))
+            if "$ref" in rest or "$dynamicRef" in rest:
+                reference = rest.pop("$ref" if "$ref" in rest else "$dynamicRef")
+                schema = merged(rest, target(self._root, str(reference), self._budget))
             elif branches := rest.pop("oneOf", None) or rest.pop("anyOf", None):
                 schema = merged(rest, self._branch(rest, branches, fuel, draw))
             elif "if" in rest:
@@ -231,21 +237,30 @@ def _conditional(schema: dict[str, Any], draw: Draw) -> Any:
     return merged(merged(schema, condition), then)
 
 
-def _required(schema: Schema) -> list[str]:
-    """The members that have to be there, with those that these need."""
-    names = list(schema.get("required", ()))
+def _size(schema: Schema) -> int:
+    """How many things stand directly in the words of a schema."""
+    return 1 + sum(len(value) for value in schema.values() if isinstance(value, list | dict)) // 4
+
+
+def _required(schema: Schema) -> dict[str, None]:
+    """The members that have to be there, with those that these need, in this order."""
+    names = dict.fromkeys(schema.get("required", ()))
     needs: Mapping[str, Any] = schema.get("dependentRequired") or {}
-    for name in names:
-        names.extend(other for other in needs.get(name, ()) if other not in names)
+    left = list(names)
+    for name in left:
+        left.extend(other for other in dict.fromkeys(needs.get(name, ())) if other not in names)
+        names.update(dict.fromkeys(left[len(names) :]))
     return names
 
 
-def _numbered(names: list[str], required: list[str], schema: Schema) -> list[str]:
+def _numbered(names: list[str], required: Container[str], schema: Schema) -> list[str]:
     """Not more names, and not fewer, than the schema allows, if it has names to add."""
     least, most = int(schema.get("minProperties", 0)), schema.get("maxProperties", MOST_VALUES)
-    more = [name for name in schema.get("properties") or {} if name not in names]
+    here = set(names)
+    more = [name for name in schema.get("properties") or {} if name not in here]
     names = [*names, *more[: max(0, least - len(names))]]
-    spare = [name for name in names if name not in required][: max(0, len(names) - int(most))]
+    optional = [name for name in names if name not in required]
+    spare = set(optional[: max(0, len(names) - int(most))])
     return [name for name in names if name not in spare]
 
 
