@@ -92,9 +92,21 @@ def test_deep_nesting_is_a_complaint() -> None:
     assert made("{{ " + deep + " }}") == "!template: :1: max expression depth exceeded"
 
 
-def test_a_template_ends() -> None:
-    """A loop that would keep a server busy for hours is given up."""
-    assert made("{{ range 1000000000 }}{{ . }}{{ end }}").endswith(f"no end after {STEPS} steps")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ range 1000000000 }}{{ . }}{{ end }}",
+        "{{ range 1000000000000 }}{{ end }}",
+        "{{ range 900000 }}" + "x" * 100_000 + "{{ end }}",
+        '{{ $x := "aaaaaaaaaa" }}' + '{{ $x = printf "%s%s" $x $x }}' * 40,
+        "{{ range 900000 }}{{ len (" + "print (" * 50 + "print 1" + ")" * 50 + ") }}{{ end }}",
+    ],
+    ids=["prints", "prints nothing", "long", "doubles", "calls"],
+)
+def test_a_template_ends(template: str) -> None:
+    """What would keep a server busy for hours, or fill its memory, is given up."""
+    assert made(template).endswith(f"no end after {STEPS} steps")
 
 
 def test_what_spells_itself_prints_as_json() -> None:

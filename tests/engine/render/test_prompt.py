@@ -251,6 +251,16 @@ def test_jinja() -> None:
     )
 
 
+def test_jinja_counts() -> None:
+    """Loops know their length, products that are short are made."""
+    model = a_model(
+        "{% for m in messages if m.content recursive %}{{ loop.index }}/{{ loop.length }}"
+        "{{ '=' * 3 }}{{ 2 ** 3 }}{{ 2 * 3 }}{% if loop.last %}.{% endif %}{% endfor %}",
+        path="native",
+    )
+    assert text(model, chat("hi")) == "1/1===86."
+
+
 def test_the_template_of_the_runner_wins() -> None:
     """What a model shows may be another one."""
     model = a_model("{{ messages }}", path="native", runner_template=DUMP)
@@ -289,6 +299,13 @@ def test_a_model_without_a_template_of_its_own() -> None:
             "access to attribute '__class__' of 'str' object is unsafe.",
         ),
         ("{{ 1 / 0 }}", "division by zero"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+            "no end after 1000000 turns",
+        ),
+        ("{{ messages[0].content * 9999999999 }}", "the result is too long"),
+        ("{{ [1] * 9999999999 }}", "the result is too long"),
+        ("{{ messages | length ** 9999999999 }}", "the result is too long"),
     ],
 )
 def test_a_template_that_fails(template: str, message: str) -> None:

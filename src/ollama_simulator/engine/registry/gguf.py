@@ -244,5 +244,6 @@ class _Reader:
             key = self._string()
             found[key] = self._value()
         read = [self._tensor() for _ in range(tensors)]
-        found["general.parameter_count"] = sum(elements for _, elements in read)
+        # Go adds them up in 64 bits.
+        found["general.parameter_count"] = sum(elements for _, elements in read) % 2**64
         return Head(found, tuple(tensor for tensor, _ in read))

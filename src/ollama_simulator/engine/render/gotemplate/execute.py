@@ -53,7 +53,12 @@ from ollama_simulator.engine.render.gotemplate.values import (
 from ollama_simulator.golang.gojson import quote
 
 STEPS = 1_000_000
-"""Nodes that one run may visit; Go would go on for ever."""
+"""Steps that one run may take; Go would go on for ever. A node is one, and so is a turn of a loop;
+long texts are more."""
+PRINTED = 256
+"""Characters that are printed in one step."""
+LOOKED_AT = 64
+"""Characters that a function takes or makes in one step."""
 DEEPEST = 100_000
 """The depth of templates that Go's complaint names."""
 
@@ -137,17 +142,15 @@ class _Run:
 
     def _walk(self, dot: Value, node: Node) -> None:
         self._node = node
-        self._steps += 1
-        if self._steps > STEPS:
-            raise self.wrong(f"no end after {STEPS} steps")
+        self._spend(1)
         match node:
             case Text(text=text):
-                self._out.append(text)
+                self._print(text)
             case Action(pipe=pipe):
                 value = self._pipeline(dot, pipe)
                 if not pipe.variables:
                     self._node = node
-                    self._out.append(printed(value))
+                    self._print(printed(value))
             case Branch(word="range"):
                 self._range(dot, node)
             case Branch():
@@ -158,6 +161,15 @@ class _Run:
                 self.template(name, None if called is None else self._pipeline(dot, called))
             case Leave(word=word):
                 raise _Break if word == "break" else _Continue
+
+    def _print(self, text: str) -> None:
+        self._spend(len(text) // PRINTED)
+        self._out.append(text)
+
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > STEPS:
+            raise self.wrong(f"no end after {STEPS} steps")
 
     def _branch(self, dot: Value, node: Branch) -> None:
         scope = len(self._variables)
@@ -176,6 +188,7 @@ class _Run:
         try:
             for index, item in self._items(value, node.pipe):
                 empty = False
+                self._spend(1)
                 self._bind(node.pipe, index, item)
                 with contextlib.suppress(_Continue):
                     self._walk_all(item, node.body)
@@ -231,6 +244,7 @@ class _Run:
         self._node = pipe
         value: Value = _NONE
         for command in pipe.commands:
+            self._spend(1)
             value = settled(self._command(dot, command, value))
         for variable in pipe.variables:
             if pipe.assigns:
@@ -352,10 +366,12 @@ class _Run:
         try:
             if name == "call":
                 raise _not_callable(words, values[0])
-            return function.run(*values)
+            made = function.run(*values)
         except ValueError as error:
             self._node = whole
             raise self.wrong(f"error calling {name}: {error}") from None
+        self._spend(sum(map(_size, (*values, made))) // LOOKED_AT)
+        return made
 
     def _short(self, dot: Value, name: str, words: tuple[Node, ...], last: Value) -> Value:
         value: Value = None
@@ -382,6 +398,10 @@ class _Run:
         if not isinstance(value, str):
             raise self.wrong(f"wrong type for value; expected string; got {type_of(value)}")
         return value
+
+
+def _size(value: Value) -> int:
+    return len(value) if isinstance(value, str | list | dict) else 1
 
 
 def _not_callable(words: tuple[Node, ...], value: Value) -> ValueError:

@@ -29,6 +29,8 @@ _VERB = re.compile(
     r"%(?P<flags>[-+# 0]*)(?P<width>\d+)?(?P<dot>\.(?P<precision>\d*))?(?P<verb>.)?", re.DOTALL
 )
 
+LARGEST = 1_000_000
+
 
 def sprint(values: Sequence[Value]) -> str:
     """The values, with blanks between two neighbours neither of which is a string."""
@@ -48,6 +50,11 @@ def sprintln(values: Sequence[Value]) -> str:
 def sprintf(pattern: str, values: Sequence[Value]) -> str:
     """The values in their places in a pattern."""
     left = [settled(value) for value in values]
+    for found in _VERB.finditer(pattern):
+        if _too_large(found["width"]) or _too_large(found["precision"]):
+            # Go reads no further, and misses the verb.
+            pattern = pattern[: found.start()] + "%"
+            break
 
     def replaced(found: re.Match[str]) -> str:
         verb = found["verb"]
@@ -64,6 +71,11 @@ def sprintf(pattern: str, values: Sequence[Value]) -> str:
         extra = ", ".join("<nil>" if v is None else f"{type_of(v)}={plain(v)}" for v in left)
         text += f"%!(EXTRA {extra})"
     return text
+
+
+def _too_large(digits: str | None) -> bool:
+    """Whether Go takes no such number: it looks at what it has before each digit."""
+    return digits is not None and int(digits[:-1] or 0) > LARGEST
 
 
 def _formatted(found: re.Match[str], value: Value) -> str:
