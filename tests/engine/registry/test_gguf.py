@@ -25,6 +25,12 @@ def test_a_head(order: str) -> None:
     assert not head.has("pooling_type")
 
 
+def test_a_head_that_lies() -> None:
+    """Parameters are added up in 64 bits, so that whatever is claimed can be shown."""
+    head = heads.read(gguf({}, {"a": (2**40, 2**40), "b": (7,)}))
+    assert head.values["general.parameter_count"] == 7
+
+
 def test_old_versions() -> None:
     """The first one counts in 32 bits, and its texts may end in a zero."""
     assert heads.read(gguf({"k": 7}, version=2)).values["k"] == 7
