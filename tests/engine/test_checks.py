@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.model import Done, Infer, Message, ModelMissing
+from ollama_simulator.model import Done, Infer, Message, ModelMissing, Rendered
 from ollama_simulator.settings import Settings
 from tests.engine.answering import answer, chat, generate, refused
 from tests.engine.parsers.reading import TOOLS
@@ -157,10 +157,20 @@ def test_the_case_of_names_in_the_old_server() -> None:
 
 
 def test_levels_of_thinking_in_the_old_server() -> None:
-    """Only the harmony family has them, and it is the first thing to be found."""
+    """Only the harmony family has them. Of a prompt it is the first thing to be found, of a chat
+    the last."""
     said = 'think value "low" is not supported for this model'
     for name in ("parser", "plain", "embed"):
-        assert refused(answer(chat(name, think="low"), settings=OLD)) == (400, said, HANDLER)
+        assert refused(answer(generate(name, think="low"), settings=OLD)) == (400, said, HANDLER)
+    unable = '"plain" does not support thinking'
+    assert refused(answer(chat("plain", think="low"), settings=OLD)) == (400, unable, HANDLER)
+    assert refused(answer(chat("parser", think="low"), settings=OLD)) == (400, said, HANDLER)
+    hot = answer(chat("parser", think="low", options={"stop": "x"}), settings=OLD)
+    assert refused(hot)[0] == 500
+    shown = answer(chat("parser", think="low", debug=True), settings=OLD)
+    assert isinstance(shown[-1], Rendered)
+    loaded = answer(Infer("parser", think="low"), settings=OLD)
+    assert loaded == [Done("load", None)]
     assert isinstance(answer(chat("harmony", think="low"), settings=OLD)[-1], Done)
 
 

@@ -14,7 +14,7 @@ from ollama_simulator.engine.told import outputs, shown
 
 def told(event: str, *, chats: bool = False) -> list[Output]:
     """What an event comes to."""
-    return list(outputs(event, chats=chats))
+    return list(outputs("0.33", event, chats=chats))
 
 
 def test_content() -> None:
@@ -48,6 +48,25 @@ def test_the_last_delta(reason: str, expected: str) -> None:
     event = json.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": reason}]})
     tail = Piece("a", verbatim=True)
     assert told(event, chats=True) == [End(expected, 0, 0, 0.0, 0.0, tail)]
+
+
+def test_events_of_the_old_runner() -> None:
+    """They have keys of their own, and only objects are events at all."""
+    tail = Piece("a", verbatim=True)
+    assert list(outputs("0.13.5", '{"content":"a","stop":true}', chats=False)) == [tail]
+    costs = '"prompt_eval_count":5,"prompt_eval_duration":1000000,"eval_count":2,"eval_duration":7'
+    for number, reason in ((0, "stop"), (1, "length")):
+        event = f'{{"content":"a","done":true,"done_reason":{number},{costs}}}'
+        assert list(outputs("0.13.5", event, chats=False)) == [End(reason, 5, 2, 0.001, 7e-9, tail)]
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"), [("[1]", "array"), ('"x"', "string"), ("true", "bool"), ("1", "number")]
+)
+def test_what_is_no_event_of_the_old_runner(event: str, kind: str) -> None:
+    """The answer fails, where the new server just goes on."""
+    said = f"json: cannot unmarshal {kind} into Go value of type llm.CompletionResponse"
+    assert list(outputs("0.13.5", event, chats=False)) == [Failure(Kind.MALFORMED, said)]
 
 
 def test_the_end_of_the_stream() -> None:

@@ -103,12 +103,14 @@ def test_embeddings_refusals(body: Any, message: str, origin: Origin) -> None:
 def test_names_of_the_old_version() -> None:
     """Each endpoint had its own word for an invalid one, and no cloud."""
     old = Settings(wire="0.13.5")
-    missing = (404, "model 'a b' not found", Origin.HANDLER)
-    assert refusal("/api/embed", {"model": "a b"}, old) == missing
+    for name in ("a b", ""):
+        missing = (404, f'model "{name}" not found, try pulling it first', Origin.HANDLER)
+        assert refusal("/api/embed", {"model": name}, old) == missing
     required = (400, "model is required", Origin.HANDLER)
     assert refusal("/api/embeddings", {"model": "a b"}, old) == required
     wrong = (400, "invalid input type", Origin.HANDLER)
-    assert refusal("/api/embed", {"model": "m:cloud", "input": 5}, old) == wrong
+    for name in ("m:cloud", "a b"):
+        assert refusal("/api/embed", {"model": name, "input": 5}, old) == wrong
 
 
 @pytest.mark.parametrize("path", ["/api/embed", "/api/embeddings", "/v1/embeddings"])

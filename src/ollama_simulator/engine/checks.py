@@ -55,7 +55,8 @@ def check(settings: Settings, model: Model, job: Infer) -> Checked:
     """All that is checked of a job for a local model. Raises `Refusal`."""
     if job.kind == "generate":
         _check_generate(model, job)
-    think = _think(settings, model, job)
+        refuse_level(settings, model, job)
+    think = _think(model, job)
     if "completion" not in model.capabilities:
         raise Refusal(400, f'"{job.model}" does not support {job.kind}')
     full = names.parse(model.name).full
@@ -74,12 +75,19 @@ def _check_generate(model: Model, job: Infer) -> None:
         raise Refusal(400, "raw mode does not support template, system, or context")
 
 
-def _think(settings: Settings, model: Model, job: Infer) -> bool | str | None:
-    """Whether the model is to think, and how hard."""
-    able = "thinking" in model.capabilities
+def refuse_level(settings: Settings, model: Model, job: Infer) -> None:
+    """Raise `Refusal` if the model can't be told how hard to think.
+
+    Of a chat that is said only when all but the runner's answer is there.
+    """
     if settings.wire == "0.13.5" and isinstance(job.think, str) and model.path != "harmony":
         said = f'think value "{job.think}" is not supported for this model'
         raise Refusal(400, said)
+
+
+def _think(model: Model, job: Infer) -> bool | str | None:
+    """Whether the model is to think, and how hard."""
+    able = "thinking" in model.capabilities
     if job.think is None:
         return True if able else None
     if job.think and not able:

@@ -156,7 +156,9 @@ class _Runner:
                 return self._refusal(status, STILL_TOO_LONG)
             if "exceed_context_size" in body:
                 return self._refusal(status, TOO_LONG)
-        return self._refusal(status, _message(body))
+        # The old server has no idea of what is in there.
+        old = self._machine.settings.wire == "0.13.5"
+        return self._refusal(status, body.strip() if old else _message(body))
 
     def _cut_off(self) -> str:
         # Which port it listens on is drawn anew for each runner.

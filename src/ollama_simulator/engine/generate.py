@@ -57,6 +57,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
         if job.debug:
             yield Rendered(prompt.text, prompt.images)
             return
+        checks.refuse_level(machine.settings, model, checked.job)
         asked = task(machine.settings.wire, model, checked, script, prompt, context)
         run = Run(machine, asked, call, lease, started)
         run.check(again=False)

@@ -119,7 +119,9 @@ class Run:
         """What the runner puts out in the first or the second pass."""
         task, script = self._task, self._task.script
         if script is not None and script.answer is not None:
-            said = scripted.outputs(script, self._way.speech, chats=task.chats, again=again)
+            said = scripted.outputs(
+                task.wire, script, self._way.speech, chats=task.chats, again=again
+            )
             if not task.chats:
                 said = bounds.guarded(said)
             if script.tokens is not None:

@@ -19,9 +19,12 @@ from ollama_simulator.engine.output import End, Failure, Kind, Output, Pause, Pi
 from ollama_simulator.engine.speech import Speech
 from ollama_simulator.model import Logprob
 from ollama_simulator.script import Script, Step
+from ollama_simulator.settings import Profile
 
 
-def outputs(script: Script, speech: Speech, *, chats: bool, again: bool) -> Iterator[Output]:
+def outputs(
+    wire: Profile, script: Script, speech: Speech, *, chats: bool, again: bool
+) -> Iterator[Output]:
     """The answer of a script that has one.
 
     `chats`: whether the runner makes the prompt of a conversation itself; `again`: whether it
@@ -31,14 +34,14 @@ def outputs(script: Script, speech: Speech, *, chats: bool, again: bool) -> Iter
         if again and step.thinking is not None:
             continue
         for _ in range(step.repeat):
-            for output in _done(step, speech, chats):
+            for output in _done(wire, step, speech, chats):
                 yield output
                 if isinstance(output, Failure | End):
                     return
     yield _end(script)
 
 
-def _done(step: Step, speech: Speech, chats: bool) -> Iterator[Output]:
+def _done(wire: Profile, step: Step, speech: Speech, chats: bool) -> Iterator[Output]:
     if step.wait_ms is not None:
         yield Pause(step.wait_ms / 1000)
     elif step.error is not None:
@@ -48,7 +51,7 @@ def _done(step: Step, speech: Speech, chats: bool) -> Iterator[Output]:
     elif step.reset is not None:
         yield Failure(Kind.RESET)
     elif step.event is not None:
-        yield from told.outputs(step.event, chats=chats)
+        yield from told.outputs(wire, step.event, chats=chats)
     else:
         pieces = _spoken(step, speech)
         if pieces and (likely := _logprobs(step)):

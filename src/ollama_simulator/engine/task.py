@@ -15,13 +15,12 @@ from ollama_simulator.engine import checks, options, pictures, schema
 from ollama_simulator.engine.render import window
 from ollama_simulator.engine.render.prompt import Prompt, prompt, runner_renders
 from ollama_simulator.engine.render.turns import turns
-from ollama_simulator.model import Infer, Model, Origin, Path, Refusal
+from ollama_simulator.model import Infer, Model, Path, Refusal
 from ollama_simulator.script import Script
 from ollama_simulator.settings import Profile
 
 NO_FORMAT = (None, "", '""', "null")
 """What a `format` is that asks for none, as JSON."""
-TOO_LONG_FOR_THE_OLD = "the input length exceeds the context length"
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -88,11 +87,9 @@ def task(
     job = checked.job
     images = [image for message in job.messages for image in message.images]
     pictures.check((*job.images, *images))
-    if wire == "0.13.5" and not job.truncate and len(made.tokens) > context:
-        raise Refusal(400, TOO_LONG_FOR_THE_OLD, Origin.RUNNER)
-    tokens = window.cut(model, job, made.tokens, context)
+    tokens = window.cut(wire, model, job, made.tokens, context)
     if script is None or (script.answer is None and script.refuse is None):
-        window.refuse(tokens, context)
+        window.refuse(wire, tokens, context)
         if job.images or images:
             pictures.refuse(wire, model)
     asked = Task(
@@ -105,7 +102,7 @@ def task(
         tuple(checked.options.get("stop", ())),
         None,
     )
-    room = None if window.shifts(model, job) else context - len(tokens)
+    room = window.room(wire, model, job, len(tokens), context)
     limit = options.limit(checked.options, context, room)
     if limit == 0 and not asked.chats:
         # On its way to these runners it gets lost (3.5).

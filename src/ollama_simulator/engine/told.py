@@ -19,12 +19,13 @@ from typing import Any
 from ollama_simulator.engine.output import End, Failure, Kind, Output, Piece
 from ollama_simulator.engine.parsers.native import CallPart
 from ollama_simulator.golang.unmarshal import NotJson, unmarshal
+from ollama_simulator.settings import Profile
 
 CLOSING = "[DONE]"
 """What a conversation's stream ends with."""
 
 
-def outputs(event: str, *, chats: bool) -> Iterator[Output]:
+def outputs(wire: Profile, event: str, *, chats: bool) -> Iterator[Output]:
     """What an event comes to."""
     if chats and event == CLOSING:
         yield End(None)
@@ -34,8 +35,44 @@ def outputs(event: str, *, chats: bool) -> Iterator[Output]:
     except NotJson as wrong:
         yield Failure(Kind.MALFORMED, str(wrong))
         return
+    if wire == "0.13.5":
+        yield _old(told)
+        return
     told = told if isinstance(told, dict) else {}
     yield from _deltas(told) if chats else _content(told)
+
+
+def _old(told: Any) -> Output:
+    """What an event of the runner of 0.13.5 comes to."""
+    if not isinstance(told, dict):
+        said = f"json: cannot unmarshal {_kind(told)} into Go value of type llm.CompletionResponse"
+        return Failure(Kind.MALFORMED, said)
+    piece = Piece(_text(told.get("content")), verbatim=True)
+    if told.get("done") is not True:
+        return piece
+    return End(
+        "length" if told.get("done_reason") == 1 else "stop",
+        _count(told.get("prompt_eval_count")),
+        _count(told.get("eval_count")),
+        _count(told.get("prompt_eval_duration")) / 1e9,
+        _count(told.get("eval_duration")) / 1e9,
+        piece,
+    )
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case list():
+            return "array"
+        case str():
+            return "string"
+        case bool():
+            return "bool"
+    return "number"
 
 
 def _content(told: Mapping[str, Any]) -> Iterator[Output]:

@@ -170,7 +170,7 @@ def _tool(given: dict[str, Any]) -> Tool:
     name = given.get("name", "")
     schema = given.get("input_schema")
     try:
-        parameters = {} if schema is None else PARAMETERS.read(schema, Place())
+        parameters = {} if schema is None else PARAMETERS["0.33"].read(schema, Place())
     except Refusal as refusal:
         shown = gojson.quote(name)
         raise refused(f"invalid input_schema for tool {shown}: {refusal.message}") from None

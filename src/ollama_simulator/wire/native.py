@@ -14,7 +14,7 @@ from ollama_simulator import names
 from ollama_simulator.golang import duration, gojson
 from ollama_simulator.golang.parse import Json, number, refused
 from ollama_simulator.model import Origin, Refusal, Usage
-from ollama_simulator.settings import Profile
+from ollama_simulator.settings import PROFILES, Profile
 from ollama_simulator.wire.codec import Codec, Document, Wire
 from ollama_simulator.wire.decode import (
     ANYTHING,
@@ -26,6 +26,7 @@ from ollama_simulator.wire.decode import (
     Own,
     Place,
     Record,
+    Table,
     Type,
 )
 
@@ -129,7 +130,7 @@ def _object(value: Json, place: Place) -> dict[str, Json]:
     return value
 
 
-def _properties(value: Json, place: Place) -> dict[str, Any]:
+def _ordered(value: Json, place: Place) -> dict[str, Any]:
     given = _object(value, place)
     return {
         name: {} if entry is None else PROPERTY.read(entry, place) for name, entry in given.items()
@@ -149,72 +150,68 @@ OBJECT = Own("map[string]interface {}", reader=_object)
 IMAGES = Array("[]api.ImageData", item=Bytes("api.ImageData"))
 STRINGS = Array("[]string", item=TEXT)
 
-PROPERTIES = Own("api.ToolPropertiesMap", reader=_properties)
-_property: dict[str, Type] = {
+_PROPERTY: dict[str, Type] = {
     "type": Own("api.PropertyType", reader=_property_type),
     "items": ANYTHING,
     "description": TEXT,
     "enum": Array("[]interface {}", item=ANYTHING),
-    "properties": PROPERTIES,
-    "required": STRINGS,
 }
 _NULLED = frozenset({"type"})
+_property: dict[str, Type] = {
+    **_PROPERTY,
+    "properties": Own("api.ToolPropertiesMap", reader=_ordered),
+    "required": STRINGS,
+}
 PROPERTY = Record("api.ToolProperty", own=True, fields=_property, nulls=_NULLED)
 # A property may be one of several, each of them a property.
 _property["anyOf"] = Array(
     "[]api.ToolProperty", item=Record("api.ToolProperty", fields=_property, nulls=_NULLED)
 )
 
-PARAMETERS = Record(
-    "api.ToolFunctionParameters",
-    fields={
-        "type": TEXT,
-        "$defs": ANYTHING,
-        "items": ANYTHING,
-        "required": STRINGS,
-        "properties": PROPERTIES,
-    },
-)
+# The old profile's are plain maps, to which the words of Go's own library apply.
+_old_property: dict[str, Type] = dict(_PROPERTY)
+_OLD_PROPERTY = Record("api.ToolProperty", fields=_old_property, nulls=_NULLED)
+_OLD_PROPERTIES = Table("map[string]api.ToolProperty", item=_OLD_PROPERTY)
+_old_property["properties"] = _OLD_PROPERTIES
+_old_property["anyOf"] = Array("[]api.ToolProperty", item=_OLD_PROPERTY)
 
-TOOL = Record(
-    "api.Tool",
-    fields={
-        "type": TEXT,
-        "items": ANYTHING,
-        "function": Record(
-            "api.ToolFunction",
-            fields={
-                "name": TEXT,
-                "description": TEXT,
-                "parameters": PARAMETERS,
-            },
-        ),
-    },
-)
+PROPERTIES: dict[Profile, Type] = {"0.33": _property["properties"], "0.13.5": _OLD_PROPERTIES}
+ARGUMENTS: dict[Profile, Type] = {
+    "0.33": OBJECT,
+    "0.13.5": Table("api.ToolCallFunctionArguments", item=ANYTHING),
+}
 
-_TOOL_CALL = Record(
-    "api.ToolCall",
-    fields={
-        "id": TEXT,
-        "function": Record(
-            "api.ToolCallFunction",
-            fields={"index": INT, "name": TEXT, "arguments": OBJECT},
-        ),
-    },
-)
 
-MESSAGES = Array(
-    "[]api.Message",
-    item=Record(
-        "api.Alias",
-        own=True,
-        fields={
-            **dict.fromkeys("role content thinking tool_name tool_call_id".split(), TEXT),
-            "images": IMAGES,
-            "tool_calls": Array("[]api.ToolCall", item=_TOOL_CALL),
-        },
-    ),
-)
+def _parameters(profile: Profile) -> Record:
+    texts = {"type": TEXT, "$defs": ANYTHING, "items": ANYTHING, "required": STRINGS}
+    fields = {**texts, "properties": PROPERTIES[profile]}
+    return Record("api.ToolFunctionParameters", fields=fields)
+
+
+PARAMETERS = {profile: _parameters(profile) for profile in PROFILES}
+
+
+def _tool(profile: Profile) -> Record:
+    fields = {"name": TEXT, "description": TEXT, "parameters": PARAMETERS[profile]}
+    function = Record("api.ToolFunction", fields=fields)
+    return Record("api.Tool", fields={"type": TEXT, "items": ANYTHING, "function": function})
+
+
+TOOL = {profile: _tool(profile) for profile in PROFILES}
+
+
+def _messages(profile: Profile) -> Array:
+    call = {"index": INT, "name": TEXT, "arguments": ARGUMENTS[profile]}
+    called = {"id": TEXT, "function": Record("api.ToolCallFunction", fields=call)}
+    fields = {
+        **dict.fromkeys("role content thinking tool_name tool_call_id".split(), TEXT),
+        "images": IMAGES,
+        "tool_calls": Array("[]api.ToolCall", item=Record("api.ToolCall", fields=called)),
+    }
+    return Array("[]api.Message", item=Record("api.Alias", own=True, fields=fields))
+
+
+MESSAGES = {profile: _messages(profile) for profile in PROFILES}
 
 SWITCHES = dict.fromkeys("stream truncate shift logprobs _debug_render_only".split(), FLAG)
 

@@ -5,12 +5,16 @@ Source: native specification 4.9 and 4.10.
 It must not import another dialect.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import Json, plain
 from ollama_simulator.model import Answer, Embed, Embeddings, Event, Refusal
 from ollama_simulator.names import Source, source
+from ollama_simulator.settings import Profile
 from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
@@ -64,14 +68,8 @@ class EmbedTexts(Native):
     def __init__(self, request: Request, wire: Wire) -> None:
         profile = wire.settings.wire
         body = decode.body(request.body, EMBED, EMPTY)
-        typed = body.get("model", "")
-        absent = Refusal(404, f"model '{typed}' not found")
-        model = checked_name(typed, absent, profile, unfit=absent)
-        # What goes to the cloud is not looked at.
-        away = profile != "0.13.5" and source(model)[1] is Source.CLOUD
         self.job = Embed(
-            model,
-            () if away else texts(body.get("input", [])),
+            *_read(body, profile),
             body.get("dimensions"),
             body.get("keep_alive"),
             body.get("truncate", True),
@@ -149,6 +147,24 @@ def embeddings(events: list[Event]) -> Embeddings:
 def vector32(vector: tuple[float, ...]) -> msgspec.Raw:
     """A vector, printed in 32-bit floats."""
     return msgspec.Raw(f"[{','.join(map(gojson.float32, vector))}]".encode())
+
+
+def _read(body: Mapping[str, Any], profile: Profile) -> tuple[str, tuple[str, ...]]:
+    """The name and the inputs. The old profile complains of the inputs first."""
+    if profile == "0.13.5":
+        inputs = texts(body.get("input", []))
+        return embedder(body.get("model", ""), profile), inputs
+    model = embedder(body.get("model", ""), profile)
+    # What goes to the cloud is not looked at.
+    away = source(model)[1] is Source.CLOUD
+    return model, () if away else texts(body.get("input", []))
+
+
+def embedder(typed: str, profile: Profile) -> str:
+    """The name of a model that embeds. Raises `Refusal` if it is none."""
+    unfit = Refusal(404, pull_first(typed))
+    absent = unfit if profile == "0.13.5" else Refusal(404, f"model '{typed}' not found")
+    return checked_name(typed, absent, profile, unfit)
 
 
 def pull_first(model: str) -> str:

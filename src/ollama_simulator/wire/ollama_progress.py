@@ -11,6 +11,7 @@ Rules of this file:
 It must not import another dialect.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,9 +20,10 @@ from ollama_simulator import names
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import plain
 from ollama_simulator.model import Create, Event, Progress, Pull, Push, Refusal
+from ollama_simulator.settings import PROFILES, Profile
 from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, FLAG, MAP, TEXT, Record, Table
+from ollama_simulator.wire.decode import ANYTHING, FLAG, MAP, TEXT, Record, Table, Type
 from ollama_simulator.wire.native import (
     BARE_JSON,
     EMPTY,
@@ -39,21 +41,31 @@ PULL = Record("api.PullRequest", fields=_TRANSFER)
 PUSH = Record("api.PushRequest", fields=_TRANSFER)
 
 _FILES = Table("map[string]string", item=TEXT)
-_TEXTS = (
-    "model name from quantize quantization draft_quantize template system renderer parser requires"
-    " remote_host"
-)
-CREATE = Record(
-    "api.CreateRequest",
-    fields={
+_TEXTS = "model name from quantize quantization template system renderer parser remote_host"
+_OWN: dict[Profile, Mapping[str, Type]] = {
+    "0.33": {
+        **dict.fromkeys(("draft_quantize", "requires"), TEXT),
+        "draft_files": _FILES,
+    },
+    "0.13.5": {},
+}
+"""The fields that only one profile has."""
+
+
+def _create(profile: Profile) -> Record:
+    fields = {
         **dict.fromkeys(_TEXTS.split(), TEXT),
-        **dict.fromkeys(("files", "adapters", "draft_files"), _FILES),
+        **dict.fromkeys(("files", "adapters"), _FILES),
         **dict.fromkeys(("parameters", "info"), MAP),
         "stream": FLAG,
         "license": ANYTHING,
-        "messages": MESSAGES,
-    },
-)
+        "messages": MESSAGES[profile],
+        **_OWN[profile],
+    }
+    return Record("api.CreateRequest", fields=fields)
+
+
+CREATE = {profile: _create(profile) for profile in PROFILES}
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -121,16 +133,16 @@ class CreateModel(Work):
     """`POST /api/create` (4.13)."""
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        body = decode.body(request.body, CREATE, EMPTY)
+        body = decode.body(request.body, CREATE[wire.settings.wire], EMPTY)
         for kind in ("files", "draft_files"):
             for path, digest in body.get(kind, {}).items():
                 if not _relative(path):
                     raise Refusal(400, "file path must be relative")
-                _check_digest(digest)
+                _check_digest(digest, wire)
         if body.get("draft_quantize") and not body.get("draft_files"):
             raise Refusal(400, "--draft-quantize requires a DRAFT model")
         for digest in body.get("adapters", {}).values():
-            _check_digest(digest)
+            _check_digest(digest, wire)
         name = body.get("model") or body.get("name", "")
         if not names.parse(name).valid:
             raise Refusal(400, "invalid model name")
@@ -142,8 +154,9 @@ class CreateModel(Work):
         self.job = Create(name, body)
 
 
-def _check_digest(digest: str) -> None:
-    if not digest:
+def _check_digest(digest: str, wire: Wire) -> None:
+    # The old profile comes to that only when it looks for the file.
+    if not digest and wire.settings.wire != "0.13.5":
         raise Refusal(400, "invalid digest format")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ollama_simulator.golang.parse import as_sent, plain
 from ollama_simulator.model import Message, ToolCall
-from ollama_simulator.settings import Profile
+from ollama_simulator.settings import PROFILES, Profile
 from ollama_simulator.wire import tools
 from ollama_simulator.wire.decode import FLAG, INT, MAP, TEXT, UNREAD, Array, Record, Type
 from ollama_simulator.wire.native import IMAGES, KEEP_ALIVE, MESSAGES, SWITCHES, THINK, TOOL
@@ -25,23 +25,25 @@ _COMMON = {
 }
 
 
-def _shapes(go: str, fields: Mapping[str, Type]) -> dict[Profile, Record]:
-    return {
-        profile: Record(go, fields={**_COMMON, "think": think, **fields})
-        for profile, think in THINK.items()
-    }
+_GENERATE: dict[str, Type] = {
+    **dict.fromkeys("prompt suffix system template".split(), TEXT),
+    "context": Array("[]int", item=INT),
+    "raw": FLAG,
+    "images": IMAGES,
+}
 
 
-CHAT = _shapes("api.ChatRequest", {"messages": MESSAGES, "tools": Array("api.Tools", item=TOOL)})
-GENERATE = _shapes(
-    "api.GenerateRequest",
-    {
-        **dict.fromkeys("prompt suffix system template".split(), TEXT),
-        "context": Array("[]int", item=INT),
-        "raw": FLAG,
-        "images": IMAGES,
-    },
-)
+def _shape(go: str, profile: Profile, fields: Mapping[str, Type]) -> Record:
+    return Record(go, fields={**_COMMON, "think": THINK[profile], **fields})
+
+
+def _chat(profile: Profile) -> Mapping[str, Type]:
+    tools = Array("api.Tools", item=TOOL[profile])
+    return {"messages": MESSAGES[profile], "tools": tools}
+
+
+CHAT = {profile: _shape("api.ChatRequest", profile, _chat(profile)) for profile in PROFILES}
+GENERATE = {profile: _shape("api.GenerateRequest", profile, _GENERATE) for profile in PROFILES}
 
 
 def common(body: Mapping[str, Any], sent: bytes) -> dict[str, Any]:

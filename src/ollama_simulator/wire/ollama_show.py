@@ -15,6 +15,7 @@ from ollama_simulator import names
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import plain
 from ollama_simulator.model import Event, Model, Refusal, Show
+from ollama_simulator.settings import Profile
 from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import FLAG, MAP, TEXT, Record
@@ -79,12 +80,7 @@ class ShowModel(Native):
         name = body.get("model") or body.get("name", "")
         self._settings = wire.settings
         self.job = Show(
-            checked_name(
-                name,
-                model_required(),
-                wire.settings.wire,
-                unfit=Refusal(500, "invalid model path"),
-            ),
+            shown_name(name, wire.settings.wire),
             body.get("system", ""),
             plain(body.get("options", {})),
             body.get("verbose", False),
@@ -132,6 +128,11 @@ class ShowModel(Native):
     def missing(cls, model: str) -> str:
         """The name is completed by its tag."""
         return f"model '{names.canonical(names.source(model)[0])}' not found"
+
+
+def shown_name(name: str, profile: Profile) -> str:
+    """The name of a model that is to be described. Raises `Refusal` if it is none."""
+    return checked_name(name, model_required(), profile, Refusal(500, "invalid model path"))
 
 
 def _is_read(model: Model) -> bool:

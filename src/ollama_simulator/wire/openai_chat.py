@@ -120,18 +120,20 @@ class ChatCompletions(OpenAI):
     job: Infer
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        body = decode.body(request.body, CHAT, EMPTY)
+        profile = wire.settings.wire
+        body = decode.body(request.body, CHAT[profile], EMPTY)
         given = body.get("messages", [])
         if not given:
             raise refused("[] is too short - 'messages'")
         messages = conversation(given)
         wanted = body["reasoning"].get("effort", "") if "reasoning" in body else None
         think = effort.think(
-            body.get("reasoning_effort", "") if wanted is None else wanted, wire.settings.wire
+            body.get("reasoning_effort", "") if wanted is None else wanted, profile
         )
         check_top_logprobs(body.get("top_logprobs", 0))
+        absent = model_required()
         self.job = Infer(
-            checked_name(body.get("model", ""), model_required()),
+            checked_name(body.get("model", ""), absent, profile, unfit=absent),
             messages,
             tools=tools.tools(body.get("tools", ())),
             think=think,

@@ -96,8 +96,10 @@ class Completions(OpenAI):
         options = _options(body)
         alternatives = max(0, body.get("logprobs", 0))
         check_top_logprobs(alternatives)
+        typed = body.get("model", "")
+        absent = Refusal(404, f"model '{typed}' not found")
         self.job = Infer(
-            checked_name(body.get("model", ""), Refusal(404, "model '' not found")),
+            checked_name(typed, absent, wire.settings.wire, unfit=absent),
             kind="generate",
             prompt=body.get("prompt", ""),
             suffix=body.get("suffix", ""),

@@ -12,12 +12,11 @@ import msgspec
 
 from ollama_simulator.golang import gojson
 from ollama_simulator.golang.parse import refused
-from ollama_simulator.model import Embed, Event, Refusal
+from ollama_simulator.model import Embed, Event
 from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.decode import ANYTHING, INT, TEXT, Record
-from ollama_simulator.wire.native import checked_name
-from ollama_simulator.wire.ollama_embed import embeddings, pull_first, texts, vector32
+from ollama_simulator.wire.ollama_embed import embedder, embeddings, pull_first, texts, vector32
 from ollama_simulator.wire.openai import EMPTY, OpenAI
 
 EMBED = Record(
@@ -77,7 +76,7 @@ class Embeddings(OpenAI):
         given = [given] if isinstance(given, str) else given
         model = body.get("model", "")
         inputs = texts(given) if model else ()
-        checked_name(model, Refusal(404, "model '' not found"))
+        embedder(model, wire.settings.wire)
         self.job = Embed(model, inputs, body.get("dimensions"))
 
     def collect(self, events: list[Event]) -> bytes:

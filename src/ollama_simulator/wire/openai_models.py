@@ -11,9 +11,8 @@ from ollama_simulator import names
 from ollama_simulator.golang import gojson
 from ollama_simulator.model import Event, ListModels, Show
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.native import checked_name, model_required
 from ollama_simulator.wire.ollama_models import installed_model, installed_models
-from ollama_simulator.wire.ollama_show import ShowModel
+from ollama_simulator.wire.ollama_show import ShowModel, shown_name
 from ollama_simulator.wire.openai import OpenAI
 
 
@@ -60,7 +59,7 @@ class OneModel(OpenAI):
     job: Show
 
     def __init__(self, request: Request, wire: Wire) -> None:
-        self.job = Show(checked_name(request.params["model"], model_required()))
+        self.job = Show(shown_name(request.params["model"], wire.settings.wire))
 
     def collect(self, events: list[Event]) -> bytes:
         """The entry, under the name by which it was asked for."""

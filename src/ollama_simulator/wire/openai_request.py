@@ -11,8 +11,9 @@ from typing import Any
 from ollama_simulator.golang import gobase64, gojson
 from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Message, ToolCall
+from ollama_simulator.settings import PROFILES, Profile
 from ollama_simulator.wire import parts, tools
-from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Record
+from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Record, Type
 from ollama_simulator.wire.native import TOOL
 
 _FUNCTION = Record(
@@ -25,40 +26,44 @@ _TOOL_CALL = Record(
     "openai.ToolCall", fields={"id": TEXT, "index": INT, "type": TEXT, "function": _FUNCTION}
 )
 
-CHAT = Record(
-    "openai.ChatCompletionRequest",
-    fields={
-        "model": TEXT,
-        "messages": Array(
-            "[]openai.Message",
-            item=Record(
-                "openai.Message",
-                fields={
-                    **dict.fromkeys("role reasoning name tool_call_id".split(), TEXT),
-                    "content": ANYTHING,
-                    "tool_calls": Array("[]openai.ToolCall", item=_TOOL_CALL),
-                },
-            ),
-        ),
-        "stream": FLAG,
-        "stream_options": Record("openai.StreamOptions", fields={"include_usage": FLAG}),
-        **dict.fromkeys("max_tokens seed top_logprobs".split(), INT),
-        **dict.fromkeys("temperature top_p frequency_penalty presence_penalty".split(), FLOAT),
-        "stop": ANYTHING,
-        "response_format": Record(
-            "openai.ResponseFormat",
+_CHAT: dict[str, Type] = {
+    "model": TEXT,
+    "messages": Array(
+        "[]openai.Message",
+        item=Record(
+            "openai.Message",
             fields={
-                "type": TEXT,
-                "json_schema": Record("openai.JsonSchema", fields={"schema": ANYTHING}),
+                **dict.fromkeys("role reasoning name tool_call_id".split(), TEXT),
+                "content": ANYTHING,
+                "tool_calls": Array("[]openai.ToolCall", item=_TOOL_CALL),
             },
         ),
-        "tools": Array("[]api.Tool", item=TOOL),
-        "reasoning": Record("openai.Reasoning", fields={"effort": TEXT}),
-        "reasoning_effort": TEXT,
-        "logprobs": FLAG,
-        "_debug_render_only": FLAG,
-    },
-)
+    ),
+    "stream": FLAG,
+    "stream_options": Record("openai.StreamOptions", fields={"include_usage": FLAG}),
+    **dict.fromkeys("max_tokens seed top_logprobs".split(), INT),
+    **dict.fromkeys("temperature top_p frequency_penalty presence_penalty".split(), FLOAT),
+    "stop": ANYTHING,
+    "response_format": Record(
+        "openai.ResponseFormat",
+        fields={
+            "type": TEXT,
+            "json_schema": Record("openai.JsonSchema", fields={"schema": ANYTHING}),
+        },
+    ),
+    "reasoning": Record("openai.Reasoning", fields={"effort": TEXT}),
+    "reasoning_effort": TEXT,
+    "logprobs": FLAG,
+    "_debug_render_only": FLAG,
+}
+
+
+def _chat(profile: Profile) -> Record:
+    fields = {**_CHAT, "tools": Array("[]api.Tool", item=TOOL[profile])}
+    return Record("openai.ChatCompletionRequest", fields=fields)
+
+
+CHAT = {profile: _chat(profile) for profile in PROFILES}
 
 
 def conversation(given: list[dict[str, Any]]) -> tuple[Message, ...]:

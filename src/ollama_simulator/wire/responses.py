@@ -51,8 +51,9 @@ class Responses(OpenAI):
         self._said: Stream | OldStream = said
         if profile == "0.13.5":
             self._said = OldStream(self._id, self._message_id, wire.ids)
+        absent = model_required()
         try:
-            checked_name(self.job.model, model_required())
+            checked_name(self.job.model, absent, profile, unfit=absent)
         except Refusal as refusal:
             self.wrong = refusal
 

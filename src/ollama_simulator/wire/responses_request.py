@@ -27,7 +27,7 @@ from ollama_simulator.wire.decode import (
     Record,
     Type,
 )
-from ollama_simulator.wire.native import OBJECT, PARAMETERS, STRINGS
+from ollama_simulator.wire.native import ARGUMENTS, PARAMETERS, STRINGS
 from ollama_simulator.wire.responses_input import INPUT, Item
 
 _tool: dict[str, Type] = {
@@ -83,7 +83,7 @@ def schema_as_sent(sent: bytes) -> msgspec.Raw | None:
 
 def wish(body: dict[str, Any], sent: bytes, profile: Profile) -> Infer:
     """The native job. Raises `Refusal`."""
-    messages = _conversation(body)
+    messages = _conversation(body, profile)
     given_effort = body.get("reasoning", {}).get("effort", "")
     return Infer(
         body.get("model", ""),
@@ -121,7 +121,7 @@ def _format(body: dict[str, Any], sent: bytes) -> str | None:
 # --- the conversation ------------------------------------------------------------------------
 
 
-def _conversation(body: dict[str, Any]) -> tuple[Message, ...]:
+def _conversation(body: dict[str, Any], profile: Profile) -> tuple[Message, ...]:
     messages = []
     if body.get("instructions"):
         messages.append(Message("system", body["instructions"]))
@@ -143,7 +143,7 @@ def _conversation(body: dict[str, Any]) -> tuple[Message, ...]:
                         continue
                 messages.append(message)
             case "function_call":
-                _call(messages, item, thinking)
+                _call(messages, item, thinking, profile)
                 thinking = ""
             case "function_call_output":
                 text, images = _content(item.get("output", ""))
@@ -179,11 +179,11 @@ def _merged(last: Message, message: Message) -> Message:
     )
 
 
-def _call(messages: list[Message], item: Item, thinking: str) -> None:
+def _call(messages: list[Message], item: Item, thinking: str, profile: Profile) -> None:
     """A call belongs to the assistant's message in front of it, if there is one."""
     arguments = item.get("arguments", "")
     try:
-        read = OBJECT.read(parse_all(arguments), Place()) if arguments else {}
+        read = ARGUMENTS[profile].read(parse_all(arguments), Place()) if arguments else {}
     except Refusal as refusal:
         said = f"failed to parse function call arguments: {refusal.message}"
         raise refused(said) from None
@@ -216,14 +216,14 @@ def _content(given: str | list[Item]) -> tuple[str, tuple[bytes, ...]]:
 
 def _tools(given: list[Item], profile: Profile) -> tuple[Tool, ...]:
     if profile == "0.13.5":
-        return tuple(_function(entry) for entry in given)
+        return tuple(_function(entry, profile) for entry in given)
     built_in = any(entry.get("type") == search.NAME for entry in given)
     found = []
     for entry in given:
         if entry.get("type") == search.NAME:
             found.append(search.TOOL)
             continue
-        flat = [_function(one) for one in _expanded(entry)]
+        flat = [_function(one, profile) for one in _expanded(entry)]
         found += [tool for tool in flat if not (built_in and tool.name == search.NAME)]
     return tuple(found)
 
@@ -237,11 +237,12 @@ def _expanded(entry: Item) -> list[Item]:
     return [{**one, "name": prefix + one.get("name", "").removeprefix(prefix)} for one in members]
 
 
-def _function(entry: Item) -> Tool:
+def _function(entry: Item, profile: Profile) -> Tool:
     given = entry.get("parameters")
     try:
         # Ollama prints them and reads them again, so their keys are sorted by now.
-        read = {} if given is None else PARAMETERS.read(_sorted(given), Place())
+        shape = PARAMETERS[profile]
+        read = {} if given is None else shape.read(_sorted(given), Place())
     except Refusal as refusal:
         raise refused(f"failed to unmarshal tool parameters: {refusal.message}") from None
     function = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ollama_simulator.engine.render.prompt import IMAGE_TOKENS, prompt
 from ollama_simulator.engine.render.turns import newest
-from ollama_simulator.engine.render.window import TOO_LONG, cut, refuse
+from ollama_simulator.engine.render.window import TOO_LONG, cut, refuse, room
 from ollama_simulator.model import Infer, Message, Model, Origin, Refusal
 from tests.engine.render.models import a_model, chat, generate
 
@@ -95,7 +95,7 @@ WORDY = " ".join("abcdefghij")
 
 def sent(model: Model, job: Infer, context: int) -> str:
     """What the runner gets."""
-    return "".join(cut(model, job, prompt(model, job, context).tokens, context))
+    return "".join(cut("0.33", model, job, prompt(model, job, context).tokens, context))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,28 @@ def sent(model: Model, job: Infer, context: int) -> str:
 def test_the_middle_is_cut(job: Infer, expected: str) -> None:
     """Half of what isn't kept at the beginning is left free for the answer."""
     assert sent(a_model(), job, 11) == expected
+
+
+def test_the_old_runner_fills_its_window() -> None:
+    """It never refuses a prompt that it may truncate, whatever else is asked of it."""
+
+    def read(job: Infer, context: int) -> str:
+        return "".join(cut("0.13.5", a_model(), job, tuple("abcdefghij"), context))
+
+    assert read(chat("x"), 10) == "abcdefghij"
+    assert read(chat("x", shift=False, images=(b"1",)), 7) == "abcdhij"
+    assert read(generate("x", options={"num_keep": -1}), 7) == "abcdefj"
+    with pytest.raises(Refusal, match="the input length exceeds"):
+        read(chat("x", truncate=False), 9)
+    refuse("0.13.5", tuple("abc"), 3)
+
+
+def test_what_is_left_for_an_answer() -> None:
+    """All of it if the window shifts; the old runner always says something."""
+    fixed = chat("x", shift=False)
+    assert room("0.33", a_model(), chat("x"), 10, 12) is None
+    assert [room("0.33", a_model(), fixed, count, 12) for count in (10, 12)] == [2, 0]
+    assert [room("0.13.5", a_model(), fixed, count, 12) for count in (10, 12)] == [2, 1]
 
 
 def test_a_model_has_a_beginning_to_keep_too() -> None:
@@ -165,9 +187,9 @@ def test_without_shifting_it_is_refused(model: Model, job: Infer) -> None:
 def test_the_runner_refuses_what_it_cannot_hold() -> None:
     """With JSON, which is the text of the error."""
     tokens = tuple("abcdefgh")
-    refuse(tokens, 9)
+    refuse("0.33", tokens, 9)
     with pytest.raises(Refusal) as caught:
-        refuse(tokens, 8)
+        refuse("0.33", tokens, 8)
     assert (caught.value.status, caught.value.origin) == (400, Origin.RUNNER)
     assert caught.value.message == (
         '{"error":{"code":400,"message":"request (8 tokens) exceeds the available context size '

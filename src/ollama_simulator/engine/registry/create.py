@@ -119,7 +119,7 @@ async def _rewritten(
         yield made
         return
     asked = (fields.get("quantize") or fields.get("quantization", "")).upper()
-    want = quantize.wanted(made, asked)
+    want = quantize.wanted(machine.settings.wire, made, asked)
     if want is None and not made.fresh:
         yield made
         return

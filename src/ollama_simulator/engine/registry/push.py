@@ -14,6 +14,10 @@ from ollama_simulator.engine.registry.layers import layers_of
 from ollama_simulator.engine.registry.pull import TICK_S, progress, wait
 from ollama_simulator.model import Event, Layer, Model, Progress, Push
 from ollama_simulator.registry import Offer, Registry
+from ollama_simulator.settings import Profile
+
+_NO_NAME: dict[Profile, str] = {"0.33": "unqualified name: {}", "0.13.5": "file does not exist"}
+"""What is said of an invalid name."""
 
 
 async def push(machine: Machine, job: Push, call: Call) -> AsyncGenerator[Event, None]:
@@ -43,7 +47,7 @@ async def push(machine: Machine, job: Push, call: Call) -> AsyncGenerator[Event,
 def _installed(machine: Machine, name: names.Name) -> Model:
     """The model of this name. Raises `Unreachable` with why its manifest can't be read."""
     if not name.valid:
-        raise remote.Unreachable(f"unqualified name: {name.full}")
+        raise remote.Unreachable(_NO_NAME[machine.settings.wire].format(name.full))
     found = machine.store.get(name.short)
     if found is None:
         path = "/".join(name)

@@ -20,11 +20,13 @@ from ollama_simulator.engine.registry.made import Made
 from ollama_simulator.engine.registry.pull import TICK_S
 from ollama_simulator.engine.registry.remote import failed
 from ollama_simulator.model import Layer, Progress
+from ollama_simulator.settings import Profile
 
 DIGEST = "0" * 19
 """What stands for a digest while a file is written."""
 BYTES_PER_SECOND = 1_000_000_000
-PLAIN = ("F16", "BF16", "F32")
+PLAIN: dict[Profile, tuple[str, ...]] = {"0.33": ("F16", "BF16", "F32"), "0.13.5": ("F16", "F32")}
+"""What can be quantised."""
 """What can be quantised."""
 
 _BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6}
@@ -34,7 +36,7 @@ _OFFERED = "F32, F16, Q4_K_S, Q4_K_M, Q8_0"
 _NUMBERS = {name: number for number, name in FILE_TYPES.items()}
 
 
-def wanted(made: Made, asked: str) -> str | None:
+def wanted(wire: Profile, made: Made, asked: str) -> str | None:
     """The quantisation that a weight file needs, or None. Raises `Refusal`."""
     if not asked:
         return None
@@ -42,8 +44,9 @@ def wanted(made: Made, asked: str) -> str | None:
     if want is None:
         raise failed(f"unsupported quantization type {asked} - supported types are {_OFFERED}")
     has = made.file_type
-    if has not in PLAIN:
-        raise failed("quantization is only supported for F16, BF16 and F32 models")
+    if has not in PLAIN[wire]:
+        *most, last = PLAIN[wire]
+        raise failed(f"quantization is only supported for {', '.join(most)} and {last} models")
     return want if has != want else None
 
 

@@ -8,6 +8,8 @@ Rules of this file:
 2. What is too long even then loses its middle, without a word, if the window may be shifted (3.8).
    A chat of the path `native`, pictures, and what isn't to be truncated go to the runner whole.
 3. The runner refuses what it can't hold.
+4. All that is the newer server's. The runner of 0.13.5 has no such error: if it may truncate, it
+   fills its window to the last token with what it keeps.
 
 It must not import anything but layer 0.
 """
@@ -15,6 +17,7 @@ It must not import anything but layer 0.
 import msgspec
 
 from ollama_simulator.model import Infer, Model, Origin, Refusal
+from ollama_simulator.settings import Profile
 
 NUM_KEEP = 4
 """Tokens at the beginning of a prompt that are kept, unless the option says otherwise (3.5)."""
@@ -23,14 +26,20 @@ TOO_LONG = (
     "prompt, adjust the context length in settings, or use a model with a longer context length"
 )
 
+TOO_LONG_FOR_THE_OLD = "the input length exceeds the context length"
+
 
 def shifts(model: Model, job: Infer) -> bool:
     """Whether the window may be shifted (3.8)."""
     return job.shift if job.shift is not None else model.family != "deepseek2"
 
 
-def cut(model: Model, job: Infer, tokens: tuple[str, ...], context: int) -> tuple[str, ...]:
-    """The tokens that the runner gets of a prompt. Raises `Refusal` if it gets none."""
+def cut(
+    wire: Profile, model: Model, job: Infer, tokens: tuple[str, ...], context: int
+) -> tuple[str, ...]:
+    """The tokens that the runner reads of a prompt. Raises `Refusal` if it reads none."""
+    if wire == "0.13.5":
+        return _cut_by_the_old(model, job, tokens, context)
     pictures = job.images or any(message.images for message in job.messages)
     runner_renders = model.path == "native" and job.kind == "chat"
     if runner_renders or pictures or not job.truncate or context <= 1 or len(tokens) < context:
@@ -43,9 +52,28 @@ def cut(model: Model, job: Infer, tokens: tuple[str, ...], context: int) -> tupl
     return (*tokens[:kept], *tokens[len(tokens) - (room - kept) :])
 
 
-def refuse(tokens: tuple[str, ...], context: int) -> None:
+def _cut_by_the_old(
+    model: Model, job: Infer, tokens: tuple[str, ...], context: int
+) -> tuple[str, ...]:
+    if len(tokens) <= context:
+        return tokens
+    if not job.truncate:
+        raise Refusal(400, TOO_LONG_FOR_THE_OLD, Origin.RUNNER)
+    kept = _kept(model, job, len(tokens), context)
+    return (*tokens[:kept], *tokens[len(tokens) - (context - kept) :])
+
+
+def room(wire: Profile, model: Model, job: Infer, count: int, context: int) -> int | None:
+    """How many tokens of answer have room behind a prompt; None if room is made for them."""
+    if shifts(model, job):
+        return None
+    # The old runner finds its window full only after the first token.
+    return max(context - count, 1) if wire == "0.13.5" else context - count
+
+
+def refuse(wire: Profile, tokens: tuple[str, ...], context: int) -> None:
     """Raise what the runner says of a prompt that it can't hold, if it is one."""
-    if len(tokens) >= context:
+    if len(tokens) >= context and wire != "0.13.5":
         raise _refused(len(tokens), context)
 
 
