@@ -22,9 +22,9 @@ from tests.engine.driving import Machine, virtual
 
 THINKING_TEMPLATE = (
     "{{ range .Messages }}{{ .Role }}: {{ if .Thinking }}<think>{{ .Thinking }}</think>\n{{ end }}"
-    "{{ .Content }}{{ range .ToolCalls }}<tool_call>\n"
+    "{{ .Content }}{{ if .ToolCalls }}{{ range .ToolCalls }}<tool_call>\n"
     '{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}\n</tool_call>'
-    "{{ end }}\n{{ end }}"
+    "{{ end }}{{ end }}\n{{ end }}"
 )
 ALL = ("completion", "tools", "thinking")
 

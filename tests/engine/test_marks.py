@@ -13,16 +13,18 @@ from ollama_simulator.engine.marks import Marks, implied
         ("{{ .Prompt }}", Marks()),
         (
             "{{ range .Messages }}{{ if .Thinking }}<think>{{ .Thinking }}</think>\n{{ end }}"
-            '{{ range .ToolCalls }}<tool_call>\n{"name": "x"}\n</tool_call>{{ end }}{{ end }}',
+            '{{ if .ToolCalls }}\n{{ range .ToolCalls }}<tool_call>\n{"name": "x"}\n</tool_call>',
             Marks("<think>", "</think>", "<tool_call>"),
         ),
+        ("{{ if .X }}{{ else if .ToolCalls }}<c>{{ end }}", Marks(call="<c>")),
+        ("{{ range .ToolCalls }}<c>{{ end }}", Marks()),
         (
             "{{- if and .Thinking .Last -}}\n<t>\n{{ .Thinking | trim }}\n</t>\n{{ end -}}",
             Marks("<t>", "</t>"),
         ),
         ("{{ if .ToolCalls }}[CALLS] [{{ range .ToolCalls }}{{ end }}", Marks(call="[CALLS] [")),
-        ("{{- range .ToolCalls }}{{ json . }}{{ end }}", Marks()),
-        ('{{ range .ToolCalls }}\n{"name": 1}{{ end }}', Marks()),
+        ("{{- if .ToolCalls }}{{ json . }}{{ end }}", Marks()),
+        ('{{ if .ToolCalls }}\n{"name": 1}{{ end }}', Marks()),
         ("{{ .Thinking }}", Marks()),
         ("{{ .Thinking }}</think>", Marks()),
         ("{{ .Thinking", Marks()),

@@ -5,7 +5,7 @@ Source: native specification 5.1 (path T), and the recordings of the model `gotm
 Rules of this file:
 
 1. Thinking stands between the text before and the text after the place where the template
-   prints it; calls stand behind the first text after the place where it looks for them.
+   prints it; calls stand behind the first text after the place where it asks for them.
 
 It must not import anything but layer 0.
 """
@@ -16,6 +16,8 @@ import re
 import msgspec
 
 _ACTION = re.compile(r"\{\{(- )?(.*?)( -)?\}\}", re.DOTALL)
+_ASKS = re.compile(r"(else\s+)?if\b")
+"""Only such an action is looked for; a mere `range` over the calls shows no mark."""
 _BARE = "{"
 """What calls begin with where the template has no mark for them: their JSON."""
 
@@ -38,8 +40,8 @@ def implied(template: str) -> Marks:
     for i, action in enumerate(actions):
         if re.fullmatch(r"\.Thinking(\s*\|.*)?", action):
             opening, closing = texts[i].strip(), texts[i + 1].strip()
-        if call is None and ".ToolCalls" in action:
-            call = next((text for text in texts[i + 1 :] if text), "")
+        if call is None and _ASKS.match(action) and ".ToolCalls" in action:
+            call = next((text for text in texts[i + 1 :] if text.strip()), "")
     call = (call or "").partition(_BARE)[0].strip()
     return Marks(
         opening if closing else "",

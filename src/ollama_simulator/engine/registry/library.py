@@ -30,9 +30,9 @@ _TURNS = """{{- range .Messages }}<|{{ .Role }}|>
 """
 _TOOLS = """{{- if .Tools }}Tools: {{ .Tools }}
 {{ end }}{{- range .Messages }}<|{{ .Role }}|>
-{{ .Content }}{{ range .ToolCalls }}
+{{ .Content }}{{ if .ToolCalls }}{{ range .ToolCalls }}
 <tool_call>{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}</tool_call>
-{{- end }}
+{{- end }}{{ end }}
 {{ end }}<|assistant|>
 """
 _THINKING = _TOOLS.replace(
