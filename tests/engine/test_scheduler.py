@@ -16,10 +16,7 @@ from ollama_simulator.script import Load
 from tests.engine.visits import A, B, C, D, Office, named, office
 
 BUSY = (503, "server busy, please try again.  maximum pending requests exceeded")
-STOPPED = (
-    "model runner has unexpectedly stopped, this may be due to resource limitations or an "
-    "internal error, check ollama server logs for details"
-)
+DEAD = "llama-server process no longer running: exit status 1 "
 
 
 # --- the wait for a slot (6.2) ------------------------------------------------------------
@@ -366,8 +363,9 @@ def test_who_waits_for_a_slot_of_a_runner_that_dies_is_told() -> None:
         first, second = await here.visit(A), await here.visit(A)
         assert first.runner is not None
         first.runner.crashed = True
+        first.runner.last_error = "CUDA error: lost"
         await here.over()
-        assert second.read == (500, STOPPED)
+        assert second.read == (500, DEAD + "CUDA error: lost")
         assert second.refusal is not None
         assert second.refusal.origin is Origin.RUNNER
         assert second.ended == 1.0
@@ -386,8 +384,9 @@ def test_crash_is_what_a_lease_does() -> None:
         assert visit.runner is not None
         same = here.scheduler.lease(Installed(A, 0), Want(), visit.gone, here.see)
         async with same as lease:
-            lease.crash()
+            lease.crash("CUDA error: lost")
         assert visit.runner.crashed
+        assert visit.runner.last_error == "CUDA error: lost"
 
     office(main)
 

@@ -85,9 +85,11 @@ def test_nonsense(text: str) -> None:
         (300.0, 300.0),
         (-1.0, math.inf),
         (-0.5, math.inf),
+        (1e-9, 1e-9),
+        (9e-10, 0.0),
         (1e10, -(2**63) / 1e9),
     ],
 )
 def test_number(number: float, seconds: float) -> None:
-    """Seconds; what is too much for Go is in the past."""
+    """Seconds; what is too much for Go is in the past, and less than a nanosecond is nothing."""
     assert duration.from_number(number) == seconds

@@ -20,6 +20,17 @@ EPHEMERAL = (32768, 61000)
 """Where Linux takes the ports of connections from, the end excluded."""
 
 
+_DEAD: dict[Profile, str] = {
+    "0.33": "llama-server process no longer running: exit status 1 ",
+    "0.13.5": "llama runner process no longer running: 1 ",
+}
+
+
+def found_dead(wire: Profile, last_error: str) -> Refusal:
+    """What a request is told that waited for a slot of a runner that died meanwhile."""
+    return Refusal(500, _DEAD[wire] + last_error, Origin.RUNNER)
+
+
 class Failures:
     """The words for the failures of one answer."""
 

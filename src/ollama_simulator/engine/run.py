@@ -171,7 +171,7 @@ class Run:
                 raise Refusal(500, str(wrong), Origin.RUNNER) from None
         if isinstance(output, Failure):
             if output.kind is Kind.CRASH:
-                self._lease.crash()
+                self._lease.crash(output.text)
             raise self._failures.refusal(output, begun=self._begun)
         if isinstance(output, End) and output.reason is not None:
             return self._done(output.reason, output)

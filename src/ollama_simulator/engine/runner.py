@@ -41,6 +41,8 @@ class Runner:
         """Why it goes when its `keep_alive` is over at once."""
         self.crashed = False
         """Whether its process has died. It stays in memory until somebody looks."""
+        self.last_error = ""
+        """What it logged last before it died, if that was an error."""
         self.turn = 0
         """The higher, the later it was used."""
 

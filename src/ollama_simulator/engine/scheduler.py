@@ -24,6 +24,7 @@ import msgspec
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, Interrupt
 from ollama_simulator.engine.eviction import victim
+from ollama_simulator.engine.failures import found_dead
 from ollama_simulator.engine.loading import load
 from ollama_simulator.engine.memory import Memory, Unloaded
 from ollama_simulator.engine.queue import Entry, LoadQueue
@@ -33,17 +34,12 @@ from ollama_simulator.engine.slots import Interrupted
 from ollama_simulator.model import Abandoned, Installed, Loaded, Model, Origin, Refusal
 from ollama_simulator.records import See
 from ollama_simulator.script import Load
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import Profile, Settings
 
 KEEP_ALIVE_S = {"0.33": 300.0, "0.13.5": math.inf}
 """Seconds that an unused model stays loaded (seed facts, "Defaults")."""
 MODELS = 3
 """How many models are in memory at most, unless the settings say otherwise (6.1)."""
-STOPPED = (
-    "model runner has unexpectedly stopped, this may be due to resource limitations or an "
-    "internal error, check ollama server logs for details"
-)
-"""What a request is told whose runner is dead (7)."""
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -63,12 +59,15 @@ class Want(msgspec.Struct, frozen=True):
 class Lease:
     """The use of a runner by one request."""
 
-    def __init__(self, runner: Runner, name: str, load_s: float, clock: Clock) -> None:
+    def __init__(
+        self, runner: Runner, name: str, load_s: float, clock: Clock, wire: Profile
+    ) -> None:
         self.runner = runner
         self.load_s = load_s
         """Seconds until the runner was ready: queue, eviction and load."""
         self._name = name
         self._clock = clock
+        self._wire = wire
 
     @asynccontextmanager
     async def slot(self, gone: Interrupt, see: See) -> AsyncIterator[None]:
@@ -82,16 +81,17 @@ class Lease:
         try:
             async with self.runner.slots.held(gone):
                 if self.runner.crashed:
-                    raise Refusal(500, STOPPED, Origin.RUNNER)
+                    raise found_dead(self._wire, self.runner.last_error)
                 waited = self._clock.now() - asked
                 see(records.Admitted, model=self._name, waited=waited)
                 yield
         except Interrupted:
             raise Abandoned(500, "context canceled", Origin.RUNNER) from None
 
-    def crash(self) -> None:
+    def crash(self, last_error: str = "") -> None:
         """Let the runner die. It stays listed until somebody wants it, or its time is over."""
         self.runner.crashed = True
+        self.runner.last_error = last_error
 
 
 class Scheduler:
@@ -141,7 +141,8 @@ class Scheduler:
             runner = await self._queued(entry, want, gone, see)
         runner.called = model
         try:
-            yield Lease(runner, model.name, self._clock.now() - started, self._clock)
+            load_s = self._clock.now() - started
+            yield Lease(runner, model.name, load_s, self._clock, self._settings.wire)
         finally:
             self.memory.release(runner)
             self._settle()

@@ -36,7 +36,10 @@ def from_number(seconds: float) -> float:
     if seconds < 0:
         return math.inf
     # Go's conversion overflows into the past: the model goes with its last request.
-    return -(2**63) / 1e9 if seconds * 1e9 >= LONGEST_NS else seconds
+    if seconds * 1e9 >= LONGEST_NS:
+        return -(2**63) / 1e9
+    # Less than a nanosecond is nothing.
+    return seconds if seconds * 1e9 >= 1 else 0.0
 
 
 def from_text(text: str) -> float:
