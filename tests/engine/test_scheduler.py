@@ -9,7 +9,7 @@ import math
 
 import pytest
 
-from ollama_simulator.engine.scheduler import Want
+from ollama_simulator.engine.lease import Want
 from ollama_simulator.model import Installed, Origin
 from ollama_simulator.records import Admitted
 from ollama_simulator.script import Load

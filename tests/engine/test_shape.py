@@ -102,7 +102,10 @@ def test_there_is_one_slot_at_least() -> None:
         ({"num_ctx": 4096}, {}, True),
         ({}, {"num_batch": 128}, False),
         ({}, {"num_batch": 512}, True),
-        ({"num_batch": 128}, {}, True),
+        ({"num_batch": 128}, {}, False),
+        ({"num_batch": 512}, {}, True),
+        ({"num_ctx": 8000}, {"num_ctx": 8000, "num_batch": 1024}, True),
+        ({"num_ctx": 8000, "num_batch": 1024}, {"num_ctx": 8000}, False),
         ({"num_batch": 128}, {"num_batch": 128}, True),
         ({}, {"num_gpu": 3}, False),
         ({"num_gpu": 3}, {}, True),
@@ -122,6 +125,42 @@ def test_there_is_one_slot_at_least() -> None:
 def test_which_options_reload(before: Options, after: Options, serves: bool) -> None:
     """The column of 3.5, and the exceptions of 6.3."""
     assert made(before).serves(made(after)) is serves
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "serves"),
+    [
+        ({}, {"use_mmap": False}, True),
+        ({}, {"use_mmap": True}, False),
+        ({"use_mmap": False}, {}, False),
+        ({"use_mmap": False}, {"use_mmap": False}, True),
+        ({"use_mmap": True}, {}, False),
+    ],
+)
+def test_nothing_is_mapped_without_a_gpu(before: Options, after: Options, serves: bool) -> None:
+    """So who asks for that gets what is there; but who asked for it does not share it."""
+    none = Settings(gpu=False)
+    assert made(before, none).serves(made(after, none)) is serves
+    no_layers = {"num_gpu": 0}
+    assert made({**before, **no_layers}).serves(made({**after, **no_layers})) is serves
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "serves"),
+    [
+        ({}, {"num_batch": 2048}, True),
+        ({"num_batch": 512}, {}, False),
+        ({}, {"num_batch": 512}, False),
+        ({"num_ctx": 100_000}, {"num_ctx": 8192}, True),
+        ({"num_ctx": 4}, {"num_ctx": 3}, False),
+    ],
+)
+def test_which_batch_reloads_an_embedder(
+    before: Options, after: Options, serves: bool
+) -> None:
+    """It always counts as asked for, and follows the context that was asked for."""
+    embeds = model(capabilities=("embedding",))
+    assert made(before, of=embeds).serves(made(after, of=embeds)) is serves
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ollama_simulator.clock import Interrupt, VirtualClock
+from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.runner import Runner
-from ollama_simulator.engine.scheduler import Scheduler, Want
+from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.model import Installed, Model, Refusal
 from ollama_simulator.records import ModelLoaded, ModelUnloaded, Queued, Record
 from ollama_simulator.settings import Settings

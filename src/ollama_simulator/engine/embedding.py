@@ -16,8 +16,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 
 from ollama_simulator.engine import lookup, options
+from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.machine import Call, Machine
-from ollama_simulator.engine.scheduler import Want
 from ollama_simulator.engine.text import tokenize
 from ollama_simulator.engine.vectors import DIMENSIONS, Vector, cut, embed, normalised
 from ollama_simulator.golang import gojson

@@ -30,6 +30,20 @@ ERRORS = (
 )
 """The marks of an error in a log. From the first of them on, a line is kept, to be told."""
 
+MEMORY = (
+    "out of memory",
+    "out of device memory",
+    "cudamalloc failed",
+    "hipmalloc failed",
+    "failed to allocate",
+    "allocation failed",
+    "not enough memory",
+    "insufficient memory",
+    "vk_error_out_of_device_memory",
+    "erroroutofmemory",
+)
+"""The marks, in lower case, of a failure for want of memory."""
+
 
 class _Words(msgspec.Struct, frozen=True):
     ended: str
@@ -80,3 +94,9 @@ def last_error(lines: Iterable[str]) -> str:
         if starts := [line.index(mark) for mark in ERRORS if mark in line]:
             kept = line[min(starts) :].strip()
     return kept
+
+
+def out_of_memory(message: str) -> bool:
+    """Whether a failure is one for want of memory, so that other models make room (6.4)."""
+    lower = message.lower()
+    return any(mark in lower for mark in MEMORY)

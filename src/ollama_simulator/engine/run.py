@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from ollama_simulator import records
 from ollama_simulator.engine import bounds, generated, schema, scripted
 from ollama_simulator.engine.failures import Failures
+from ollama_simulator.engine.lease import Lease
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.output import End, Failure, Kind, Output, Pause, Piece
 from ollama_simulator.engine.parsers.parsed import Unparsable
 from ollama_simulator.engine.render.tokens import tokens
-from ollama_simulator.engine.scheduler import Lease
 from ollama_simulator.engine.task import Task
 from ollama_simulator.engine.text import tokenize
 from ollama_simulator.engine.way import way

@@ -15,83 +15,26 @@ It must not import anything but layer 0 and its own package.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
-
-import msgspec
 
 from ollama_simulator import records
-from ollama_simulator.clock import Clock, Interrupt
+from ollama_simulator.clock import Clock, Interrupt, finish
 from ollama_simulator.engine.eviction import victim
-from ollama_simulator.engine.failures import found_dead
-from ollama_simulator.engine.loading import load
+from ollama_simulator.engine.lease import Lease, Want
+from ollama_simulator.engine.loading import load, out_of_memory
 from ollama_simulator.engine.memory import Memory, Unloaded
 from ollama_simulator.engine.queue import Entry, LoadQueue
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.shape import shape
-from ollama_simulator.engine.slots import Interrupted
-from ollama_simulator.model import Abandoned, Installed, Loaded, Model, Origin, Refusal
+from ollama_simulator.model import Installed, Loaded, Model, Refusal
 from ollama_simulator.records import See
-from ollama_simulator.script import Load
-from ollama_simulator.settings import Profile, Settings
+from ollama_simulator.settings import Settings
 
 KEEP_ALIVE_S = {"0.33": 300.0, "0.13.5": math.inf}
 """Seconds that an unused model stays loaded (seed facts, "Defaults")."""
 MODELS = 3
 """How many models are in memory at most, unless the settings say otherwise (6.1)."""
-
-
-class Want(msgspec.Struct, frozen=True):
-    """What a request wants of its model's runner."""
-
-    options: Mapping[str, Any] = {}
-    """As `engine.options` reads them, those of the model's own parameters below them."""
-    shift: bool | None = None
-    keep_alive: float | None = None
-    """Seconds; None for what is in force; below 0, as 0, for not at all."""
-    load: Load | None = None
-    """How the runner starts if this request has to start it; None for well."""
-    load_s: float = 0.0
-    """Seconds that it takes unless `load` says otherwise."""
-
-
-class Lease:
-    """The use of a runner by one request."""
-
-    def __init__(
-        self, runner: Runner, name: str, load_s: float, clock: Clock, wire: Profile
-    ) -> None:
-        self.runner = runner
-        self.load_s = load_s
-        """Seconds until the runner was ready: queue, eviction and load."""
-        self._name = name
-        self._clock = clock
-        self._wire = wire
-
-    @asynccontextmanager
-    async def slot(self, gone: Interrupt, see: See) -> AsyncIterator[None]:
-        """Wait for one of the runner's slots and hold it.
-
-        Raises `Abandoned` when the client leaves, and `Refusal` if the runner died meanwhile.
-        """
-        asked = self._clock.now()
-        if ahead := self.runner.slots.ahead:
-            see(records.Queued, ahead=ahead)
-        try:
-            async with self.runner.slots.held(gone):
-                if self.runner.crashed:
-                    raise found_dead(self._wire, self.runner.last_error)
-                waited = self._clock.now() - asked
-                see(records.Admitted, model=self._name, waited=waited)
-                yield
-        except Interrupted:
-            raise Abandoned(500, "context canceled", Origin.RUNNER) from None
-
-    def crash(self, last_error: str = "") -> None:
-        """Let the runner die. It stays listed until somebody wants it, or its time is over."""
-        self.runner.crashed = True
-        self.runner.last_error = last_error
 
 
 class Scheduler:
@@ -106,6 +49,8 @@ class Scheduler:
         """Whether the queue's current request loads."""
         self._blocked: int | None = None
         """Else, whether it waits until more runners than so many have left memory."""
+        self._vacated: asyncio.Future[bool] | None = None
+        """For the load in progress: done when all runners have left memory."""
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
@@ -143,6 +88,10 @@ class Scheduler:
         try:
             load_s = self._clock.now() - started
             yield Lease(runner, model.name, load_s, self._clock, self._settings.wire)
+        except Refusal as refusal:
+            if self._short_of_memory(refusal):
+                self._condemn_all()
+            raise
         finally:
             self.memory.release(runner)
             self._settle()
@@ -153,8 +102,32 @@ class Scheduler:
         self._settle()
         if ahead:
             see(records.Queued, ahead=ahead, waits_for="load")
+        if (runner := await self._turn(entry)) is not None:
+            return runner
         try:
-            runner = await entry.turn
+            try:
+                return await self._load(entry, want, gone, see)
+            except Refusal as refusal:
+                if not self._short_of_memory(refusal) or not self.memory.runners:
+                    raise
+            await self._vacate()
+            return await self._load(entry, want, gone, see)
+        finally:
+            self._loaded()
+            self._settle()
+
+    async def _load(self, entry: Entry, want: Want, gone: Interrupt, see: See) -> Runner:
+        seconds = await load(self._clock, self._settings, want.load, want.load_s, gone)
+        runner = Runner(entry.model, entry.shape, self._keep_alive)
+        self.memory.add(runner)
+        self.memory.use(runner, entry.keep_alive)
+        see(records.ModelLoaded, model=entry.model.name, seconds=seconds)
+        return runner
+
+    async def _turn(self, entry: Entry) -> Runner | None:
+        """Wait for a runner that serves, or for None: it has to be loaded."""
+        try:
+            return await entry.turn
         except asyncio.CancelledError:
             # The turn may have come in the very instant of the cancellation.
             if not entry.turn.cancelled():
@@ -164,24 +137,32 @@ class Scheduler:
                     self._loaded()
                 self._settle()
             raise
-        if runner is not None:
-            return runner
-        try:
-            seconds = await load(self._clock, self._settings, want.load, want.load_s, gone)
-            runner = Runner(entry.model, entry.shape, self._keep_alive)
-            self.memory.add(runner)
-            self.memory.use(runner, entry.keep_alive)
-            see(records.ModelLoaded, model=entry.model.name, seconds=seconds)
-        finally:
-            self._loaded()
-            self._settle()
-        return runner
+
+    # --- out of memory -------------------------------------------------------------------------
+
+    def _short_of_memory(self, refusal: Refusal) -> bool:
+        """Whether a failure makes room; the old server does not do that."""
+        return self._settings.wire != "0.13.5" and out_of_memory(refusal.message)
+
+    def _condemn_all(self) -> None:
+        for runner in self.memory.runners:
+            self.memory.condemn(runner, "replaced")
+
+    async def _vacate(self) -> None:
+        """Have all runners leave, and wait until they have."""
+        self._condemn_all()
+        self._vacated = vacated = asyncio.get_running_loop().create_future()
+        self._settle()
+        await vacated
 
     # --- the load queue -----------------------------------------------------------------------
 
     def _settle(self) -> None:
         """Take the load queue as far as it can go now."""
         self.memory.expire()
+        if self._vacated is not None and not self.memory.runners:
+            finish(self._vacated, True)
+            self._vacated = None
         while not self._loading and self._blocked != self.memory.departures:
             self._blocked = None
             entry = self._queue.current or self._queue.advance()
@@ -225,7 +206,8 @@ class Scheduler:
             self._alarm.cancel()
             self._alarm = None
         when = self.memory.next_expiry
-        if self._blocked is not None and when < math.inf:
+        waits = self._blocked is not None or self._vacated is not None
+        if waits and when < math.inf:
             self._alarm = self._clock.alarm(when, self._settle)
 
     # --- what others may see and do -----------------------------------------------------------
