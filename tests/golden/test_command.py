@@ -37,6 +37,14 @@ def ran(*words: Any) -> tuple[int, list[str]]:
     return result.exit_code, result.output.splitlines()
 
 
+def test_the_records_of_the_guide_are_identical(tmp_path: Path) -> None:
+    """They are what recordings of one's own begin with."""
+    guide = (Path(__file__).parents[2] / "docs" / "golden.md").read_text(encoding="utf-8")
+    path = tmp_path / "guide.jsonl"
+    path.write_text(guide.partition("```json\n")[2].partition("```")[0], encoding="utf-8")
+    assert ran(path) == (0, ["2 of 2 identical"])
+
+
 def test_a_difference(file: Path) -> None:
     """One line for it, the count, and status 1."""
     status, lines = ran(file)

@@ -111,7 +111,9 @@ def test_both_formats_in_one_file(tmp_path: Path) -> None:
         ("[1]", "a recording is a JSON object"),
         ("{}", "there is no 'response'"),
         ({"response": {}, "name": "x"}, "there is no 'request'"),
-        (native(request=5), "'int' object"),
+        (native(request=5), "its 'request' is a JSON object"),
+        (native(response="ok"), "its 'response' is a JSON object"),
+        (native(further_responses=3), "a field has a wrong type"),
         (compat(response={"status": 9999, "headers": [], "body": ""}), "9999 is not a valid"),
     ],
 )

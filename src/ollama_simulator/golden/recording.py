@@ -121,16 +121,28 @@ def read(path: Path) -> Iterator[Recording]:
         try:
             yield recording(json.loads(line), str(path), number)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-            raise BadRecording(f"{path}:{number}: not a recording: {what}") from None
+            raise BadRecording(f"{path}:{number}: not a recording: {_words(error)}") from None
     if not found:
         raise BadRecording(f"{path}: no recordings in it")
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return f"there is no {error}"
+        case TypeError() | AttributeError():
+            return f"a field has a wrong type: {error}"
+        case _:
+            return str(error)
 
 
 def recording(fields: Any, file: str, line: int) -> Recording:
     """One line. Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError`."""
     if not isinstance(fields, dict):
         raise ValueError("a recording is a JSON object")
+    for part in ("response", "request"):
+        if not isinstance(fields[part], dict):
+            raise ValueError(f"its {part!r} is a JSON object")
     if "status" in fields["response"]:
         return _compat(fields, file, line)
     return _native(fields, file, line)
