@@ -149,6 +149,32 @@ def test_failures(told: Vectors, status: int, message: str) -> None:
     assert refused(old(), told) == (500, message)
 
 
+@pytest.mark.parametrize(
+    ("told", "status", "message"),
+    [
+        (Vectors(status=500, body=' {"error":{"message":"boom"}}\n'), 500, None),
+        (
+            Vectors(default=(1e39, 1.0)),
+            400,
+            "unmarshal tokenize response: json: cannot unmarshal number 1e+39 into Go struct "
+            "field EmbeddingResponse.embedding of type float32",
+        ),
+    ],
+)
+def test_failures_of_the_old_runner(told: Vectors, status: int, message: str | None) -> None:
+    """Whatever it says is told as it is."""
+    said = '{"error":{"message":"boom"}}' if message is None else message
+    assert refused(Embed(NAME, ("a",)), told, settings=OLD) == (status, said)
+    assert refused(old(), told, settings=OLD) == (500, said)
+
+
+def test_the_old_runner_has_another_route() -> None:
+    """Its clients see it when it crashes."""
+    _, message = refused(Embed(NAME, ("x",)), Vectors(crash=True), settings=OLD)
+    assert message.endswith('/embedding": EOF')
+    assert "v1" not in message
+
+
 def test_a_large_number_that_fits() -> None:
     """The largest of 32 bits, and whatever is nearer to it than to what is beyond."""
     assert asked(old(), Vectors(default=(3.4028235e38,))).vectors == ((narrow(3.4028235e38),),)

@@ -42,6 +42,14 @@ UNABLE: dict[Profile, str] = {
     "0.13.5": "this model does not support embeddings",
 }
 """What a runner says whose model makes no vectors."""
+ROUTES: dict[Profile, str] = {"0.33": "/v1/embeddings", "0.13.5": "/embedding"}
+"""Where a runner is asked for a vector."""
+UNREAD: dict[Profile, str] = {
+    "0.33": "embedding values: json: cannot unmarshal number {} into Go value",
+    "0.13.5": "tokenize response: json: cannot unmarshal number {} into Go struct field "
+    "EmbeddingResponse.embedding",
+}
+"""What is said of a number in it that is too large."""
 TOO_LONG = "the input length exceeds the context length"
 STILL_TOO_LONG = "input exceeds maximum context length and cannot be truncated further"
 
@@ -98,6 +106,7 @@ class _Runner:
         self, machine: Machine, model: Model, told: Vectors, job: Embed, context: int
     ) -> None:
         self._machine = machine
+        self._wire = machine.settings.wire
         self._model = model
         self._told = told
         self._job = job
@@ -124,7 +133,7 @@ class _Runner:
         found = told.vectors.get(text, told.default)
         if found is None:
             if not self._model.embeds:
-                raise self._refusal(501, UNABLE[self._machine.settings.wire])
+                raise self._refusal(501, UNABLE[self._wire])
             vector = embed(text, self._model.embedding_length or DIMENSIONS)
         else:
             vector = tuple(map(self._read, found))
@@ -144,8 +153,7 @@ class _Runner:
             shown = gojson.float64(number)
             raise self._refusal(
                 400,
-                f"unmarshal embedding values: json: cannot unmarshal number {shown} "
-                "into Go value of type float32",
+                f"unmarshal {UNREAD[self._wire].format(shown)} of type float32",
             )
         return gojson.narrow(number)
 
@@ -157,13 +165,12 @@ class _Runner:
             if "exceed_context_size" in body:
                 return self._refusal(status, TOO_LONG)
         # The old server has no idea of what is in there.
-        old = self._machine.settings.wire == "0.13.5"
-        return self._refusal(status, body.strip() if old else _message(body))
+        return self._refusal(status, body.strip() if self._wire == "0.13.5" else _message(body))
 
     def _cut_off(self) -> str:
         # Which port it listens on is drawn anew for each runner.
         drawn = zlib.crc32(f"{self._machine.seed} {self._model.weight_file}".encode())
-        return f'Post "http://127.0.0.1:{32768 + drawn % 28232}/v1/embeddings": EOF'
+        return f'Post "http://127.0.0.1:{32768 + drawn % 28232}{ROUTES[self._wire]}": EOF'
 
     def _refusal(self, status: int, message: str) -> Refusal:
         """The old endpoint knows one status only."""

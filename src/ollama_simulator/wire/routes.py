@@ -126,6 +126,8 @@ class Table:
         return {}, _NO_PARAMS
 
 
+CLEANED: dict[Profile, int] = {"0.33": 307, "0.13.5": 301}
+"""With what status a client is sent to a path that was cleaned."""
 TABLES = {profile: Table(ROUTES, profile) for profile in PROFILES}
 
 
@@ -161,11 +163,9 @@ def resolve(
             headers = (_GO_TEXT, ("X-Content-Type-Options", "nosniff"))
             return Fixed(404, headers, b"404 page not found\n")
     else:
-        recent = settings.wire != "0.13.5"
-        sent = asked.escaped if recent else asked.path
-        clean = redirects.clean(sent)
-        if clean != sent:
-            return redirects.to_clean(method, asked, clean, 307 if recent else 301)
+        clean = redirects.clean(asked.escaped)
+        if clean != asked.escaped:
+            return redirects.to_clean(method, asked, clean, CLEANED[settings.wire])
     return _routed(method, asked, header, settings)
 
 

@@ -9,7 +9,7 @@ from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.registry.blobs import sha256
 from ollama_simulator.model import Create, Layer, Message, Model, Progress
 from ollama_simulator.registry import Offer, Registry
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import Profile, Settings
 from tests.engine.driving import Machine
 from tests.engine.registry.working import (
     HOST,
@@ -259,6 +259,18 @@ def test_quantising() -> None:
     assert 200 < weights.size < 400
     assert (made.quantization_level, made.model_info["general.file_type"]) == ("Q4_K_M", 15)
     assert (made.parent, made.memory_bytes) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("wire", "offered"), [("0.33", "F16, BF16 and F32"), ("0.13.5", "F16 and F32")]
+)
+def test_what_can_be_quantised(wire: Profile, offered: str) -> None:
+    """What isn't quantised already; the older server doesn't know all of that."""
+    small = replace(PLAIN, quantization_level="Q4_K_M", model_info={"general.file_type": 15})
+    job = Create("new", {"from": "plain", "quantize": "Q8_0"})
+    _, refusal, _ = worked(job, models=(small,), up=Settings(wire=wire))
+    assert refusal is not None
+    assert refusal.message == f"quantization is only supported for {offered} models"
 
 
 def test_quantising_to_the_same() -> None:

@@ -41,6 +41,9 @@ PARSING = ["parsing GGUF"]
         ({"files": {"a.txt": digest_of(TEXT)}}, [], 400, "unknown type"),
         ({"files": {"a.txt": MISSING}}, [], 400, "unknown type"),
         ({"files": {"a.gguf": "abc"}}, PARSING, 500, "invalid digest format"),
+        # Of the older server alone: the newer one looks at digests before all else.
+        ({"files": {"a.gguf": ""}}, PARSING, 500, "read /m/blobs: is a directory"),
+        ({"files": {"a.txt": ""}}, [], 400, "unknown type"),
         ({"files": {"a.gguf": MISSING}}, PARSING, 500, NOT_THERE),
         (
             {"files": {"a.gguf": digest_of(TEXT)}},

@@ -71,6 +71,14 @@ def test_no_manifest(name: str, message: str) -> None:
     assert refusal.message == message.format("no such file or directory")
 
 
+def test_no_name_in_the_old_version() -> None:
+    """It has other words for it."""
+    lines, refusal, _ = worked(Push("a b"), up=Settings(wire="0.13.5"))
+    assert statuses(lines) == ["retrieving manifest", "couldn't retrieve manifest"]
+    assert refusal is not None
+    assert (refusal.status, refusal.message) == (500, "file does not exist")
+
+
 @pytest.mark.parametrize(
     ("name", "insecure", "why"),
     [

@@ -94,6 +94,8 @@ class Sources:
         return blob
 
     def _parsed(self, path: str, digest: str) -> Made:
+        if not digest:
+            raise failed(f"read {self._machine.settings.models}/blobs: is a directory")
         key = bare(digest)
         if key is None:
             raise failed("invalid digest format")
