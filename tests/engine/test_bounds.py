@@ -100,6 +100,8 @@ def test_the_cutting_makes_no_difference(text: str, places: set[int], stop: str)
         (["a"] * 31, 31, "stop"),
         ([*["a"] * 31, "b", *["a"] * 31], 63, "stop"),
         (["", " "] * 20, 30, None),
+        (["", " "] * 15, 30, None),
+        (["", "a"] * 15, 30, "stop"),
     ],
 )
 def test_the_guard_against_repetition(texts: list[str], count: int, reason: str | None) -> None:

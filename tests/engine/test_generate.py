@@ -594,6 +594,28 @@ def test_log_probabilities(name: str, fields: dict[str, Any], expected: tuple[Lo
     assert said[0] == Token("He", logprobs=expected)
 
 
+def test_text_behind_a_thought() -> None:
+    """It is told as it is, and once more if it is no call; a call that comes with text is lost."""
+    job = chat("template", tools=TOOLS)
+    assert lines(answer(job, raw("<think>a</think><tool", "s"))) == [
+        ("<tool", "a", ()),
+        ("<tools", "", ()),
+    ]
+    assert lines(answer(job, raw(f"Hi{CALL}", CALL))) == [
+        ("Hi", "", ()),
+        ("", "", ("get_weather",)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["parser", "harmony"])
+def test_an_answer_that_is_continued(name: str) -> None:
+    """The prompt is in the midst of it, so the output begins with text."""
+    job = chat(name)
+    begun = Message("assistant", "It is")
+    job = msgspec.structs.replace(job, messages=(*job.messages, begun))
+    assert lines(answer(job, raw(" warm"))) == [(" warm", "", ())]
+
+
 def test_log_probabilities_of_text_that_is_kept_back() -> None:
     """They go out at once, with no text; those of marks around thinking are lost (5.8)."""
     job = chat("template", tools=TOOLS, logprobs=True)

@@ -13,18 +13,32 @@ from ollama_simulator.engine.marks import Marks, implied
         ("{{ .Prompt }}", Marks()),
         (
             "{{ range .Messages }}{{ if .Thinking }}<think>{{ .Thinking }}</think>\n{{ end }}"
-            '{{ if .ToolCalls }}\n{{ range .ToolCalls }}<tool_call>\n{"name": "x"}\n</tool_call>',
+            "{{ if .ToolCalls }} {{ range .ToolCalls }}<tool_call>\n"
+            '{"name": "x"}\n</tool_call>{{ end }}{{ end }}{{ end }}',
             Marks("<think>", "</think>", "<tool_call>"),
         ),
-        ("{{ if .X }}{{ else if .ToolCalls }}<c>{{ end }}", Marks(call="<c>")),
-        ("{{ range .ToolCalls }}<c>{{ end }}", Marks()),
         (
-            "{{- if and .Thinking .Last -}}\n<t>\n{{ .Thinking | trim }}\n</t>\n{{ end -}}",
+            "{{ range $.Messages }}<a>{{ .Thinking }}</a>{{ end }}",
+            Marks(),
+        ),
+        (
+            "{{ range .Messages }}<a>{{ if .Thinking }}{{ .Thinking }}</b>{{ end }}</a>{{ end }}",
+            Marks("<a>", "</b>"),
+        ),
+        (
+            "{{ range .Messages }}{{- if and .Thinking .Last -}}\n<t>\n{{ json .Thinking }}\n</t>\n"
+            "{{ end -}}{{ end }}",
             Marks("<t>", "</t>"),
         ),
-        ("{{ if .ToolCalls }}[CALLS] [{{ range .ToolCalls }}{{ end }}", Marks(call="[CALLS] [")),
-        ("{{- if .ToolCalls }}{{ json . }}{{ end }}", Marks()),
-        ('{{ if .ToolCalls }}\n{"name": 1}{{ end }}', Marks()),
+        ("{{ if .ToolCalls }}[CALLS] [{{ end }}", Marks(call="[CALLS] [")),
+        ("{{ if .ToolCalls }}{{ .Role }}[CALLS]{{ end }}", Marks()),
+        ("{{ if .ToolCalls }}{{ if .Role }}{{ else }}[A]{{ end }}{{ end }}", Marks(call="[A]")),
+        ("{{ if or .A .ToolCalls }}[A]{{ end }}", Marks(call="[A]")),
+        ("{{ if .X }}{{ else if .ToolCalls }}<c>{{ end }}", Marks(call="<c>")),
+        ("{{ if (eq .ToolCalls 1) }}[A]{{ end }}", Marks()),
+        ("{{ range .ToolCalls }}[A]{{ end }}", Marks()),
+        ("{{- range .ToolCalls }}{{ json . }}{{ end }}", Marks()),
+        ('{{ range .ToolCalls }}\n{"name": 1}{{ end }}', Marks()),
         ("{{ .Thinking }}", Marks()),
         ("{{ .Thinking }}</think>", Marks()),
         ("{{ .Thinking", Marks()),

@@ -155,9 +155,7 @@ def test_nothing_is_mapped_without_a_gpu(before: Options, after: Options, serves
         ({"num_ctx": 4}, {"num_ctx": 3}, False),
     ],
 )
-def test_which_batch_reloads_an_embedder(
-    before: Options, after: Options, serves: bool
-) -> None:
+def test_which_batch_reloads_an_embedder(before: Options, after: Options, serves: bool) -> None:
     """It always counts as asked for, and follows the context that was asked for."""
     embeds = model(capabilities=("embedding",))
     assert made(before, of=embeds).serves(made(after, of=embeds)) is serves

@@ -10,6 +10,7 @@ import pytest
 from ollama_simulator.engine.output import End, Failure, Kind, Output, Piece
 from ollama_simulator.engine.parsers.native import CallPart
 from ollama_simulator.engine.told import outputs, shown
+from ollama_simulator.model import Logprob
 
 
 def told(event: str, *, chats: bool = False) -> list[Output]:
@@ -71,7 +72,7 @@ def test_what_is_no_event_of_the_old_runner(event: str, kind: str) -> None:
 
 def test_the_end_of_the_stream() -> None:
     """Without a word before it, the answer just ends."""
-    assert told("[DONE]", chats=True) == [End(None)]
+    assert told("[DONE]", chats=True) == []
 
 
 def test_errors() -> None:
@@ -89,11 +90,60 @@ def test_what_nobody_can_read(chats: bool) -> None:
     assert told("{broken", chats=chats) == [Failure(Kind.MALFORMED, complaint)]
 
 
+CONTENT = "llamaServerCompletionResponse"
+ARGUMENTS = r'struct { Name string "json:\"name\""; Arguments string "json:\"arguments\"" }'
+
+
+@pytest.mark.parametrize(
+    ("event", "chats", "place", "of"),
+    [
+        ("[1]", False, f"array into Go value of type llm.{CONTENT}", ""),
+        ('{"content":1}', False, f"number into Go struct field {CONTENT}.content", "string"),
+        (
+            '{"completion_probabilities":[{"top_logprobs":[{"token":1}]}]}',
+            False,
+            "number into Go struct field llamaServerTokenProb."
+            "completion_probabilities.top_logprobs.token",
+            "string",
+        ),
+        ("1", True, "number into Go value of type llm.llamaServerChatResponse", ""),
+        (
+            '{"choices":{}}',
+            True,
+            "object into Go struct field llamaServerChatResponse.choices",
+            "[]llm.llamaServerChatChoice",
+        ),
+        (
+            '{"choices":[{"delta":{"tool_calls":[{"function":5}]}}]}',
+            True,
+            "number into Go struct field .choices.delta.tool_calls.function",
+            ARGUMENTS,
+        ),
+    ],
+)
+def test_what_is_of_another_type(event: str, chats: bool, place: str, of: str) -> None:
+    """Go's complaint about it."""
+    said = f"json: cannot unmarshal {place}" + (f" of type {of}" if of else "")
+    assert told(event, chats=chats) == [Failure(Kind.MALFORMED, said)]
+
+
 @pytest.mark.parametrize("chats", [True, False])
-@pytest.mark.parametrize("event", ["[]", '{"content":1,"choices":1}', '{"choices":[1]}'])
-def test_what_is_of_another_type_says_nothing(event: str, chats: bool) -> None:
+@pytest.mark.parametrize("event", ["null", "{}", '{"choices":[],"error":null}'])
+def test_what_is_missing_says_nothing(event: str, chats: bool) -> None:
     """And breaks nothing."""
     assert told(event, chats=chats) == [Piece(verbatim=True)]
+
+
+def test_log_probabilities() -> None:
+    """By either name; those of a conversation are with the choice."""
+    told_of = (Logprob("a", -1.5, (Logprob("b", -2.0),)),)
+    token = '{"token":"a","logprob":-1.5,"top_logprobs":[{"token":"b","prob":-2}]}'
+    assert told(f'{{"content":"a","completion_probabilities":[{token}]}}') == [
+        Piece("a", logprobs=told_of, verbatim=True)
+    ]
+    assert told(f'{{"choices":[{{"logprobs":{{"content":[{token}]}}}}]}}', chats=True) == [
+        Piece(logprobs=told_of, verbatim=True)
+    ]
 
 
 @pytest.mark.parametrize(

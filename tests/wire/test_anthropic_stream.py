@@ -116,7 +116,12 @@ def test_order(events: list[Event], shown: list[str]) -> None:
 
 def whole(events: list[Event]) -> tuple[list[dict[str, object]] | None, str | None]:
     """Content and stop reason of a whole answer."""
-    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+    body = {
+        "model": "m",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "x"}],
+        "tools": [{"name": "f", "input_schema": {}}],
+    }
     message = json.loads(post(PATH, body).collect(events))
     return message["content"], message.get("stop_reason")
 

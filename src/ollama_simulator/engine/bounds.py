@@ -69,8 +69,8 @@ def guarded(outputs: Iterable[Output]) -> Iterator[Output]:
     last = ""
     repeats = 0
     for output in outputs:
-        if isinstance(output, Piece):
-            text = output.text.strip()
+        if isinstance(output, Piece | End):
+            text = (output.text if isinstance(output, Piece) else output.last.text).strip()
             repeats = repeats + 1 if text == last else 0
             last = text
             if repeats > REPEATS:

@@ -92,10 +92,16 @@ class TemplateChat(Lines):
                 return Token("", thought, logprobs=piece.logprobs)
         if self._calls is None:
             return Token(text, thought, logprobs=piece.logprobs)
-        text, _, calls = self._calls.add(text)
-        if not (text or thought or calls or piece.logprobs):
-            return QUIET
-        return Token(text, thought, identified(calls, self._new_id), piece.logprobs)
+        said, _, calls = self._calls.add(text)
+        if said:
+            # Calls that are complete with it are lost.
+            return Token(said, thought, logprobs=piece.logprobs)
+        if calls:
+            return Token("", thought, identified(calls, self._new_id), piece.logprobs)
+        if thought:
+            # What stands behind a thought is told as it is, whatever may become of it.
+            return Token(text, thought, logprobs=piece.logprobs)
+        return Token("", logprobs=piece.logprobs) if piece.logprobs else QUIET
 
     def rest(self) -> Parsed:
         """What looked like a call and was none."""
@@ -176,7 +182,7 @@ class NativeChat(Lines):
         """A line for each delta with text or a thought."""
         for part in piece.calls:
             self._gathered.add(part)
-        if not (piece.text or piece.thinking):
+        if not (piece.text or piece.thinking or piece.logprobs):
             return QUIET
         return Token(piece.text, piece.thinking, logprobs=piece.logprobs)
 

@@ -6,39 +6,42 @@ Source: native specification 5.5 and 7, and the recordings `generate/final-with-
 Rules of this file:
 
 1. The runner of a conversation (path `native`) tells deltas, all others tell content.
-2. What is missing or of another type says nothing.
+2. What is missing says nothing; what is of another type ends the answer.
 3. What comes with the end is part of the last line, not a line of its own.
 
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from ollama_simulator.engine.output import End, Failure, Kind, Output, Piece
 from ollama_simulator.engine.parsers.native import CallPart
-from ollama_simulator.golang.unmarshal import NotJson, unmarshal
+from ollama_simulator.engine.told_shapes import CONTENT, DELTAS
+from ollama_simulator.golang import parse
+from ollama_simulator.golang.decode import Place
+from ollama_simulator.model import Logprob, Refusal
 from ollama_simulator.settings import Profile
 
 CLOSING = "[DONE]"
-"""What a conversation's stream ends with."""
+"""What a conversation's stream ends with; nobody minds if more follows."""
 
 
 def outputs(wire: Profile, event: str, *, chats: bool) -> Iterator[Output]:
     """What an event comes to."""
     if chats and event == CLOSING:
-        yield End(None)
         return
     try:
-        told = unmarshal(event)
-    except NotJson as wrong:
-        yield Failure(Kind.MALFORMED, str(wrong))
+        value = parse.parse_all(event)
+        if wire == "0.13.5":
+            yield _old(parse.plain(value))
+            return
+        shape = DELTAS if chats else CONTENT
+        told = {} if value is None else shape.read(value, Place())
+    except Refusal as wrong:
+        yield Failure(Kind.MALFORMED, wrong.message)
         return
-    if wire == "0.13.5":
-        yield _old(told)
-        return
-    told = told if isinstance(told, dict) else {}
     yield from _deltas(told) if chats else _content(told)
 
 
@@ -75,66 +78,78 @@ def _kind(value: Any) -> str:
     return "number"
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _content(told: Mapping[str, Any]) -> Iterator[Output]:
-    piece = Piece(_text(told.get("content")), verbatim=True)
-    if told.get("stop") is True:
-        yield _end("length" if told.get("stop_type") == "limit" else "stop", told, piece)
+    content = told.get("content", "")
+    if told.get("stop"):
+        reason = "length" if told.get("stop_type") == "limit" else "stop"
+        yield _end(reason, told, Piece(content, verbatim=True))
     else:
-        yield piece
+        likely = _logprobs(told.get("completion_probabilities", ()))
+        yield Piece(content, logprobs=likely, verbatim=True)
 
 
 def _deltas(told: Mapping[str, Any]) -> Iterator[Output]:
     if "error" in told:
-        yield Failure(Kind.REPORTED, shown(told["error"]))
+        yield Failure(Kind.REPORTED, shown(parse.plain(told["error"])))
         return
-    choices = told.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    choice = choice if isinstance(choice, dict) else {}
-    delta = choice.get("delta")
-    delta = delta if isinstance(delta, dict) else {}
-    calls = delta.get("tool_calls")
+    choice: Mapping[str, Any] = next(iter(told.get("choices", ())), {})
+    delta = choice.get("delta", {})
     piece = Piece(
-        _text(delta.get("content")),
-        _text(delta.get("reasoning_content")),
-        tuple(map(_part, calls)) if isinstance(calls, list) else (),
+        delta.get("content", ""),
+        delta.get("reasoning_content", ""),
+        tuple(map(_part, delta.get("tool_calls", ()))),
+        _logprobs(choice.get("logprobs", {}).get("content", ())),
         verbatim=True,
     )
-    if reason := choice.get("finish_reason"):
+    if (reason := choice.get("finish_reason")) is not None:
         yield _end("length" if reason == "length" else "stop", told, piece)
     else:
         yield piece
 
 
-def _part(call: Any) -> CallPart:
-    call = call if isinstance(call, dict) else {}
-    function = call.get("function")
-    function = function if isinstance(function, dict) else {}
-    index = call.get("index")
+def _part(call: Mapping[str, Any]) -> CallPart:
+    function = call.get("function", {})
     return CallPart(
-        index if isinstance(index, int) else 0,
-        _text(call.get("id")),
-        _text(function.get("name")),
-        _text(function.get("arguments")),
+        call.get("index", 0),
+        call.get("id", ""),
+        function.get("name", ""),
+        function.get("arguments", ""),
     )
+
+
+def _logprobs(tokens: Iterable[Mapping[str, Any]]) -> tuple[Logprob, ...]:
+    return tuple(
+        Logprob(
+            token.get("token", ""),
+            _likely(token),
+            tuple(
+                Logprob(other.get("token", ""), _likely(other))
+                for other in token.get("top_logprobs") or token.get("top_probs", ())
+            ),
+        )
+        for token in tokens
+    )
+
+
+def _likely(token: Mapping[str, Any]) -> float:
+    likely: float = token.get("logprob") or token.get("prob", 0.0)
+    return likely
 
 
 def _end(reason: str, told: Mapping[str, Any], last: Piece) -> End:
-    timings = told.get("timings")
-    timings = timings if isinstance(timings, dict) else {}
-    numbers = {key: value for key, value in timings.items() if isinstance(value, int | float)}
-    prompt = numbers.get("prompt_n", 0) + numbers.get("cache_n", 0)
+    timings = told.get("timings", {})
     return End(
         reason,
-        int(prompt),
-        int(numbers.get("predicted_n", 0)),
-        numbers.get("prompt_ms", 0.0) / 1000,
-        numbers.get("predicted_ms", 0.0) / 1000,
+        timings.get("prompt_n", 0) + timings.get("cache_n", 0),
+        timings.get("predicted_n", 0),
+        timings.get("prompt_ms", 0.0) / 1000,
+        timings.get("predicted_ms", 0.0) / 1000,
         last,
     )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def shown(value: Any) -> str:

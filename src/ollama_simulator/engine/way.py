@@ -56,11 +56,16 @@ def way(task: Task, ids: random.Random) -> Way:
         thinks = thinks and not job.raw
         tagged = speech.Tagged(QWEN, speech.as_json(QWEN.call), thinks=thinks)
         return Way(lines.Plain(), tagged, thinks)
-    parser: Parser = Harmony(job.tools, sorts=sorts)
+    last = job.messages[-1] if job.kind == "chat" and job.messages else None
+    parser: Parser = Harmony(job.tools, last, sorts=sorts)
     said: speech.Speech = speech.Channels()
     if task.path == "parser":
-        parser = Qwen(job.tools, thinks=thinks, sorts=sorts)
-        said = speech.Tagged(QWEN, speech.as_markup, thinks=thinks, opened=thinks)
+        # Whoever continues an answer has thought already.
+        begins = last is None or last.role != "assistant" or not last.content
+        parser = Qwen(job.tools, thinks=thinks and begins, sorts=sorts)
+        said = speech.Tagged(
+            QWEN, speech.as_markup, thinks=thinks and begins, opened=thinks and begins
+        )
     if job.kind == "generate":
         return Way(lines.ParserGenerate(parser), said, thinks)
     two_passes = thinks and task.format is not None

@@ -1,6 +1,6 @@
 """A whole answer, put together of what was said piece by piece.
 
-Source: compatibility specification 3.1 and 5.4.
+Source: native specification 5.2, compatibility specification 3.1 and 5.4.
 
 It must not import a dialect.
 """
@@ -38,15 +38,18 @@ class Whole(msgspec.Struct, frozen=True):
         return self.usage.tokens if self.usage else 0
 
 
-def whole(events: Iterable[Event]) -> Whole:
-    """The answer of which these are the events."""
+def whole(events: Iterable[Event], *, tools: bool = True) -> Whole:
+    """The answer of which these are the events.
+
+    `tools`: whether there were any to call; else only the calls of the last event are kept.
+    """
     said = [event for event in events if isinstance(event, Token | Done)]
     last = said[-1] if said else None
     ended = last if isinstance(last, Done) else None
     return Whole(
         text="".join(event.text for event in said),
         thinking="".join(event.thinking for event in said),
-        calls=tuple(call for event in said for call in event.calls),
+        calls=tuple(call for event in (said if tools else said[-1:]) for call in event.calls),
         reason=ended.reason if ended else "",
         usage=ended.usage if ended else None,
         ended=ended is not None,

@@ -13,11 +13,10 @@ It must not import `openai`.
 """
 
 from ollama_simulator import names
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
 from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Done, Event, Infer, Job, Origin, Refusal, Token
 from ollama_simulator.wire import anthropic_shapes as shapes
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.answer import whole
 from ollama_simulator.wire.anthropic_estimate import estimate
 from ollama_simulator.wire.anthropic_request import (
@@ -123,7 +122,7 @@ class Messages(Codec):
         """One message. An empty one has a content of null."""
         if self._search is not None and self._search.outcome is not None:
             return self._message(self.job.model, self._search.outcome)
-        said = whole(events)
+        said = whole(events, tools=bool(self.job.tools))
         # Nothing at all is told as the zero value of what was never said.
         return self._message("" if said.silent else self.job.model, content(said))
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.golang import gojson, raw
+from ollama_simulator.golang.decode import Place
 from ollama_simulator.golang.parse import Json
 from ollama_simulator.golang.printed import printed
 from ollama_simulator.model import Refusal
 from ollama_simulator.wire.anthropic_request import BLOCK
-from ollama_simulator.wire.decode import Place
 
 _KEYS = (
     *"text citations source id name input tool_use_id content is_error".split(),

@@ -8,11 +8,21 @@ It must not import another dialect.
 from typing import Any
 
 from ollama_simulator.golang import gobase64, gojson
+from ollama_simulator.golang.decode import (
+    ANYTHING,
+    FLAG,
+    FLOAT,
+    INT,
+    TEXT,
+    Array,
+    Own,
+    Place,
+    Record,
+)
 from ollama_simulator.golang.parse import Json, plain, refused
 from ollama_simulator.golang.printed import printed
 from ollama_simulator.model import Message, Refusal, Tool, ToolCall
 from ollama_simulator.wire import search, tools
-from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Own, Place, Record
 from ollama_simulator.wire.native import OBJECT, PARAMETERS, STRINGS
 
 _SOURCE = Record(

@@ -12,11 +12,7 @@ import msgspec
 
 from ollama_simulator import names
 from ollama_simulator.golang import duration, gojson
-from ollama_simulator.golang.parse import Json, number, refused
-from ollama_simulator.model import Origin, Refusal, Usage
-from ollama_simulator.settings import PROFILES, Profile
-from ollama_simulator.wire.codec import Codec, Document, Wire
-from ollama_simulator.wire.decode import (
+from ollama_simulator.golang.decode import (
     ANYTHING,
     FLAG,
     INT,
@@ -29,6 +25,10 @@ from ollama_simulator.wire.decode import (
     Table,
     Type,
 )
+from ollama_simulator.golang.parse import Json, number, refused
+from ollama_simulator.model import Origin, Refusal, Usage
+from ollama_simulator.settings import PROFILES, Profile
+from ollama_simulator.wire.codec import Codec, Document, Wire
 
 JSON = "application/json; charset=utf-8"
 BARE_JSON = "application/json"

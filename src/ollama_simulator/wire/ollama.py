@@ -15,9 +15,9 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
 from ollama_simulator.model import Done, Event, Infer, Logprob, Refusal, Rendered, Token
-from ollama_simulator.wire import decode, tools
+from ollama_simulator.wire import tools
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import (
     EMPTY,

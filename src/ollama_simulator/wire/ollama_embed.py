@@ -10,14 +10,13 @@ from typing import Any
 
 import msgspec
 
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
+from ollama_simulator.golang.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
 from ollama_simulator.golang.parse import Json, plain
 from ollama_simulator.model import Answer, Embed, Embeddings, Event, Refusal
 from ollama_simulator.names import Source, source
 from ollama_simulator.settings import Profile
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, MAP, TEXT, Record
 from ollama_simulator.wire.native import (
     EMPTY,
     KEEP_ALIVE,

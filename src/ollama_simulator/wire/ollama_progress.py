@@ -17,13 +17,12 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import names
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
+from ollama_simulator.golang.decode import ANYTHING, FLAG, MAP, TEXT, Record, Table, Type
 from ollama_simulator.golang.parse import plain
 from ollama_simulator.model import Create, Event, Progress, Pull, Push, Refusal
 from ollama_simulator.settings import PROFILES, Profile
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, FLAG, MAP, TEXT, Record, Table, Type
 from ollama_simulator.wire.native import (
     BARE_JSON,
     EMPTY,

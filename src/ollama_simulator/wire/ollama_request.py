@@ -8,11 +8,11 @@ It must not import another dialect.
 from collections.abc import Mapping
 from typing import Any
 
+from ollama_simulator.golang.decode import FLAG, INT, MAP, TEXT, UNREAD, Array, Record, Type
 from ollama_simulator.golang.parse import as_sent, plain
 from ollama_simulator.model import Message, ToolCall
 from ollama_simulator.settings import PROFILES, Profile
 from ollama_simulator.wire import tools
-from ollama_simulator.wire.decode import FLAG, INT, MAP, TEXT, UNREAD, Array, Record, Type
 from ollama_simulator.wire.native import IMAGES, KEEP_ALIVE, MESSAGES, SWITCHES, THINK, TOOL
 
 _COMMON = {

@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import names
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
+from ollama_simulator.golang.decode import FLAG, MAP, TEXT, Record
 from ollama_simulator.golang.parse import plain
 from ollama_simulator.model import Event, Model, Refusal, Show
 from ollama_simulator.settings import Profile
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import FLAG, MAP, TEXT, Record
 from ollama_simulator.wire.modelfile import modelfile, parameters
 from ollama_simulator.wire.native import EMPTY, Native, checked_name, model_required
 from ollama_simulator.wire.ollama_models import Details, installed_model

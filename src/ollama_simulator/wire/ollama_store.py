@@ -7,11 +7,11 @@ It must not import another dialect.
 
 from ollama_simulator import names
 from ollama_simulator.acts import Framing
+from ollama_simulator.golang import decode
+from ollama_simulator.golang.decode import TEXT, Record
 from ollama_simulator.golang.gojson import quote
 from ollama_simulator.model import Answer, Copy, Delete, Event, FindBlob, PutBlob, Refusal
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import TEXT, Record
 from ollama_simulator.wire.native import EMPTY, Native, model_required
 
 COPY = Record("api.CopyRequest", fields=dict.fromkeys(("source", "destination"), TEXT))

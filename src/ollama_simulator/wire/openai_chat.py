@@ -7,10 +7,10 @@ It must not import `anthropic`.
 
 import msgspec
 
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
 from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Done, Event, Infer, Refusal, Rendered, Token, ToolCall
-from ollama_simulator.wire import decode, effort, logprobs, openai, tools
+from ollama_simulator.wire import effort, logprobs, openai, tools
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import (
     BARE_JSON,

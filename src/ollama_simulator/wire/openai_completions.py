@@ -15,12 +15,11 @@ from typing import Any
 
 import msgspec
 
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
+from ollama_simulator.golang.decode import ANYTHING, FLAG, INT, TEXT, Float, Record
 from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Done, Event, Infer, Refusal, Rendered, Token
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, FLAG, INT, TEXT, Float, Record
 from ollama_simulator.wire.native import BARE_JSON, check_top_logprobs, checked_name
 from ollama_simulator.wire.openai import (
     DONE,

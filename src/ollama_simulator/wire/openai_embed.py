@@ -10,12 +10,11 @@ import struct
 
 import msgspec
 
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
+from ollama_simulator.golang.decode import ANYTHING, INT, TEXT, Record
 from ollama_simulator.golang.parse import refused
 from ollama_simulator.model import Embed, Event
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.codec import Request, Route, Wire
-from ollama_simulator.wire.decode import ANYTHING, INT, TEXT, Record
 from ollama_simulator.wire.ollama_embed import embedder, embeddings, pull_first, texts, vector32
 from ollama_simulator.wire.openai import EMPTY, OpenAI
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ollama_simulator.golang import gobase64, gojson
+from ollama_simulator.golang.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Record, Type
 from ollama_simulator.golang.parse import Json, refused
 from ollama_simulator.model import Message, ToolCall
 from ollama_simulator.settings import PROFILES, Profile
 from ollama_simulator.wire import parts, tools
-from ollama_simulator.wire.decode import ANYTHING, FLAG, FLOAT, INT, TEXT, Array, Record, Type
 from ollama_simulator.wire.native import TOOL
 
 _FUNCTION = Record(

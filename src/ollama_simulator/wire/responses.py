@@ -10,9 +10,8 @@ Rules of this file:
 It must not import another dialect than `openai`.
 """
 
-from ollama_simulator.golang import gojson
+from ollama_simulator.golang import decode, gojson
 from ollama_simulator.model import Done, Event, Infer, Job, Refusal, Token
-from ollama_simulator.wire import decode
 from ollama_simulator.wire.answer import whole
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import BARE_JSON, checked_name, model_required
@@ -74,7 +73,7 @@ class Responses(OpenAI):
 
     def collect(self, events: list[Event]) -> bytes:
         """One object. Its time is that of the last thing said, if there is one."""
-        said = whole(events)
+        said = whole(events, tools=bool(self.job.tools))
         created = NEVER if said.silent else self._now()
         if self._wire.settings.wire == "0.13.5":
             return old_object(self._id, self._message_id, created, self.job.model, said)

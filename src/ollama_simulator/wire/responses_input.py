@@ -16,10 +16,10 @@ from functools import partial
 from typing import Any
 
 from ollama_simulator.golang import gojson
+from ollama_simulator.golang.decode import ANYTHING, TEXT, Array, Own, Place, Record
 from ollama_simulator.golang.parse import Json, kind, refused
 from ollama_simulator.model import Refusal
 from ollama_simulator.settings import Profile
-from ollama_simulator.wire.decode import ANYTHING, TEXT, Array, Own, Place, Record
 
 Item = dict[str, Any]
 """An item with its `type`, or a part of its content."""

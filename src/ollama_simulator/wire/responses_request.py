@@ -10,12 +10,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.golang import raw
-from ollama_simulator.golang.parse import Json, parse, parse_all, refused
-from ollama_simulator.golang.printed import printed
-from ollama_simulator.model import Infer, Message, Refusal, Tool
-from ollama_simulator.settings import Profile
-from ollama_simulator.wire import effort, parts, search, tools
-from ollama_simulator.wire.decode import (
+from ollama_simulator.golang.decode import (
     ANYTHING,
     FLAG,
     FLOAT,
@@ -27,6 +22,11 @@ from ollama_simulator.wire.decode import (
     Record,
     Type,
 )
+from ollama_simulator.golang.parse import Json, parse, parse_all, refused
+from ollama_simulator.golang.printed import printed
+from ollama_simulator.model import Infer, Message, Refusal, Tool
+from ollama_simulator.settings import Profile
+from ollama_simulator.wire import effort, parts, search, tools
 from ollama_simulator.wire.native import ARGUMENTS, PARAMETERS, STRINGS
 from ollama_simulator.wire.responses_input import INPUT, Item
 

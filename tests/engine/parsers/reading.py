@@ -15,7 +15,7 @@ WEATHER = Tool(
     source=(
         '{"type":"function","function":{"name":"get_weather","parameters":{"type":"object",'
         '"properties":{"city":{"type":"string"},"days":{"type":"integer"},'
-        '"warm":{"type":["boolean","null"]},"near":{"anyOf":[{"type":"array"},{"type":"object"}]},'
+        '"warm":{"type":["boolean","null"]},"sunny":{"type":"boolean"},"near":{"anyOf":[{"type":"array"},{"type":"object"}]},'
         '"scale":{"type":"number"}}}}}'
     ),
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from ollama_simulator.engine.parsers.harmony import Harmony, speakable
 from ollama_simulator.engine.parsers.parsed import Parsed, Unparsable
-from ollama_simulator.model import Tool, ToolCall
+from ollama_simulator.model import Message, Tool, ToolCall
 from tests.engine.parsers.reading import TOOLS, cuttings, made_of, read
 
 THOUGHT = "<|channel|>analysis<|message|>Okay<|end|>"
@@ -130,3 +130,25 @@ def told(tokens: list[str]) -> Parsed | str:
         return read(harmony(), tokens)
     except Unparsable as wrong:
         return str(wrong)
+
+
+def test_an_answer_is_continued() -> None:
+    """The prompt ends in the midst of a message: of text, or else of thinking."""
+    assert Harmony((), Message("assistant", "a", thinking="b")).add("c") == ("c", "", ())
+    assert Harmony((), Message("assistant", thinking="b")).add("c") == ("", "c", ())
+    assert Harmony((), Message("user", "a")).add("c") == ("", "", ())
+
+
+def test_names_that_would_be_equal() -> None:
+    """They are numbered; those that the model knows anyway are left alone."""
+    assert [speakable(name) for name in ("a-b", "a$é+", "1", "+", "browser.open")] == [
+        "a_b",
+        "a$é",
+        "_1",
+        "unnamed",
+        "browser.open",
+    ]
+    tools = [Tool(name) for name in ("a-b", "a.b", "")]
+    parser = Harmony(tools)
+    parser.add("<|channel|>commentary to=functions.a_b_2<|message|>{}")
+    assert parser.end().calls == (ToolCall("a.b", "{}"),)

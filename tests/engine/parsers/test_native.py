@@ -48,3 +48,12 @@ def test_broken_arguments(arguments: str, wrong: str) -> None:
     assert (
         str(caught.value) == f'llama-server returned invalid tool call arguments for "f": {wrong}'
     )
+
+
+def test_the_order_is_that_of_the_indexes() -> None:
+    """They are told as the runner gave them; what is below zero is lost."""
+    gathered = Gathered()
+    for index in (2, -1, 0):
+        gathered.add(CallPart(index, "x", "f", " "))
+    gathered.add(CallPart(2, "y", "g"))
+    assert gathered.end() == (ToolCall("f", "{}", "x", 0), ToolCall("fg", "{}", "xy", 2))

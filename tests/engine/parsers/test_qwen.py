@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 
@@ -76,13 +78,17 @@ def test_an_unknown_function_is_called_too() -> None:
     [
         ("city", "22", '"22"'),
         ("days", "22", "22"),
-        ("days", "2.5", "2.5"),
+        ("days", "2.5", '"2.5"'),
         ("days", "many", '"many"'),
         ("scale", "1.50", "1.5"),
         ("scale", "1e3", "1000"),
         ("warm", "True", "true"),
         ("warm", "false", "false"),
         ("warm", "maybe", '"maybe"'),
+        ("sunny", "maybe", "false"),
+        ("scale", "1e20", "-9223372036854776000"),
+        ("scale", "1e400", '"1e400"'),
+        ("days", "9223372036854775808", '"9223372036854775808"'),
         ("warm", "null", "null"),
         ("near", '["a"]', '["a"]'),
         ("near", '{"b":1,"a":2}', '{"a":2,"b":1}'),
@@ -118,7 +124,13 @@ def test_the_order_of_parameters() -> None:
             "XML syntax error on line 1: element <parameter> closed by </function>",
         ),
         ("</function>", "XML syntax error on line 1: unexpected end element </function>"),
-        ("<foo></foo>", "expected element type <function> but have <foo>"),
+        ("<foo></foo>", "EOF"),
+        ("<parameter=a>", "expected element type <function> but have <parameter>"),
+        (
+            '<function=a>\n</function name="a">',
+            "XML syntax error on line 2: invalid characters between </function and >",
+        ),
+        ("<function=a>\n\x01", "XML syntax error on line 2: illegal character code U+0001"),
     ],
 )
 def test_what_is_said_of_broken_calls(text: str, complaint: str) -> None:
@@ -128,17 +140,46 @@ def test_what_is_said_of_broken_calls(text: str, complaint: str) -> None:
     assert str(caught.value) == complaint
 
 
+def test_tags_within_a_parameter() -> None:
+    """What is no tag of a call is text; a tag within is left out, with all that it holds."""
+    text = parameter("other", "a <b> & 'c'<parameter=d>e</parameter>f <g=h>")
+    (call,) = read(qwen(thinks=False), [text]).calls
+    assert json.loads(call.arguments) == {"other": "a <b> & 'c'f <g name=\"h\">"}
+
+
+def test_a_call_ends_the_thinking() -> None:
+    """As soon as it goes on behind its mark: until then the mark is kept back."""
+    parser = qwen()
+    assert parser.add("hm \n<tool_call>") == ("", "hm", ())
+    assert parser.add(PARIS.removeprefix("<tool_call>")) == (
+        "",
+        "",
+        (ToolCall("get_weather", '{"city":"Paris"}'),),
+    )
+    assert read(qwen(), ["hm<tool_call>"]) == ("", "hm", ())
+    # What may be a mark is looked for before a call is.
+    assert qwen().add("<tool_call>a<") == ("", "<tool_call>a", ())
+
+
+def test_white_space_behind_a_call() -> None:
+    """Only that which comes with its end is dropped."""
+    parser = qwen(thinks=False)
+    assert parser.add(f"{NOW}\n").text == ""
+    assert [parser.add(token).text for token in ("\n", "bye")] == ["", "\nbye"]
+
+
 @given(cuttings(made_of("</think>", PARIS, NOW, "Okay", "\n\n", "<think>")))
 def test_the_cutting_makes_no_difference(cut: tuple[str, list[str]]) -> None:
-    """Whatever the tokens are, the same is said, thought and called."""
+    """Behind the thinking the same is said and called, but for white space behind calls."""
     text, tokens = cut
-    for thinks in (True, False):
-        assert told(tokens, thinks) == told([text], thinks)
+    assert told(["a</think>", *tokens], True) == told(["a</think>", text], True)
+    assert told(tokens, False) == told([text], False)
 
 
 def told(tokens: list[str], thinks: bool) -> Parsed | str:
-    """What is told of an output, or what is wrong with it."""
+    """What is told of an output, but for white space, or what is wrong with it."""
     try:
-        return read(qwen(thinks=thinks), tokens)
+        said = read(qwen(thinks=thinks), tokens)
     except Unparsable as wrong:
         return str(wrong)
+    return said._replace(text="".join(said.text.split()))

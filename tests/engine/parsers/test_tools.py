@@ -109,6 +109,13 @@ def test_without_a_mark_json_that_is_no_call_is_text(tokens: tuple[str, ...]) ->
     assert read(calls("{"), tokens) == ("".join(tokens), "", ())
 
 
+def test_braces_within_quotes_end_nothing() -> None:
+    """The value is complete at the brace that closes it; white space before it is lost then."""
+    parser = calls("{")
+    assert parser.add(' {"a": "}"').text == " "
+    assert parser.add("}").text == '{"a": "}"}'
+
+
 @given(cuttings(made_of(PARIS, NOW, "<tool_call>", "text ", "get_time", '{"name":')))
 def test_the_cutting_makes_no_difference(cut: tuple[str, list[str]]) -> None:
     """Whatever the tokens are, the same is said and called, once no name can be meant any more."""

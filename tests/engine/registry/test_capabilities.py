@@ -40,7 +40,11 @@ def of(chat: str = "", family: str = "llama", **fields: Any) -> Nature:
         ({"native": False}, "template", "completion"),
         ({"chat": JINJA, "native": False}, "template", "completion"),
         ({"template": TOOLS}, "template", "completion tools"),
-        ({"template": "{{ .Suffix }}" + THINKS}, "template", "completion insert thinking"),
+        (
+            {"template": "{{ .Suffix }}{{ range .Messages }}" + THINKS + "{{ end }}"},
+            "template",
+            "completion insert thinking",
+        ),
         ({"template": "{{ broken"}, "template", "completion"),
         ({"chat": "{{ messages }}"}, "native", "completion"),
         ({"chat": JINJA}, "native", "tools completion"),

@@ -5,19 +5,21 @@ Source: native specification 5.2 and the recordings `think/*-gptoss-*`, `tools/g
 Rules of this file:
 
 1. The prompt has begun the first message already: its header is what the output begins with.
+   Where an answer is to be continued, that is the prompt's, too.
 2. What a message to a tool says is gathered, of several messages in one, and read at the end.
 
 It must not import anything but layer 0 and its own package.
 """
 
 import re
+import string
 from collections.abc import Iterable
 from enum import Enum, auto
 
 from ollama_simulator.engine.parsers.parsed import NOTHING, Parsed, Unparsable, overlap
 from ollama_simulator.golang.printed import printed
 from ollama_simulator.golang.unmarshal import NotJson, arguments
-from ollama_simulator.model import Tool, ToolCall
+from ollama_simulator.model import Message, Tool, ToolCall
 
 START = "<|start|>"
 MESSAGE = "<|message|>"
@@ -29,7 +31,8 @@ ROLE = "assistant"
 """What the header of the first message begins with, in the prompt."""
 
 _CHANNEL = re.compile(re.escape(CHANNEL) + r"(\S*)")
-_NO_NAME = re.compile(r"[^A-Za-z0-9_]")
+BUILT_IN = ("browser.open", "browser.search", "browser.find", "python")
+"""Functions that the model knows by names that no other function may have."""
 
 
 class _At(Enum):
@@ -44,12 +47,20 @@ class _At(Enum):
 class Harmony:
     """Splits thinking, text and the call."""
 
-    def __init__(self, tools: Iterable[Tool], *, sorts: bool = False) -> None:
-        """`sorts`: whether the keys of arguments are sorted (0.13.5)."""
-        self._names = {speakable(tool.name): tool.name for tool in tools}
+    def __init__(
+        self, tools: Iterable[Tool], last: Message | None = None, *, sorts: bool = False
+    ) -> None:
+        """`last` is the end of the conversation, which the output continues if it is an answer.
+
+        `sorts`: whether the keys of arguments are sorted (0.13.5).
+        """
+        self._names = _spoken(tools)
         self._sorts = sorts
         self._at = _At.HEADER
         self._kept = ROLE
+        if last is not None and last.role == ROLE and (last.content or last.thinking):
+            self._at = _At.TEXT if last.content else _At.THINKING
+            self._kept = ""
         self._function = ""
         self._arguments: list[str] = []
 
@@ -92,7 +103,8 @@ class Harmony:
         found = _CHANNEL.search(header)
         channel = found[1] if found else ""
         words = _CHANNEL.sub("", header, count=1).split()
-        tool = next((word[3:] for word in words[:2] if word.startswith("to=")), "")
+        named = (word[3:] for word in words[:2] if word.startswith("to="))
+        tool = next(filter(None, named), "")
         if tool and channel in ("analysis", "commentary"):
             self._function = tool
             return _At.CALL
@@ -111,5 +123,25 @@ class Harmony:
 
 def speakable(name: str) -> str:
     """The name by which the model knows a function."""
-    name = _NO_NAME.sub("_", name)
-    return f"_{name}" if name[:1].isdigit() else name
+    if name in BUILT_IN:
+        return name
+    name = "".join(map(_allowed, name)) or "unnamed"
+    return f"_{name}" if name[0] in string.digits else name
+
+
+def _allowed(char: str) -> str:
+    if char in " -.":
+        return "_"
+    return char if char.isalpha() or char.isdecimal() or char in "_$" else ""
+
+
+def _spoken(tools: Iterable[Tool]) -> dict[str, str]:
+    """The tools' names by those that the model knows them by."""
+    names: dict[str, str] = {}
+    for tool in filter(lambda tool: tool.name, tools):
+        name = alone = speakable(tool.name)
+        count = 2
+        while name in names and name not in BUILT_IN:
+            name, count = f"{alone}_{count}", count + 1
+        names[name] = tool.name
+    return names

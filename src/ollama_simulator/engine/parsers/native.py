@@ -4,14 +4,16 @@ Source: native specification 5.2 and 7, and the recordings `tools/native-*`.
 
 Rules of this file:
 
-1. Calls come in parts and are told in the last line, all together.
+1. Calls come in parts and are told in the last line, all together, in the order of the indexes
+   that the runner gave them. One below zero is never told.
+2. Every part of a call adds to what is known of it: to its id and its name, too.
 
 It must not import anything but layer 0 and its own package.
 """
 
 import msgspec
 
-from ollama_simulator.engine.parsers.parsed import Unparsable
+from ollama_simulator.engine.parsers.parsed import SPACE, Unparsable
 from ollama_simulator.golang.gojson import quote
 from ollama_simulator.golang.printed import printed
 from ollama_simulator.golang.unmarshal import NotJson, arguments
@@ -40,21 +42,21 @@ class Gathered:
         known = self._calls.get(part.index, CallPart(part.index))
         self._calls[part.index] = CallPart(
             part.index,
-            part.id or known.id,
-            part.name or known.name,
+            known.id + part.id,
+            known.name + part.name,
             known.arguments + part.arguments,
         )
 
     def end(self) -> tuple[ToolCall, ...]:
         """The calls, whole. Raises `Unparsable`."""
-        return tuple(self._whole(call, i) for i, call in enumerate(self._calls.values()))
+        return tuple(self._whole(self._calls[i]) for i in sorted(self._calls) if i >= 0)
 
-    def _whole(self, call: CallPart, index: int) -> ToolCall:
+    def _whole(self, call: CallPart) -> ToolCall:
         try:
-            value = arguments(call.arguments) if call.arguments else {}
+            value = arguments(call.arguments) if call.arguments.strip(SPACE) else {}
         except NotJson as wrong:
             name = quote(call.name)
             raise Unparsable(
                 f"llama-server returned invalid tool call arguments for {name}: {wrong}"
             ) from None
-        return ToolCall(call.name, printed(value, keep_order=not self._sorts), call.id, index)
+        return ToolCall(call.name, printed(value, keep_order=not self._sorts), call.id, call.index)

@@ -20,6 +20,11 @@ class Parsed(NamedTuple):
 
 NOTHING = Parsed()
 
+SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""What Go takes for white space; Python takes some control characters for it, too."""
+
 
 class Unparsable(Exception):
     """The output can't be read. The text is what a client gets to see of it."""

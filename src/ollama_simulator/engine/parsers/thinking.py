@@ -12,7 +12,7 @@ It must not import anything but layer 0 and its own package.
 
 from enum import Enum, auto
 
-from ollama_simulator.engine.parsers.parsed import Parsed, overlap
+from ollama_simulator.engine.parsers.parsed import SPACE, Parsed, overlap
 
 
 class _At(Enum):
@@ -42,18 +42,18 @@ class Thinking:
         if self._at is _At.START:
             self._start()
         if self._at is _At.OPENED:
-            self._kept = self._kept.lstrip()
+            self._kept = self._kept.lstrip(SPACE)
             self._at = _At.THINKING if self._kept else _At.OPENED
         thinking = self._thought() if self._at is _At.THINKING else ""
         if self._at is _At.CLOSED:
-            self._kept = self._kept.lstrip()
+            self._kept = self._kept.lstrip(SPACE)
             if self._kept:
                 self._at = _At.TEXT
         return Parsed(self._rest() if self._at is _At.TEXT else "", thinking)
 
     def _start(self) -> None:
         """See how the output begins, as soon as that is clear."""
-        begun = self._kept.lstrip()
+        begun = self._kept.lstrip(SPACE)
         if begun.startswith(self._opening):
             self._kept = begun.removeprefix(self._opening)
             self._at = _At.OPENED

@@ -12,11 +12,11 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Any
 
-from ollama_simulator.engine.parsers.parsed import NOTHING, Parsed, overlap
+from ollama_simulator.engine.parsers.parsed import NOTHING, SPACE, Parsed, overlap
 from ollama_simulator.golang.printed import printed
 from ollama_simulator.golang.unmarshal import NotJson, unmarshal
 from ollama_simulator.model import Tool, ToolCall
@@ -41,7 +41,7 @@ class Calls:
     def __init__(self, mark: str, tools: Iterable[Tool], *, sorts: bool = False) -> None:
         """`sorts`: whether the keys of arguments are sorted (0.13.5)."""
         self._mark = mark
-        self._names = [tool.name for tool in tools if tool.name]
+        self._names = [tool.name for tool in tools]
         self._sorts = sorts
         self._at = _At.TEXT
         self._kept = ""
@@ -60,7 +60,7 @@ class Calls:
         calls = tuple(self._calls())
         if self._closed():
             self._at = _At.DONE
-            before, self._kept = before + self._kept, ""
+            before, self._kept = self._kept, ""
         return Parsed(before, "", calls)
 
     def end(self) -> Parsed:
@@ -72,7 +72,7 @@ class Calls:
         text, mark, _ = self._kept.partition(self._mark)
         cut = len(text) if mark else len(text) - overlap(text, self._mark)
         text, self._kept = self._kept[:cut], self._kept[cut:]
-        if self._mark in BARE and text.strip():
+        if self._mark in BARE and text.strip(SPACE):
             self._at = _At.DONE
             text, self._kept = text + self._kept, ""
             return text, False
@@ -95,7 +95,7 @@ class Calls:
 
     def _name(self) -> str | None:
         """The tool that is named first; None while the end may be the beginning of a name."""
-        if any(overlap(self._kept, name) for name in self._names):
+        if not self._kept or any(overlap(self._kept, name) for name in self._names):
             return None
         named = [name for name in self._names if name in self._kept]
         return min(named, key=lambda name: (self._kept.index(name), -len(name)), default=None)
@@ -106,7 +106,7 @@ class Calls:
         if closing is None:
             return False
         depth = 0
-        for char in self._kept:
+        for _, char in _unquoted(self._kept):
             depth += (char == self._mark) - (char == closing)
             if char == closing and depth == 0:
                 return True
@@ -115,17 +115,9 @@ class Calls:
 
 def _arguments(name: str, text: str) -> tuple[dict[str, Any], int] | None:
     """The arguments in the first object of a text that is JSON, and where it ends."""
-    start, depth, quoted, escaped = -1, 0, False, False
-    for i, char in enumerate(text):
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif char == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif char == "{":
+    start, depth = -1, 0
+    for i, char in _unquoted(text):
+        if char == "{":
             start = i if depth == 0 else start
             depth += 1
         elif char == "}":
@@ -139,6 +131,20 @@ def _arguments(name: str, text: str) -> tuple[dict[str, Any], int] | None:
                 found = _inside(name, value)
                 return (value if found is None else found), i
     return None
+
+
+def _unquoted(text: str) -> Iterator[tuple[int, str]]:
+    """The characters of a text that are not within quotes, each with its place."""
+    quoted = escaped = False
+    for i, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == '"':
+            quoted = not quoted
+        elif not quoted:
+            yield i, char
 
 
 def _inside(name: str, value: dict[str, Any]) -> dict[str, Any] | None:

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.golang.parse import Json, refused
-from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.wire.decode import (
+from ollama_simulator.golang.decode import (
     ANYTHING,
     FLAG,
     FLOAT,
@@ -23,6 +21,8 @@ from ollama_simulator.wire.decode import (
     Table,
     body,
 )
+from ollama_simulator.golang.parse import Json, refused
+from ollama_simulator.model import Origin, Refusal
 
 
 def even(value: Json, place: Place) -> str:
