@@ -10,7 +10,7 @@ from ollama_simulator.engine.registry.capabilities import Nature, nature
 from ollama_simulator.engine.registry.gguf import Head
 
 TOOLS = "{{ range .Tools }}{{ . }}{{ end }}"
-THINKS = "<think>{{ .Thinking }}</think>"
+THINKS = "{{ range .Messages }}<think>{{ .Thinking }}</think>{{ end }}"
 ROUND_TRIP = TOOLS + '{{ if eq .Role "tool" }}{{ .ToolCalls }}{{ end }}'
 JINJA = "{{ tools }}"
 JINJA_ROUND_TRIP = "{{ tools }} {{ message.tool_calls }} <tool_response>"
@@ -41,7 +41,7 @@ def of(chat: str = "", family: str = "llama", **fields: Any) -> Nature:
         ({"chat": JINJA, "native": False}, "template", "completion"),
         ({"template": TOOLS}, "template", "completion tools"),
         (
-            {"template": "{{ .Suffix }}{{ range .Messages }}" + THINKS + "{{ end }}"},
+            {"template": "{{ .Suffix }}" + THINKS},
             "template",
             "completion insert thinking",
         ),
