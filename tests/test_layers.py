@@ -39,10 +39,11 @@ LAYERS = {
     "control": 7,
     "conformance": 8,
     "golden": 8,
-    "pytest_plugin": 9,
-    "cli": 9,
-    "entry": 10,
-    "__main__": 11,
+    "pytest_plugin": 10,
+    "terminal": 9,
+    "cli": 10,
+    "entry": 11,
+    "__main__": 12,
 }
 
 ALLOWED = {

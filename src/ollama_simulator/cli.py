@@ -11,12 +11,11 @@ Rules of this file:
 import asyncio
 import contextlib
 import io
-import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -26,14 +25,13 @@ from ollama_simulator.conformance.balancers.process import (
     EVERYWHERE,
     PORT,
     Balancer,
-    BrokenEnvironment,
     Embedded,
     Program,
 )
-from ollama_simulator.conformance.player import first_of
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.settings import PROFILES, Settings
+from ollama_simulator.terminal import environment, run, say, stop_event, wrong
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
@@ -112,47 +110,47 @@ def _simulator(
     if config is not None:
         for option in ("server_ports", "wire"):
             if getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE":
-                _wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
+                wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
         try:
             fleet = fleet_file.read(config)
         except fleet_file.BadFile as bad:
-            _wrong(f"--config: {bad}")
+            wrong(f"--config: {bad}")
         if fleet.control_port is not None:
             control_port = fleet.control_port
         ports, settings, seed = fleet.ports, list(fleet.servers), fleet.seed
     else:
         if wire not in PROFILES:
-            _wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
+            wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
         ports = _ports(server_ports)
         settings = [Settings(wire=wire)] * len(ports)
     _check_ports(control_port, ports)
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
-    with _environment(), contextlib.suppress(KeyboardInterrupt):
-        _run(_serve(control_port, ports, settings, seed))
+    with environment(), contextlib.suppress(KeyboardInterrupt):
+        run(_serve(control_port, ports, settings, seed))
 
 
 def _ports(words: str) -> list[int]:
     ports = []
     for word in words.split(","):
         if not (word.isascii() and word.strip().isdigit() and int(word) <= 65535):
-            _wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
+            wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
         ports.append(int(word))
     for port in ports:
         if port and ports.count(port) > 1:
-            _wrong(f"--server-ports: {port} stands twice")
+            wrong(f"--server-ports: {port} stands twice")
     return ports
 
 
 def _check_ports(control_port: int, ports: list[int]) -> None:
     if not 0 <= control_port <= 65535:
-        _wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
+        wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
     for port in ports:
         if port and port == control_port:
-            _wrong(f"--server-ports: {port} is the control port, too")
+            wrong(f"--server-ports: {port} is the control port, too")
 
 
 async def _serve(control_port: int, ports: list[int], settings: list[Settings], seed: int) -> None:
-    stop = _stop_event()
+    stop = stop_event()
     fleet = Fleet(ports, seed=seed, records=RECORDS, settings=settings)
     async with fleet, asyncio.TaskGroup() as group:
         control = kernel.listen(HOST, control_port)
@@ -161,13 +159,13 @@ async def _serve(control_port: int, ports: list[int], settings: list[Settings], 
             f"  Control API: http://{HOST}:{control.getsockname()[1]}",
             *(f"  Ollama server: http://{HOST}:{port}" for port in fleet.ports),
         ]
-        _say("\n".join(lines) + "\n")
+        say("\n".join(lines) + "\n")
         # The slowest import of the package; the servers answer meanwhile.
         from ollama_simulator.control.serve import serving
 
         async with serving(fleet, control, group.create_task):
             await stop.wait()
-            _say("\nShutting down simulator...")
+            say("\nShutting down simulator...")
 
 
 # --- load_balancer_test -------------------------------------------------------------------
@@ -198,13 +196,13 @@ def _suite(
     from ollama_simulator.conformance.report import BANNER
 
     if flaw is not None and flaw not in FLAWS:
-        _wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(sorted(FLAWS))}")
+        wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(sorted(FLAWS))}")
     if flaw is not None and balancer is not None:
-        _wrong("--flaw is for the reference balancer; it can't be used with --balancer")
-    _say(f"{BANNER}\n")
+        wrong("--flaw is for the reference balancer; it can't be used with --balancer")
+    say(f"{BANNER}\n")
     try:
-        with _environment():
-            failed = _run(_judge(balancer, flaw))
+        with environment():
+            failed = run(_judge(balancer, flaw))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except asyncio.CancelledError:
@@ -239,8 +237,8 @@ async def _judge(path: str | None, flaw: str | None) -> int:
     async with asyncio.TaskGroup() as group:
         for playing in [group.create_task(play(each)) for each in scenario.known()]:
             results.append(await playing)
-            _say(report.line(results[-1]))
-    _say(f"\n{report.summary(results, clock.now() - started)}")
+            say(report.line(results[-1]))
+    say(f"\n{report.summary(results, clock.now() - started)}")
     return sum(not result.passed for result in results)
 
 
@@ -249,58 +247,3 @@ def _check_free(*ports: int) -> None:
     for port in ports:
         for host in EVERYWHERE:
             kernel.listen(host, port).close()
-
-
-# --- both ---------------------------------------------------------------------------------
-
-
-def _run(main: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        import uvloop
-
-        factory: Any = uvloop.new_event_loop
-    except ImportError:  # Windows
-        factory = None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
-
-
-def _say(words: str) -> None:
-    """Print. A reader who has gone away is no reason to end."""
-    try:
-        print(words, flush=True)
-    except BrokenPipeError:
-        # The interpreter would complain again when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _stop_event() -> asyncio.Event:
-    """Set by SIGINT and SIGTERM, where the event loop can be told of them."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-@contextlib.contextmanager
-def _environment() -> Any:
-    """Turns what a broken environment raises into a sentence and exit status 2."""
-    # Not `except*`: some Pythons wrap what is raised in its block into a group.
-    try:
-        yield
-    except (BrokenEnvironment, OSError) as error:
-        culprit: BaseException = error
-    except BaseExceptionGroup as group:
-        if group.split((BrokenEnvironment, OSError))[1] is not None:
-            raise
-        culprit = first_of(group)
-    else:
-        return
-    _wrong(str(culprit))
-
-
-def _wrong(words: str) -> NoReturn:
-    print(f"error: {words}", file=sys.stderr, flush=True)
-    raise typer.Exit(2)

@@ -1,0 +1,75 @@
+"""How a program runs its event loop, speaks, and ends.
+
+Rules of this file:
+
+1. Errors go to standard error, with exit status 2, in one line that names the culprit.
+
+It must not import the two commands.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+import typer
+
+from ollama_simulator.conformance.balancers.process import BrokenEnvironment
+from ollama_simulator.conformance.player import first_of
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end, in the fastest event loop there is."""
+    try:
+        import uvloop
+
+        factory: Any = uvloop.new_event_loop
+    except ImportError:  # Windows
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def say(words: str) -> None:
+    """Print. A reader who has gone away is no reason to end."""
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:
+        # The interpreter would complain again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def stop_event() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM, where the event loop can be told of them."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@contextlib.contextmanager
+def environment() -> Any:
+    """Turns what a broken environment raises into a sentence and exit status 2."""
+    # Not `except*`: some Pythons wrap what is raised in its block into a group.
+    try:
+        yield
+    except (BrokenEnvironment, OSError) as error:
+        culprit: BaseException = error
+    except BaseExceptionGroup as group:
+        if group.split((BrokenEnvironment, OSError))[1] is not None:
+            raise
+        culprit = first_of(group)
+    else:
+        return
+    wrong(str(culprit))
+
+
+def wrong(words: str) -> NoReturn:
+    """End with an error."""
+    print(f"error: {words}", file=sys.stderr, flush=True)
+    raise typer.Exit(2)
