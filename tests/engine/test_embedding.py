@@ -32,6 +32,9 @@ OLD = Settings(wire="0.13.5")
 TEXT = "embed"
 QUARTERS = Model("embed", 1, "e", "bert", "1M", "F16", capabilities=("embedding",))
 QUARTERS = msgspec.structs.replace(QUARTERS, tokenizer="quarters", context_length=4)
+TUNED = msgspec.structs.replace(QUARTERS, context_length=16)
+TUNED = msgspec.structs.replace(TUNED, name="tuned", parameters={"num_ctx": 4})
+WRONG = msgspec.structs.replace(QUARTERS, name="wrong", parameters={"num_ctx": "4096"})
 MUTE = Model("mute", 1, "m", "test", "1B", "F16", embeds=False)
 STUB = Model("stub", 1, "s", "", "", "", remote_host="h", remote_model="m")
 
@@ -47,7 +50,9 @@ def asked(
 
     async def main(clock: VirtualClock) -> list[Event]:
         machine = Machine(
-            clock, models=(TEST_MODEL, OTHER_MODEL, QUARTERS, MUTE, STUB), settings=settings
+            clock,
+            models=(TEST_MODEL, OTHER_MODEL, QUARTERS, TUNED, WRONG, MUTE, STUB),
+            settings=settings,
         )
         machine.engine.scripts.replace([script or Script(embeddings=told)])
         return await machine.done(job)
@@ -199,6 +204,16 @@ def test_too_long_an_input() -> None:
     words = "a b c d e f"
     job = Embed(NAME, (words,), options={"num_ctx": 4}, truncate=False)
     assert asked(job).usage.prompt_tokens == 11  # a model with vision has 2048 at least
+
+
+def test_options_of_the_model() -> None:
+    """They hold unless the request has its own, and are read even if there is nothing to embed."""
+    text = "abcdefgh" * 3
+    assert asked(Embed("tuned", (text,))).vectors == (embed(text[:16]),)
+    own = Embed("tuned", (text,), options={"num_ctx": 5})
+    assert asked(own).vectors == (embed(text[:20]),)
+    expected = (500, 'option "num_ctx" must be of type integer')
+    assert refused(Embed("wrong", ())) == expected
 
 
 @pytest.mark.parametrize(

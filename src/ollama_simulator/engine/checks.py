@@ -48,7 +48,8 @@ def find(machine: Machine, job: Infer) -> Installed:
 def remote(machine: Machine, job: Infer, model: Model) -> None:
     """Raise `Refusal` for a stub of a model that runs elsewhere."""
     if model.remote_host:
-        raise cloud.stub(machine.settings, model.remote_host, f"/api/{job.kind}")
+        now = machine.clock.wall_ns()
+        raise cloud.stub(machine.settings, model.remote_host, f"/api/{job.kind}", now)
 
 
 def check(settings: Settings, model: Model, job: Infer) -> Checked:

@@ -63,7 +63,7 @@ async def embeddings(machine: Machine, job: Embed, call: Call) -> AsyncGenerator
     installed = _find(machine, job)
     script = machine.scripts.take(job) or Script()
     want = Want(
-        options.read(job.options),
+        {**options.read(installed.model.parameters), **options.read(job.options)},
         keep_alive=job.keep_alive,
         load=script.load,
         load_s=call.pace.load_s,

@@ -76,6 +76,19 @@ def test_addresses(url: str, why: str) -> None:
 )
 def test_stubs(settings: Settings, status: int, message: str) -> None:
     """Switched off, not allowed, out of reach: each dialect words it on its own."""
-    refusal = cloud.stub(settings, "http://10.0.0.1:5", "/api/chat")
+    refusal = cloud.stub(settings, "http://10.0.0.1:5", "/api/chat", NOON)
     assert (refusal.status, refusal.message) == (status, message)
     assert refusal.origin is Origin.HANDLER
+
+
+def test_a_stub_of_ollamas_own_host() -> None:
+    """What it asks has to be signed: with a key, and with the time."""
+    host = "https://ollama.com:443"
+    refusal = cloud.stub(Settings(), host, "/api/chat", NOON)
+    said = "open /home/ollama/.ollama/id_ed25519: no such file or directory"
+    assert (refusal.status, refusal.message) == (500, said)
+    signed = cloud.stub(Settings(key=True), host, "/api/chat", NOON)
+    assert signed.message == (
+        'Post "https://ollama.com:443/api/chat?ts=1795446725": '
+        "dial tcp: lookup ollama.com: no such host"
+    )

@@ -571,3 +571,12 @@ def test_a_parser_without_a_renderer() -> None:
     """Its model has the template that it shows."""
     assert text(a_model("{{ .Prompt }}!", path="parser", parser="qwen3"), chat("hi")) == "hi!"
     assert text(a_model("{{ .Prompt }}", path="parser", parser="qwen3"), chat("hi")) == "hi"
+
+
+def test_a_renderer_that_lets_think() -> None:
+    """Whether its model can or not, unless a request says otherwise."""
+    model = a_model("{{ .Prompt }}", path="parser", renderer="qwen3.5")
+    assert text(model, chat("x")).endswith("<|im_start|>assistant\n<think>\n")
+    assert text(model, chat("x", think=False)).endswith("<think>\n\n</think>\n\n")
+    other = a_model("{{ .Prompt }}", path="parser", renderer="qwen3-coder")
+    assert text(other, chat("x")).endswith("<|im_start|>assistant\n")

@@ -41,10 +41,21 @@ def refuse(settings: Settings, path: str, wall_ns: int, what: str = REMOTE_MODEL
     return Refusal(502, dial.failure("Post", url), Origin.CLOUD)
 
 
-def stub(settings: Settings, host: str, path: str) -> Refusal:
-    """Why a stub whose requests go to a path at another host doesn't answer."""
+def stub(settings: Settings, host: str, path: str, wall_ns: int) -> Refusal:
+    """Why a stub whose requests go to a path at another host doesn't answer.
+
+    What goes to Ollama's own host is signed with the key and the time of day, `wall_ns`.
+    """
     if settings.no_cloud and settings.wire != "0.13.5":
         return disabled(REMOTE_MODEL, Origin.HANDLER)
-    if urlsplit(host).hostname not in settings.remotes:
+    name = urlsplit(host).hostname
+    if name not in settings.remotes:
         return Refusal(400, "this server cannot run this remote model")
-    return Refusal(500, dial.failure("Post", f"{host}{path}"))
+    url = f"{host}{path}"
+    if name == "ollama.com":
+        if not settings.key:
+            # The key lies beside the folder of the models.
+            key = f"{settings.models.removesuffix('/models')}/id_ed25519"
+            return Refusal(500, f"open {key}: no such file or directory")
+        url += f"?ts={wall_ns // 10**9}"
+    return Refusal(500, dial.failure("Post", url))

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.gotemplate.values import plain
 from ollama_simulator.engine.render.turns import Turns
@@ -25,6 +27,8 @@ def conversation(name: str, turns: Turns) -> str:
     """The prompt of a conversation by the renderer of this name. Raises `TemplateError`."""
     if name not in NAMES:
         raise TemplateError(f"unknown renderer {gojson.quote(name)}")
+    if name in _THINKS and turns.think is None:
+        turns = msgspec.structs.replace(turns, think=True)
     return RENDERERS.get(name, chatml)(turns)
 
 
@@ -89,6 +93,10 @@ NAMES = frozenset(
 
 _PUNCTUATION = re.compile(r'("(?:[^"\\]|\\.)*")|([:,])')
 """Texts, and what stands between values, of JSON."""
+
+
+_THINKS = ("ornith", "qwen3-vl-thinking", "qwen3.5", "qwen3.8")
+"""Renderers that let a model think if nobody says anything, whether it can or not."""
 
 
 def _im(role: str, content: str) -> str:
