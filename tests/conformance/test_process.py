@@ -103,15 +103,19 @@ def test_a_balancer_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> None
         async with script.running(5.0, ()):
             pass
 
-    with pytest.raises(BrokenEnvironment, match=r"was not ready within 0\.5 s; it said nothing"):
+    with pytest.raises(
+        BrokenEnvironment, match=r"^the balancer was not ready within 0\.5 s; it said nothing"
+    ):
         asyncio.run(main())
     assert not psutil.pid_exists(script.pid)
 
 
 def test_no_such_program(tmp_path: Path) -> None:
-    """A path to nothing, and a file that can't be run."""
+    """A path to nothing, a directory, and a file that can't be run."""
     with pytest.raises(BrokenEnvironment, match="there is no such file"):
         Program(str(tmp_path / "nothing"))
+    with pytest.raises(BrokenEnvironment, match="it is a directory"):
+        Program(str(tmp_path))
     if sys.platform != "win32":
         plain = tmp_path / "plain"
         plain.write_text("no program")

@@ -69,7 +69,7 @@ class Balancer(ABC):
                         port = await self.ready(process, output)
                 except TimeoutError:
                     raise BrokenEnvironment(
-                        f"{command[0]} was not ready within {READY_S:g} s{_said(output)}"
+                        f"the balancer was not ready within {READY_S:g} s{_said(output)}"
                     ) from None
                 yield Running(port, process, output)
             finally:
@@ -128,7 +128,8 @@ class Program(Balancer):
         """Raises `BrokenEnvironment` if there is no such program."""
         self._path = Path(path)
         if not self._path.is_file():
-            raise BrokenEnvironment(f"--balancer {path}: there is no such file")
+            what = "it is a directory" if self._path.is_dir() else "there is no such file"
+            raise BrokenEnvironment(f"--balancer {path}: {what}")
         script = self._path.suffix == ".py"
         if not script and not os.access(self._path, os.X_OK):
             raise BrokenEnvironment(f"--balancer {path}: the file is not executable")
