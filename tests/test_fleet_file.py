@@ -94,6 +94,8 @@ SOUND = MODEL.replace("a b", "a")
             '[[servers]]\nwire = "0.12"',
             "`servers[0].wire`: Invalid enum value '0.12'; there are 0.33, 0.13.5",
         ),
+        ("[[servers]]\nnum_parallel = -1", "`servers[0].num_parallel`: Expected `int` >= 0"),
+        ("[[servers]]\nkeep_alive = -1", "`servers[0].keep_alive`: Expected `float` >= 0"),
         ("defaults = 1\n[[servers]]", "`defaults` must be a table"),
         ("[defaults]\nport = 1\n[[servers]]", "`defaults.port`: every server has a port"),
         ("[[servers]]\nenvironment = 1", "`servers[0]`: `environment` must be a table"),

@@ -18,23 +18,25 @@ Profile = Literal["0.33", "0.13.5"]
 """Which Ollama is imitated on the wire."""
 PROFILES: tuple[Profile, ...] = ("0.13.5", "0.33")
 """All of them, the oldest first."""
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""How many; none is a number, less is a mistake."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of one server. Times in seconds."""
 
     wire: Profile = "0.33"
-    num_parallel: int = 1
-    max_queue: int = 512
-    max_loaded_models: int = 0
+    num_parallel: Count = 1
+    max_queue: Count = 512
+    max_loaded_models: Count = 0
     """0 for three for each GPU."""
-    keep_alive: float | None = None
+    keep_alive: Annotated[float, msgspec.Meta(ge=0)] | None = None
     """Seconds; `inf` for ever; None for 5 minutes under 0.33 and for ever under 0.13.5."""
     load_timeout: float = 300.0
     """0 and less for none."""
     gpu: bool = True
     """Whether models are in the memory of a GPU; else `size_vram` is 0 (4.5)."""
-    context_length: int = 0
+    context_length: Count = 0
     """0 for what the model and the memory allow."""
     bind: str = "127.0.0.1"
     """The address that the server believes to listen on; a loopback one switches the check of
