@@ -27,6 +27,13 @@ def test_unpacked(data: bytes, body: bytes) -> None:
     assert unpacked(data) == body
 
 
+@pytest.mark.timeout(20)
+def test_many_frames() -> None:
+    """What is left of them is not copied for each."""
+    nothing = zstandard.compress(b"")
+    assert unpacked(nothing * (1_000_000 // len(nothing)) + PACKED) == SAID
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "ZSTD", "zstd, gzip"])
 def test_other_encodings_are_not_looked_at(encoding: str) -> None:
     """The name is matched as it is."""

@@ -36,33 +36,36 @@ def body(request: Request) -> bytes:
 
 def _unpacked(data: bytes) -> bytes:
     out = bytearray()
-    while data:
-        if data[:4] != _MAGIC[: len(data)]:
-            raise _refused("invalid input: magic number mismatch" if data[3:] else _CUT)
-        if _window(data) > WINDOW:
+    at = 0
+    while at < len(data):
+        head = data[at : at + _SLICE]
+        if head[:4] != _MAGIC[: len(head)]:
+            raise _refused("invalid input: magic number mismatch" if head[3:] else _CUT)
+        if _window(head) > WINDOW:
             raise _refused("window size exceeded")
-        data = _frame(data, out)
+        at = _frame(data, at, out)
     return bytes(out)
 
 
-def _frame(data: bytes, out: bytearray) -> bytes:
-    """Unpack the first frame behind `out`; what follows the frame is returned."""
+def _frame(data: bytes, start: int, out: bytearray) -> int:
+    """Unpack the frame that begins at `start` behind `out`. Where it ends."""
     unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW).decompressobj()
-    for at in range(0, len(data), _SLICE):
+    for at in range(start, len(data), _SLICE):
+        piece = data[at : at + _SLICE]
         try:
-            out += unpacker.decompress(data[at : at + _SLICE])
+            out += unpacker.decompress(piece)
         except zstandard.ZstdError:
             raise _refused("CRC check failed") from None
         if len(out) > LARGEST:
             raise _refused("http: request body too large")
         if unpacker.eof:
-            return unpacker.unused_data + data[at + _SLICE :]
+            return at + len(piece) - len(unpacker.unused_data)
     raise _refused(_CUT)
 
 
-def _window(data: bytes) -> int:
+def _window(head: bytes) -> int:
     try:
-        return zstandard.get_frame_parameters(data).window_size
+        return zstandard.get_frame_parameters(head).window_size
     except zstandard.ZstdError:
         raise _refused(_CUT) from None
 
