@@ -34,7 +34,7 @@ NOON = 1_795_446_725_999_999_999
 )
 def test_refuse(settings: Settings, status: int, message: str) -> None:
     """Switched off, without a key, out of reach: in this order."""
-    refusal = cloud.refuse(settings, "/api/web_fetch", NOON, cloud.WEB_FETCH)
+    refusal = cloud.refuse(settings, "/api/web_fetch", NOON, "web fetch is unavailable")
     assert (refusal.status, refusal.message, refusal.origin) == (status, message, Origin.CLOUD)
 
 

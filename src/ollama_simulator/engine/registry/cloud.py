@@ -19,7 +19,6 @@ from ollama_simulator.settings import Settings
 REMOTE_MODEL = "remote model is unavailable"
 MODEL_DETAILS = "remote model details are unavailable"
 WEB_SEARCH = "web search is unavailable"
-WEB_FETCH = "web fetch is unavailable"
 
 
 def disabled(what: str, origin: Origin = Origin.CLOUD) -> Refusal:

@@ -19,9 +19,6 @@ from ollama_simulator.engine.registry.pull import fetched
 from ollama_simulator.engine.registry.remote import failed
 from ollama_simulator.model import Event, Layer, Model, Origin, Progress, Refusal
 
-WEIGHTS = ("model", "adapter", "projector")
-"""Kinds of files that say something of themselves."""
-
 
 def bad(message: str) -> Refusal:
     """What is the client's fault."""
