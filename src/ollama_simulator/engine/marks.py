@@ -11,11 +11,11 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-import functools
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from ollama_simulator.engine.remembered import remembered
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.gotemplate.nodes import (
     Action,
@@ -44,7 +44,7 @@ class Marks(msgspec.Struct, frozen=True):
     call: str = _BARE
 
 
-@functools.lru_cache(maxsize=256)
+@remembered
 def implied(template: str) -> Marks:
     """The marks that a Go template implies; those of a template that can't be read are none."""
     try:

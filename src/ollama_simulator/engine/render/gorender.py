@@ -14,11 +14,11 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-import functools
 from collections.abc import Iterable
 
 import msgspec
 
+from ollama_simulator.engine.remembered import remembered
 from ollama_simulator.engine.render import fields
 from ollama_simulator.engine.render.cut import Broken, cut
 from ollama_simulator.engine.render.gotemplate.nodes import Action, Command, Field, Pipe
@@ -37,7 +37,7 @@ class _Prepared(msgspec.Struct, frozen=True):
     knows_messages: bool
 
 
-@functools.lru_cache(maxsize=256)
+@remembered
 def _prepared(source: str) -> _Prepared:
     template = read(source)
     names = template.names()

@@ -29,6 +29,7 @@ import jinja2.runtime
 import jinja2.sandbox
 import msgspec
 
+from ollama_simulator.engine.remembered import remembered
 from ollama_simulator.engine.render.day import TODAY
 from ollama_simulator.engine.render.sent import named, sent
 from ollama_simulator.engine.render.turns import Turns, marked
@@ -89,7 +90,7 @@ def _message(turn: Message) -> dict[str, Any]:
     return given
 
 
-@functools.lru_cache(maxsize=256)
+@remembered
 def _read(source: str) -> jinja2.Template:
     environment = _environment()
     tree = environment.parse(source)

@@ -5,11 +5,11 @@ Source: native specification 4.7, 4.8; the documentation of Go's text/template.
 It must not import anything but layer 0 and its own package.
 """
 
-import functools
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ollama_simulator.engine.remembered import remembered
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.gotemplate.execute import execute
 from ollama_simulator.engine.render.gotemplate.functions import BUILT_IN, FUNCTIONS, Function
@@ -60,7 +60,7 @@ class Template(msgspec.Struct, frozen=True):
         return Template(self.source, {"": nodes}, BUILT_IN, missing=None)
 
 
-@functools.lru_cache(maxsize=256)
+@remembered
 def read(source: str) -> Template:
     """A template from its text. Raises `TemplateError`."""
     return Template(source, parse(source, FUNCTIONS), FUNCTIONS)
