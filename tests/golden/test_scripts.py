@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ollama_simulator.engine.output import End, Piece
+from ollama_simulator.engine.told import outputs
 from ollama_simulator.golden.scripts import UnknownScript, translated
-from ollama_simulator.script import Alternative, Call, Load, Refuse, Script, Step, Vectors
+from ollama_simulator.script import Alternative, Load, Refuse, Script, Step, Vectors
 
 
 def of(**told: Any) -> Script:
@@ -34,7 +36,10 @@ def test_nothing_told() -> None:
         ({"thinking": "hm"}, Step(thinking="hm")),
         (
             {"tool_calls": [{"index": 0, "id": "x", "name": "f", "arguments": "{bad"}]},
-            Step(tool_calls=(Call("f", "{bad", "x"),)),
+            Step(
+                event='{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x",'
+                '"function":{"name":"f","arguments":"{bad"}}]}}]}'
+            ),
         ),
         ({"sleep_ms": 300}, Step(wait_ms=300.0)),
         ({"crash": 3, "stderr": "lost"}, Step(crash="lost")),
@@ -73,6 +78,15 @@ def test_times_and_counts() -> None:
     )
     assert (script.prompt_ms, script.gap_ms) == (1000.0, 100.0)
     assert (script.prompt_tokens, script.tokens) == (11, 7)
+
+
+def test_what_is_measured() -> None:
+    """It comes with the last event, so that a zero can be told, whatever the runner is given."""
+    script = of(events=[{"done": "length"}], timings={"prompt_ms": 0})
+    (step,) = script.answer or ()
+    for chats in (True, False):
+        (end,) = outputs("0.33", step.event or "", chats=chats)
+        assert end == End("length", 11, 7, 0.0, 0.07025, Piece(verbatim=True))
 
 
 def test_loads() -> None:

@@ -23,14 +23,15 @@ def unmarshal(text: str) -> Any:
     data = text.encode("utf-8", "replace")
     if wrong := whole_complaint(data):
         raise NotJson(wrong)
-    return parse.plain(parse.parse(data, ""))
+    value = parse.parse(data, "")
+    if (digits := parse.too_large(value)) is not None:
+        raise NotJson(f"json: cannot unmarshal number {digits} into Go value of type float64")
+    return parse.plain(value)
 
 
-def arguments(text: str) -> dict[str, Any]:
-    """The arguments of a call; `null` is none. Raises `NotJson`."""
+def arguments(text: str) -> dict[str, Any] | None:
+    """The arguments of a call; `null` stays that. Raises `NotJson`."""
     value = unmarshal(text)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+    if value is not None and not isinstance(value, dict):
         raise NotJson(NOT_AN_OBJECT)
     return value

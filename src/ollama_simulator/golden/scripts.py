@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ollama_simulator.script import Alternative, Call, Load, Refuse, Script, Step, Vectors
+from ollama_simulator.script import Alternative, Load, Refuse, Script, Step, Vectors
 
 LOAD_MS = 2.0
 """How long a start takes whose length isn't told."""
@@ -22,6 +22,7 @@ GAP_MS = 10.0
 PROMPT_MS = 12.5
 PROMPT_TOKENS = 11
 TOKENS = 7
+GENERATION_MS = 70.25
 VECTOR_TOKENS = 3
 """How many tokens each text to embed is said to have."""
 
@@ -46,7 +47,7 @@ def translated(told: Mapping[str, Any] | None) -> Script:
     for key, value in told.items():
         match key:
             case "events":
-                fields |= _events(value)
+                fields |= _events(value, told.get("timings", {}))
             case "gap_ms" | "prompt_ms":
                 fields[key] = float(value)
             case "timings":
@@ -67,12 +68,14 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _events(events: list[dict[str, Any]]) -> dict[str, Any]:
+def _events(events: list[dict[str, Any]], timings: dict[str, Any]) -> dict[str, Any]:
     steps: list[Step] = []
     reason: str | None = None
     for event in events:
         if "done" in event:
             reason = event["done"]
+            if timings:
+                steps.append(Step(event=_last(reason, timings)))
         else:
             steps.append(_step(event))
     return {"answer": tuple(steps), "done_reason": reason}
@@ -88,10 +91,7 @@ def _step(event: dict[str, Any]) -> Step:
         case {"thinking": text}:
             return Step(thinking=text, **extra)
         case {"tool_calls": calls}:
-            made = tuple(
-                Call(call["name"], call.get("arguments", ""), call.get("id", "")) for call in calls
-            )
-            return Step(tool_calls=made, **extra)
+            return Step(event=_delta(calls), **extra)
         case {"sleep_ms": wait}:
             return Step(wait_ms=float(wait), **extra)
         case {"crash": _}:
@@ -105,8 +105,39 @@ def _step(event: dict[str, Any]) -> Step:
     raise UnknownScript(f"script: event {compact(event)}")
 
 
+def _last(reason: str, timings: dict[str, Any]) -> str:
+    """The last event as both kinds of runners tell it, with what was counted and measured."""
+    counted = {
+        "prompt_n": PROMPT_TOKENS,
+        "prompt_ms": PROMPT_MS,
+        "predicted_n": TOKENS,
+        "predicted_ms": GENERATION_MS,
+    }
+    return compact(
+        {
+            "stop": True,
+            "stop_type": "limit" if reason == "length" else "eos",
+            "choices": [{"delta": {}, "finish_reason": reason}],
+            "timings": counted | timings,
+        }
+    )
+
+
+def _delta(calls: list[dict[str, Any]]) -> str:
+    """Parts of calls as a runner tells them that is given a conversation; any other has none."""
+    made = [
+        {
+            "index": call.get("index", 0),
+            "id": call.get("id", ""),
+            "function": {"name": call["name"], "arguments": call.get("arguments", "")},
+        }
+        for call in calls
+    ]
+    return compact({"choices": [{"delta": {"tool_calls": made}}]})
+
+
 def _timings(timings: dict[str, Any]) -> dict[str, Any]:
-    """What is counted; the milliseconds only show in durations."""
+    """What is counted. The milliseconds come with the last event."""
     known = {"prompt_n", "cache_n", "predicted_n", "prompt_ms", "predicted_ms"}
     if odd := set(timings) - known:
         raise UnknownScript(f"script: timings {', '.join(sorted(odd))}")
