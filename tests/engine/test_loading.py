@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ollama_simulator.clock import Deadlock, Interrupt, VirtualClock
-from ollama_simulator.engine.loading import last_error, load
+from ollama_simulator.engine.loading import kept, load
 from ollama_simulator.model import Abandoned, Origin, Refusal
 from ollama_simulator.script import Load
 from ollama_simulator.settings import Settings
@@ -136,15 +136,34 @@ def test_who_leaves_during_the_load_reads_499(how: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "kept"),
+    ("lines", "all_of_them", "last"),
     [
-        ((), ""),
-        (("loading tensors", "done"), ""),
-        (("error: a", "error: b", "cleaning up"), "error: b"),
-        (("0.01 E CUDA error: device lost  ",), "CUDA error: device lost"),
-        (("llama_load: error loading model: x",), "error loading model: x"),
+        ((), "", ""),
+        (("loading tensors", "done"), "", ""),
+        (("error: a", "error: b", "cleaning up"), "error: a\nerror: b", "error: b"),
+        (("0.01 E CUDA error: device lost  ",), *["CUDA error: device lost"] * 2),
+        (("llama_load: error loading model: x",), *["error loading model: x"] * 2),
+        (("a fatal error: b",), "fatal error: b", "error: b"),
+        (("panic: x", "mlx: q", "  Error: z"), "panic: x\nmlx: q\nError: z", ""),
+        (("llama_init_from_model: no",), "llama_init_from_model: no", ""),
+        ((" ggml: failed to allocate x ",), " ggml: failed to allocate x", ""),
+        (('level="ERR" a',), *['"ERR" a'] * 2),
     ],
 )
-def test_the_last_error_is_kept(lines: tuple[str, ...], kept: str) -> None:
-    """From its mark on; what is no error is forgotten."""
-    assert last_error(lines) == kept
+def test_errors_are_kept(lines: tuple[str, ...], all_of_them: str, last: str) -> None:
+    """From their marks on; what is no error is forgotten. The old server keeps one of them."""
+    assert kept(lines, "0.33") == all_of_them
+    assert kept(lines, "0.13.5") == last
+
+
+def test_so_much_is_kept() -> None:
+    """Eight kilobytes, in whole lines."""
+    lines = [f"error: {number:0993}" for number in range(20)]
+    assert kept(lines, "0.33") == "\n".join(lines[12:])
+
+
+def test_a_runner_that_ends_well_too_early() -> None:
+    """It says so."""
+    _, found = outcome(Load(exit=0))
+    assert isinstance(found, Refusal)
+    assert found.message == "llama-server process has terminated: OK"

@@ -75,6 +75,9 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                         if (event := run.says(output)) is not None:
                             made = clock.now()
                             yield event
+                            if call.gone.in_write:
+                                # The stream ends where its reader can't be written to.
+                                return
                             if (held := clock.now() - made) > STALL_S:
                                 run.stalled(held)
                         said += 1

@@ -20,15 +20,32 @@ from ollama_simulator.model import Abandoned, Origin, Refusal
 from ollama_simulator.script import Load
 from ollama_simulator.settings import Profile, Settings
 
-ERRORS = (
+OLD_ERRORS = (
     "error:",
-    "error loading model",
     "CUDA error",
     "ROCm error",
     "cudaMalloc failed",
+    '"ERR"',
+    "error loading model",
     "GGML_ASSERT",
+    "Deepseek2 does not support K-shift",
 )
+ERRORS: dict[Profile, tuple[str, ...]] = {
+    "0.13.5": OLD_ERRORS,
+    "0.33": (
+        *OLD_ERRORS,
+        "mlx:",
+        "MLX:",
+        "panic:",
+        "fatal error:",
+        "Error:",
+        "signal arrived during cgo execution",
+        "llama_init_from_model:",
+    ),
+}
 """The marks of an error in a log. From the first of them on, a line is kept, to be told."""
+MOST_KEPT = 8192
+"""Bytes of errors that are kept at most: the last lines."""
 
 MEMORY = (
     "out of memory",
@@ -52,11 +69,11 @@ class _Words(msgspec.Struct, frozen=True):
 
 WORDS: dict[Profile, _Words] = {
     "0.33": _Words(
-        "llama-server process has terminated: exit status ",
+        "llama-server process has terminated: ",
         "timed out waiting for llama-server to start - ",
     ),
     "0.13.5": _Words(
-        "llama runner process has terminated: exit status ",
+        "llama runner process has terminated: ",
         "timed out waiting for llama runner to start - progress 0.00 - ",
     ),
 }
@@ -79,21 +96,31 @@ async def load(
     patience = settings.load_timeout if silent and settings.load_timeout > 0 else math.inf
     if not await clock.sleep_until(clock.now() + min(seconds, patience), gone):
         raise Abandoned(499, "request canceled", Origin.HANDLER)
-    said = last_error(how.stderr)
+    said = kept(how.stderr, settings.wire)
     if seconds > patience:
         raise Refusal(500, words.stalled + said)
     if how.exit is not None:
-        raise Refusal(500, f"{words.ended}{how.exit}{': ' if said else ''}{said}")
+        status = f"exit status {how.exit}" if how.exit or settings.wire == "0.13.5" else "OK"
+        raise Refusal(500, f"{words.ended}{status}{': ' if said else ''}{said}")
     return seconds
 
 
-def last_error(lines: Iterable[str]) -> str:
-    """What is kept of a runner's log: its last line that looks like an error."""
-    kept = ""
-    for line in lines:
-        if starts := [line.index(mark) for mark in ERRORS if mark in line]:
-            kept = line[min(starts) :].strip()
-    return kept
+def kept(lines: Iterable[str], wire: Profile) -> str:
+    """What is kept of a runner's log: its lines that look like errors; of old only the last."""
+    errors = [error for line in lines if (error := _error(line, wire))]
+    if wire == "0.13.5":
+        return errors[-1].strip() if errors else ""
+    text = "\n".join(errors)
+    if len(cut := text.encode()[-MOST_KEPT:]) < len(text.encode()):
+        text = cut.partition(b"\n")[2].decode("utf-8", "replace")
+    return text
+
+
+def _error(line: str, wire: Profile) -> str:
+    """What of a line is an error; empty for a line that is none."""
+    if starts := [line.index(mark) for mark in ERRORS[wire] if mark in line]:
+        return line[min(starts) :].rstrip(" \t\r")
+    return line.rstrip(" \t\r") if wire != "0.13.5" and out_of_memory(line) else ""
 
 
 def out_of_memory(message: str) -> bool:

@@ -95,6 +95,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._ended_by != "us":
+            if self._current is not None and self._current.body.complete:
+                self._current.unwatched = True
             self._parse(data)
             self._mind_reading()
 
@@ -102,7 +104,7 @@ class Connection(asyncio.Protocol):
         self._eof = True
         self._parse(None)
         for request in (self._current, *self._requests):
-            if request is not None:
+            if request is not None and request.seen_leaving:
                 request.leave(How.FIN)
         self._put(None)
         return True

@@ -140,6 +140,8 @@ class Performer:
         if request.keep_alive and not request.body.settled:
             request.answer_waits = True
             request.keep_alive = await request.body.settle()
+            if request.body.cut_short:
+                request.leave(How.FIN)
             request.answer_waits = False
         return self._render(self._head, own, whole)
 

@@ -107,6 +107,11 @@ class Body:
         return b"".join([data async for data in self.chunks()])
 
     @property
+    def cut_short(self) -> bool:
+        """Whether the client ended its side within it."""
+        return self._cut
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is left of it."""
         return self.complete and not self._chunks and self.taken == (self.length or self.taken)
@@ -183,9 +188,18 @@ class Request:
         """Fires when the client shuts its side down, or the connection is lost."""
         self.answer_waits = False
         """Whether the answer waits for the rest of the body: its first write is blocked."""
+        self.unwatched = False
+        """Whether more has come behind it while it was answered. Go watches for the end of a
+        connection by reading a byte, and has one then."""
         self._index = index
         self.abort = abort
         """Reset the connection and end whatever is being performed on it."""
+
+    @property
+    def seen_leaving(self) -> bool:
+        """Whether a client that shuts its side down is noticed: only behind the body, which is
+        read on by the first write of the answer."""
+        return not self.unwatched and (self.body.complete or self.answer_waits)
 
     def leave(self, how: How, *, in_write: bool = False) -> None:
         """Say that the client left, maybe while a write to it was blocked. Only the first time
