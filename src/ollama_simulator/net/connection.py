@@ -225,10 +225,8 @@ class Connection(asyncio.Protocol):
         finally:
             self._current = None
             await answering.finish(outcome)
-        if ended.how is not None:
+        if ended.how is not None or ended.keep_alive:
             return ended.how
-        if ended.keep_alive:
-            return None
         await request.body.linger(request.closing)
         return How.FIN
 
