@@ -156,7 +156,8 @@ class Infer(msgspec.Struct, frozen=True):
     suffix: str = ""
     system: str = ""
     template: str = ""
-    context: tuple[int, ...] = ()
+    context: tuple[int, ...] | None = None
+    """Even one of no tokens stands for all that was said before."""
     raw: bool = False
     images: tuple[bytes, ...] = ()
     """Prompt to images belong to `generate` alone."""

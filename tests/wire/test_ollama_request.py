@@ -111,6 +111,14 @@ def test_generate_job() -> None:
     )
 
 
+@pytest.mark.parametrize(("given", "taken"), [(None, None), ([], ()), ([1], (1,))])
+def test_a_context(given: Any, taken: tuple[int, ...] | None) -> None:
+    """Even an empty one is one."""
+    job = post("/api/generate", {"model": "m", "prompt": "x", "context": given}).job
+    assert isinstance(job, Infer)
+    assert job.context == taken
+
+
 @pytest.mark.parametrize(
     "written",
     ['"json"', '""', '{ "type" : "object" }', "5", '"\\u0078ml"', "[1, 2]", '{"a":{"b":[{}]}}'],

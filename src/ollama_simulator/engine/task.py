@@ -87,10 +87,10 @@ def task(
     job = checked.job
     images = [image for message in job.messages for image in message.images]
     pictures.check((*job.images, *images))
-    tokens = window.cut(wire, model, job, made.tokens, context)
+    tokens = window.cut(wire, model, job, made.tokens, context, pictures=made.images > 0)
     if script is None or (script.answer is None and script.refuse is None):
         window.refuse(wire, tokens, context)
-        if job.images or images:
+        if made.images:
             pictures.refuse(wire, model)
     asked = Task(
         wire,

@@ -177,7 +177,7 @@ class Generate(_Generation):
             suffix=body.get("suffix", ""),
             system=body.get("system", ""),
             template=body.get("template", ""),
-            context=tuple(body.get("context", ())),
+            context=None if (said := body.get("context")) is None else tuple(said),
             raw=body.get("raw", False),
             images=tuple(body.get("images", ())),
             **common(body, request.body),

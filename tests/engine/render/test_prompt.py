@@ -580,3 +580,23 @@ def test_a_renderer_that_lets_think() -> None:
     assert text(model, chat("x", think=False)).endswith("<think>\n\n</think>\n\n")
     other = a_model("{{ .Prompt }}", path="parser", renderer="qwen3-coder")
     assert text(other, chat("x")).endswith("<|im_start|>assistant\n")
+
+
+def test_pictures_of_lost_turns() -> None:
+    """They are lost too, even those of what the system said; a runner that renders gets all."""
+    turns = (
+        Message("system", "S", images=(b"1",)),
+        Message("user", "long " * 99, images=(b"2",)),
+        Message("user", "z", images=(b"3",)),
+    )
+    made = prompt(a_model(tokenizer="quarters"), chat(*turns), 16)
+    assert (made.text, made.images) == ("S\nUSER: [img-0]z\nASSISTANT: ", 1)
+    native = a_model(path="native", runner_template="{{ sent | length }}", tokenizer="quarters")
+    assert prompt(native, chat(*turns), 16).images == 3
+
+
+def test_a_context_of_no_tokens() -> None:
+    """It stands for what the model itself would have said before."""
+    model = a_model("{{ .Prompt }}", messages=(Message("user", "hi"), Message("assistant", "yo")))
+    assert text(model, generate("x")) == "hiyox"
+    assert text(model, generate("x", context=())) == "x"

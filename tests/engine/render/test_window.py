@@ -95,7 +95,9 @@ WORDY = " ".join("abcdefghij")
 
 def sent(model: Model, job: Infer, context: int) -> str:
     """What the runner gets."""
-    return "".join(cut("0.33", model, job, prompt(model, job, context).tokens, context))
+    made = prompt(model, job, context)
+    pictures = made.images > 0
+    return "".join(cut("0.33", model, job, made.tokens, context, pictures=pictures))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def prompt(model: Model, job: Infer, context: int) -> Prompt:
     if job.raw:
         said = (Message("user", job.prompt),)
         return Prompt(job.prompt, len(job.images), _tokens(model, job, said, job.prompt))
-    history = text_of(model, job.context)
+    history = text_of(model, job.context or ())
     about = turns(model, job)
     by_runner = runner_renders(model, job)
     whole = by_runner and job.kind == "chat"
@@ -118,13 +118,15 @@ def _fitting(model: Model, job: Infer, about: Turns, context: int) -> Turns:
 
     if not job.truncate:
         return about
-    left = newest(about.messages, fits, joins=_by_go(model, job))
+    left = newest(
+        about.messages, fits, joins=_by_go(model, job), blind=not runner_renders(model, job)
+    )
     return msgspec.structs.replace(about, messages=left)
 
 
 def _tokens(model: Model, job: Infer, messages: tuple[Message, ...], text: str) -> tuple[str, ...]:
     if model.tokenizer == "quarters":
         return tuple(text[i : i + 4] for i in range(0, len(text) // 4 * 4, 4))
-    before = tokenize(text_of(model, job.context))
+    before = tokenize(text_of(model, job.context or ()))
     after = ["<|suffix|>", *tokenize(job.suffix)] if job.suffix else []
     return (*before, *prompt_tokens(messages), *after)

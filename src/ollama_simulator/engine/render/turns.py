@@ -30,7 +30,7 @@ def turns(model: Model, job: Infer) -> Turns:
     """The conversation of a job that isn't `raw`."""
     own = job.messages if job.kind == "chat" else (Message("user", job.prompt, images=job.images),)
     # A `context` stands for all that was said before.
-    before = () if job.context else model.messages
+    before = () if job.context is not None else model.messages
     system = job.system or model.system
     if system and not (own and own[0].role == "system"):
         before = (Message("system", system), *before)
@@ -47,18 +47,22 @@ def newest(
     fits: Callable[[tuple[Message, ...]], bool],
     *,
     joins: bool = False,
+    blind: bool = False,
 ) -> tuple[Message, ...]:
     """As many of the newest messages as fit, with all that the system said before them.
 
-    `joins` is whether the neighbours of one role are joined when they are rendered.
+    `joins` is whether the neighbours of one role are joined when they are rendered; `blind`
+    whether the pictures of what the system said before get lost.
     """
     if not messages or fits(messages):
         return messages
     last = len(messages) - 1
     # The more is dropped, the shorter it gets, so one needn't try each place.
-    start = bisect.bisect_left(range(last), True, lo=1, key=lambda i: fits(_from(messages, i)))
+    start = bisect.bisect_left(
+        range(last), True, lo=1, key=lambda i: fits(_from(messages, i, blind))
+    )
     start = min(start, last)
-    left = _from(messages, start)
+    left = _from(messages, start, blind)
     return _said_twice(left, len(messages) - start) if joins else left
 
 
@@ -107,8 +111,10 @@ def marked(
     return tuple(out)
 
 
-def _from(messages: tuple[Message, ...], start: int) -> tuple[Message, ...]:
+def _from(messages: tuple[Message, ...], start: int, blind: bool) -> tuple[Message, ...]:
     said = (turn for turn in messages[:start] if turn.role == "system")
+    if blind:
+        said = (msgspec.structs.replace(turn, images=()) for turn in said)
     return (*said, *messages[start:])
 
 

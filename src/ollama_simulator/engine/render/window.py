@@ -35,12 +35,20 @@ def shifts(model: Model, job: Infer) -> bool:
 
 
 def cut(
-    wire: Profile, model: Model, job: Infer, tokens: tuple[str, ...], context: int
+    wire: Profile,
+    model: Model,
+    job: Infer,
+    tokens: tuple[str, ...],
+    context: int,
+    *,
+    pictures: bool = False,
 ) -> tuple[str, ...]:
-    """The tokens that the runner reads of a prompt. Raises `Refusal` if it reads none."""
+    """The tokens that the runner reads of a prompt. Raises `Refusal` if it reads none.
+
+    `pictures` is whether any go with it.
+    """
     if wire == "0.13.5":
         return _cut_by_the_old(model, job, tokens, context)
-    pictures = job.images or any(message.images for message in job.messages)
     runner_renders = model.path == "native" and job.kind == "chat"
     if runner_renders or pictures or not job.truncate or context <= 1 or len(tokens) < context:
         return tokens
