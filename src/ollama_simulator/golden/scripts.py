@@ -7,13 +7,16 @@ Rules of this file:
 1. Tokens are raw: they pass through the parser of the model as the runner's did.
 2. A word that isn't known is an error: a script that is understood by half proves nothing.
 
-It must not import anything of this package but `script`.
+3. Of what a runner logs before it dies, that is taken which the server takes for an error.
+
+It must not import anything of this package but `script`, and the engine's eye for errors.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from ollama_simulator.engine.loading import kept
 from ollama_simulator.script import Alternative, Load, Refuse, Script, Step, Vectors
 
 LOAD_MS = 2.0
@@ -95,7 +98,7 @@ def _step(event: dict[str, Any]) -> Step:
         case {"sleep_ms": wait}:
             return Step(wait_ms=float(wait), **extra)
         case {"crash": _}:
-            return Step(crash=event.get("stderr", ""))
+            return Step(crash=kept(event.get("stderr", "").splitlines(), "0.33"))
         case {"reset": _}:
             return Step(reset=True)
         case {"raw": text}:
