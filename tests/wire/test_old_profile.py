@@ -6,10 +6,20 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.model import Create, Infer, Origin, Show
+from ollama_simulator.model import (
+    Create,
+    Done,
+    Event,
+    Infer,
+    Origin,
+    Refusal,
+    Show,
+    Token,
+    ToolCall,
+)
 from ollama_simulator.settings import Settings
 from ollama_simulator.wire.openai_chat_old import OldChatCompletions
-from tests.wire.speaking import post, refusal
+from tests.wire.speaking import USAGE, post, refusal
 
 OLD = Settings(wire="0.13.5")
 USER = [{"role": "user", "content": "x"}]
@@ -123,6 +133,30 @@ def test_the_arguments_of_a_former_response() -> None:
         "into Go value of type api.ToolCallFunctionArguments"
     )
     assert refusal("/v1/responses", {"model": "m", "input": [item]}, OLD)[:2] == (400, said)
+
+
+def test_calls_are_the_reason_of_a_whole_chat() -> None:
+    """Even of one that was too long; the newer server says so of one that stopped only."""
+    body = {"model": "m", "messages": USER, "tools": [tool()]}
+    said: list[Event] = [Token("", calls=(ToolCall("f", "{}"),)), Done("length", USAGE)]
+    for settings, reason in ((OLD, "tool_calls"), (Settings(), "length")):
+        answer = post("/v1/chat/completions", body, settings).collect(said)
+        assert f'"finish_reason":"{reason}"'.encode() in answer
+
+
+def test_a_chat_that_breaks_off() -> None:
+    """The piece that stands for the error has a role."""
+    body = {"model": "m", "messages": USER, "stream": True}
+    codec = post("/v1/chat/completions", body, OLD)
+    (frame,) = codec.broken(Refusal(500, "x", Origin.RUNNER))
+    assert b'"model":""' in frame
+    assert b'"delta":{"role":"assistant","content":""}' in frame
+
+
+def test_the_input_of_embeddings_without_a_model() -> None:
+    """Whoever complains of the name looks at that first."""
+    wrong = refusal("/v1/embeddings", {"input": 5}, OLD)
+    assert wrong[:2] == (400, "invalid input type")
 
 
 def test_the_old_chat_is_the_old_profiles() -> None:

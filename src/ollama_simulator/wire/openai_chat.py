@@ -227,6 +227,12 @@ class ChatCompletions(OpenAI):
             )
         )
 
+    def why(self, done: Done | None, called: bool) -> str | None:
+        """The reason of a whole answer."""
+        if done is None:
+            return None
+        return "tool_calls" if called and done.reason == "stop" else done.reason
+
     # --- a whole answer -----------------------------------------------------------------------
 
     def collect(self, events: list[Event]) -> bytes:
@@ -248,7 +254,7 @@ class ChatCompletions(OpenAI):
             message = Said("assistant", text, thought, calls)
         likely = logprobs.entries(entry for event in said for entry in event.logprobs)
         choice = WholeChoice(
-            0, message, _reason(done, bool(calls)), Likely(likely) if likely else msgspec.UNSET
+            0, message, self.why(done, bool(calls)), Likely(likely) if likely else msgspec.UNSET
         )
         completion = Completion(
             id=self._id,
@@ -261,12 +267,6 @@ class ChatCompletions(OpenAI):
             debug=debug,
         )
         return gojson.encode(completion) + b"\n"
-
-
-def _reason(done: Done | None, called: bool) -> str | None:
-    if done is None:
-        return None
-    return "tool_calls" if called and done.reason == "stop" else done.reason
 
 
 def likely_of(event: Token | Done) -> Likely | msgspec.UnsetType:

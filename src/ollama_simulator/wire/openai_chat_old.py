@@ -26,8 +26,12 @@ class OldChatCompletions(ChatCompletions):
         return self._old(done, reason) + self.counted(done) + DONE
 
     def broken(self, refusal: Refusal) -> list[bytes]:
-        """An empty piece without role and model (14.3)."""
-        return [self.frame(Said("", ""), model="")]
+        """An empty piece without a model (14.3)."""
+        return [self.frame(Said("assistant", ""), model="")]
+
+    def why(self, done: Done | None, called: bool) -> str | None:
+        """Calls are the reason of every answer that has some, even if it broke off."""
+        return "tool_calls" if called else super().why(done, called)
 
     def second(self) -> int:
         """Each frame tells its own."""

@@ -74,7 +74,8 @@ class Embeddings(OpenAI):
         # Unlike the native endpoint, this one embeds an empty string.
         given = [given] if isinstance(given, str) else given
         model = body.get("model", "")
-        inputs = texts(given) if model else ()
+        old = wire.settings.wire == "0.13.5"
+        inputs = texts(given) if model or old else ()
         embedder(model, wire.settings.wire)
         self.job = Embed(model, inputs, body.get("dimensions"))
 
