@@ -32,6 +32,8 @@ from ollama_simulator.names import canonical
 
 REPLY = "<|assistant|>"
 """What stands in the cache between a prompt and its answer."""
+TIMER_S = 1e-6
+"""Seconds that a runner's timer tells at least: a real one never says that a prompt took none."""
 
 
 class Run:
@@ -220,7 +222,7 @@ class Run:
             total_s=self._machine.clock.now() - self._started,
             load_s=self._lease.load_s,
             prompt_tokens=len(prompt.tokens) if end.prompt_tokens is None else end.prompt_tokens,
-            prompt_s=self._prompt_s if end.prompt_s is None else end.prompt_s,
+            prompt_s=max(self._prompt_s, TIMER_S) if end.prompt_s is None else end.prompt_s,
             tokens=made,
             generation_s=generation_s if end.generation_s is None else end.generation_s,
         )

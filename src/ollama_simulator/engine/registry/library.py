@@ -42,6 +42,8 @@ _THINKING = _TOOLS.replace(
 _HARMONY = """{{- range .Messages }}<|start|>{{ .Role }}<|message|>{{ .Content }}<|end|>
 {{- end }}<|start|>assistant"""
 _PROMPT = "{{ .Prompt }}"
+_STOPS = ("<|user|>", "<|assistant|>")
+"""Where an answer stops: at the marks of the next turn."""
 
 _KINDS: Mapping[str, tuple[Path, str, tuple[str, ...]]] = {
     "plain": ("template", _TURNS, ("completion",)),
@@ -119,6 +121,8 @@ def _model(name: str, row: list[str]) -> Model:
         context_length=int(context),
         embedding_length=int(vector),
         template=template,
+        license=(f"Whoever made {first} says what may be done with it.",),
+        parameters={"stop": list(_STOPS)} if "completion" in capabilities else {},
         # Two names in one row are the same model, so they share their files.
         weights=sha256(f"weights of {first}"),
     )
