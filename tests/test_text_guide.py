@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from ollama_simulator.engine import schema
+from ollama_simulator.engine.answer.output import Piece
+from ollama_simulator.engine.answer.speech import Split
+from ollama_simulator.engine.answer.unscripted import Asked, outputs
 from ollama_simulator.engine.conforming.scalars import LONGEST
 from ollama_simulator.engine.conforming.value import MOST_VALUES
-from ollama_simulator.engine.generated import Asked, outputs
-from ollama_simulator.engine.output import Piece
 from ollama_simulator.engine.render.day import TODAY
 from ollama_simulator.engine.render.gotemplate.execute import STEPS
-from ollama_simulator.engine.speech import Split
 from ollama_simulator.engine.text import pieces, prompt_tokens
 from ollama_simulator.model import Message
 

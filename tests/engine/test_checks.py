@@ -8,8 +8,8 @@ import pytest
 
 from ollama_simulator.model import Done, Infer, Message, ModelMissing, Rendered
 from ollama_simulator.settings import Settings
+from tests.engine.answer.parsers.reading import TOOLS
 from tests.engine.answering import answer, chat, generate, refused
-from tests.engine.parsers.reading import TOOLS
 
 OLD = Settings(wire="0.13.5")
 HANDLER = "handler"

@@ -25,6 +25,7 @@ from ollama_simulator.model import (
 )
 from ollama_simulator.script import Alternative, Call, Refuse, Step
 from ollama_simulator.settings import Settings
+from tests.engine.answer.parsers.reading import TOOLS
 from tests.engine.answering import (
     answer,
     chat,
@@ -35,7 +36,6 @@ from tests.engine.answering import (
     refused,
     whole,
 )
-from tests.engine.parsers.reading import TOOLS
 
 THOUGHT = raw("<think>", "Okay", ", so", "</think>", "\n\n", "Hi", " there")
 PARSED_THOUGHT = raw("Okay", ", so", "</think>", "\n\n", "Hi", " there")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.engine.output import End, Piece
-from ollama_simulator.engine.told import outputs
+from ollama_simulator.engine.answer.output import End, Piece
+from ollama_simulator.engine.answer.runner_events import outputs
 from ollama_simulator.golden.scripts import UnknownScript, translated
 from ollama_simulator.script import Alternative, Load, Refuse, Script, Step, Vectors
 

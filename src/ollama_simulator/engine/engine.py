@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from ollama_simulator.clock import Interrupt
-from ollama_simulator.engine import looking
+from ollama_simulator.engine import queries
 from ollama_simulator.engine.embedding import embeddings
 from ollama_simulator.engine.generate import generate
 from ollama_simulator.engine.machine import Call, Machine, Pace
@@ -43,10 +43,10 @@ from ollama_simulator.records import See
 JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]]] = {
     Infer: generate,
     Embed: embeddings,
-    Show: looking.show,
-    ListModels: looking.installed,
-    ListLoaded: looking.loaded,
-    Nothing: looking.nothing,
+    Show: queries.show,
+    ListModels: queries.installed,
+    ListLoaded: queries.loaded,
+    Nothing: queries.nothing,
     WebSearch: search,
     Pull: pull.pull,
     Push: push.push,

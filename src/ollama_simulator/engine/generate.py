@@ -13,10 +13,10 @@ It must not import anything but layer 0 and its own package.
 from collections.abc import AsyncGenerator
 
 from ollama_simulator.engine import checks
+from ollama_simulator.engine.answer.generation import Run
+from ollama_simulator.engine.answer.task import read, task
 from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.machine import Call, Machine
-from ollama_simulator.engine.run import Run
-from ollama_simulator.engine.task import read, task
 from ollama_simulator.model import Done, Event, Infer, Rendered
 
 STALL_S = 0.25

@@ -13,7 +13,7 @@ import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, Interrupt
-from ollama_simulator.engine.failures import found_dead
+from ollama_simulator.engine.answer.failures import found_dead
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.slots import Interrupted
 from ollama_simulator.model import Abandoned, Origin

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ollama_simulator.engine.marks import implied
+from ollama_simulator.engine.answer.marks import implied
 from ollama_simulator.engine.registry.gguf import Head
 from ollama_simulator.engine.render.gotemplate import template as go
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError

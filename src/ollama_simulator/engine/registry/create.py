@@ -19,8 +19,8 @@ from ollama_simulator import names
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.registry import info, quantize, remote_url
 from ollama_simulator.engine.registry.blobs import Blob
-from ollama_simulator.engine.registry.created import Recipe, built, built_in_options
-from ollama_simulator.engine.registry.made import Made
+from ollama_simulator.engine.registry.new_file import Made
+from ollama_simulator.engine.registry.new_model import Recipe, built, built_in_options
 from ollama_simulator.engine.registry.pull import TICK_S, wait
 from ollama_simulator.engine.registry.sources import Sources, bad
 from ollama_simulator.engine.registry.texts import Texts

@@ -16,7 +16,7 @@ import msgspec
 
 from ollama_simulator.engine.registry.blobs import sha256
 from ollama_simulator.engine.registry.gguf import FILE_TYPES
-from ollama_simulator.engine.registry.made import Made
+from ollama_simulator.engine.registry.new_file import Made
 from ollama_simulator.engine.registry.pull import TICK_S
 from ollama_simulator.engine.registry.remote import failed
 from ollama_simulator.model import Layer, Progress

@@ -14,7 +14,7 @@ from ollama_simulator.engine.registry import gguf
 from ollama_simulator.engine.registry.blobs import Blob, bare, sha256
 from ollama_simulator.engine.registry.gguf import Head
 from ollama_simulator.engine.registry.layers import layers_of
-from ollama_simulator.engine.registry.made import Made
+from ollama_simulator.engine.registry.new_file import Made
 from ollama_simulator.engine.registry.pull import fetched
 from ollama_simulator.engine.registry.remote import failed
 from ollama_simulator.model import Event, Layer, Model, Origin, Progress, Refusal

@@ -21,7 +21,7 @@ from ollama_simulator.engine.registry.layers import (
     parameters_file,
     text_layer,
 )
-from ollama_simulator.engine.registry.made import Made
+from ollama_simulator.engine.registry.new_file import Made
 from ollama_simulator.engine.registry.remote import failed
 from ollama_simulator.engine.registry.sources import bad
 from ollama_simulator.engine.render.gotemplate import template as go

@@ -1,0 +1,1 @@
+"""What a running model says: from the task to the lines that reach the client."""

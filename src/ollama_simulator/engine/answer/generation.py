@@ -1,0 +1,246 @@
+"""One generation in progress: when its tokens are due, what they come to, what they have cost.
+
+Source: native specification 5.4, 5.6 and 5.7; seed facts, "KV cache and tokens".
+
+Rules of this file:
+
+1. Deadlines are absolute: token k is due k / rate after the prompt was evaluated, however late
+   token k-1 was. Where a script tells the gap between tokens, the first has none before it, and
+   the end comes after two, as in the recordings.
+2. The cache holds what was really evaluated and generated.
+3. It never waits: whoever has it does.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import math
+from collections.abc import Iterator
+
+from ollama_simulator import records
+from ollama_simulator.engine import schema
+from ollama_simulator.engine.answer import bounds, scripted, unscripted
+from ollama_simulator.engine.answer.failures import Failures
+from ollama_simulator.engine.answer.output import End, Failure, Kind, Output, Pause, Piece
+from ollama_simulator.engine.answer.parsers.parsed import Unparsable
+from ollama_simulator.engine.answer.paths import way
+from ollama_simulator.engine.answer.task import Task
+from ollama_simulator.engine.lease import Lease
+from ollama_simulator.engine.machine import Call, Machine
+from ollama_simulator.engine.render.tokens import tokens
+from ollama_simulator.engine.text import tokenize
+from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
+from ollama_simulator.names import canonical
+
+REPLY = "<|assistant|>"
+"""What stands in the cache between a prompt and its answer."""
+TIMER_S = 1e-6
+"""Seconds that a runner's timer tells at least: a real one never says that a prompt took none."""
+
+
+class Run:
+    """A generation that holds a slot. Its times are those of the machine's clock."""
+
+    def __init__(
+        self, machine: Machine, task: Task, call: Call, lease: Lease, started: float
+    ) -> None:
+        """`started` is when its request came."""
+        self._machine = machine
+        self._task = task
+        self._call = call
+        self._lease = lease
+        self._started = started
+        self._failures = Failures(task.wire, machine.ids, chats=task.chats)
+        self._way = way(task, machine.ids)
+        self.two_passes = self._way.two_passes
+        """Whether a second pass may have to follow."""
+        script = task.script
+        gap_ms = script.gap_ms if script is not None else None
+        self._scripted_gap = gap_ms is not None
+        self._before = 0 if self._scripted_gap else 1
+        """How many gaps come before the first token."""
+        self._rate = call.pace.decode_tps
+        if gap_ms is not None:
+            self._rate = 1000 / gap_ms if gap_ms else math.inf
+        self._told: list[str] = []
+        self._count = 0
+        self._begun = False
+        """Whether the runner has told anything, in any pass."""
+        self._first = 0.0
+        """What the deadlines are counted from."""
+        self._last = 0.0
+        self._paused = 0.0
+        self._cached = 0
+        self._prompt_s = 0.0
+        self._evaluated = False
+
+    def check(self, *, again: bool) -> None:
+        """Raise `Refusal` for a format that can't be obeyed, in the pass that has to obey it."""
+        if self._task.format is not None and (again or not self.two_passes):
+            schema.check(self._task.format)
+
+    # --- the prompt -----------------------------------------------------------------------------
+
+    def evaluates(self, *, again: bool) -> float:
+        """Begin with the prompt, for the first or the second pass. When it will be read."""
+        job, script, now = self._task.job, self._task.script, self._machine.clock.now()
+        unread = self._count
+        if not again:
+            if job.uses_cache:
+                prompt = list(self._task.prompt.tokens)
+                self._cached = self._machine.memory.match(self._lease.runner, prompt)
+            unread = len(self._task.prompt.tokens) - self._cached
+        self._prompt_s = unread / self._call.pace.prefill_tps
+        wait = self._prompt_s
+        if script is not None and script.prompt_ms is not None:
+            wait = script.prompt_ms / 1000
+            # However fast a runner is, reading takes it some time, and a zero would not be told.
+            self._prompt_s = wait or len(self._task.prompt.tokens) / self._call.pace.prefill_tps
+        self._first = self._last = now + wait
+        self._count = 0
+        self._paused = 0.0
+        return self._first
+
+    def evaluated(self, *, again: bool) -> None:
+        """The prompt is read. Raises `Refusal` if the runner won't answer it."""
+        script = self._task.script
+        if script is not None and script.refuse is not None:
+            raise Refusal(script.refuse.status, script.refuse.body, Origin.RUNNER)
+        if again:
+            self.check(again=True)
+            return
+        self._evaluated = True
+        self._call.see(
+            records.Evaluated,
+            prompt=len(self._task.prompt.tokens),
+            cached=self._cached,
+            seconds=self._prompt_s,
+        )
+
+    # --- the answer -----------------------------------------------------------------------------
+
+    def outputs(self, *, again: bool) -> Iterator[Output]:
+        """What the runner puts out in the first or the second pass."""
+        task, script = self._task, self._task.script
+        if script is not None and script.answer is not None:
+            said = scripted.outputs(
+                task.wire, script, self._way.speech, chats=task.chats, again=again
+            )
+            if not task.chats:
+                said = bounds.guarded(said)
+            if script.tokens is not None:
+                # Who tells what is counted has decided how long it is.
+                return said
+            return bounds.bounded(said, task.stops, task.limit)
+        said = unscripted.outputs(self._asked(again), self._way.speech)
+        if task.job.logprobs:
+            said = unscripted.with_logprobs(said, task.job.top_logprobs)
+        return bounds.bounded(said, task.stops, None) if task.stops else said
+
+    def _asked(self, again: bool) -> unscripted.Asked:
+        """What decides the text that nobody scripted."""
+        task, first = self._task, self._way.two_passes and not again
+        return unscripted.Asked(
+            self._machine.seed,
+            canonical(task.model.name),
+            task.prompt.tokens,
+            self._call.pace.tokens,
+            task.limit,
+            None if first else task.format,
+            self._way.thinks and not again,
+        )
+
+    def due(self, output: Output) -> float:
+        """When an output comes."""
+        if isinstance(output, Pause):
+            self._first += output.seconds
+            self._last += output.seconds
+            self._paused += output.seconds
+        elif isinstance(output, End):
+            if self._scripted_gap:
+                self._last = self._first + (self._count + 1) / self._rate
+        elif not isinstance(output, Piece) or output.tokens:
+            self._last = self._first + (self._count + self._before) / self._rate
+        return self._last
+
+    def says(self, output: Output) -> Token | Quiet | Done | None:
+        """What an output comes to. Raises `Refusal` if the answer fails."""
+        if isinstance(output, Piece):
+            self._count += output.tokens
+            self._begun = True
+            self._told.append(output.thinking + output.text)
+            try:
+                return self._way.lines.say(self._wanted(output) if output.logprobs else output)
+            except Unparsable as wrong:
+                raise Refusal(500, str(wrong), Origin.RUNNER) from None
+        if isinstance(output, Failure):
+            if output.kind is Kind.CRASH:
+                self._lease.crash(output.text)
+            raise self._failures.refusal(output, begun=self._begun)
+        if isinstance(output, End) and output.reason is not None:
+            return self._done(output.reason, output)
+        return None
+
+    def _wanted(self, piece: Piece) -> Piece:
+        """A piece without the log probabilities that nobody wants."""
+        job = self._task.job
+        if job.logprobs and job.top_logprobs:
+            return piece
+        return unscripted.without(piece, all_of_them=not job.logprobs)
+
+    @property
+    def switched(self) -> bool:
+        """Whether the second pass of a formatted answer is to begin."""
+        return self._way.lines.switched
+
+    @property
+    def abandoned(self) -> Abandoned:
+        """What is told to a client that left."""
+        return Abandoned(500, self._failures.canceled, Origin.RUNNER)
+
+    def stalled(self, seconds: float) -> None:
+        """The reader took so long for a token that the others come later."""
+        self._first += seconds
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _done(self, reason: str, end: End) -> Done | None:
+        """The last line; None if its text is what begins the second pass."""
+        switched = self.switched
+        self._count += end.last.tokens
+        self._told.append(end.last.thinking + end.last.text)
+        try:
+            text, thinking, calls = self._way.lines.end(end.last)
+        except Unparsable as wrong:
+            raise Refusal(500, str(wrong), Origin.RUNNER) from None
+        if self.switched and not switched:
+            return None
+        task, prompt = self._task, self._task.prompt
+        made = self._count if end.tokens is None else end.tokens
+        generation_s = self._last - self._first + self._paused
+        if not generation_s and made:
+            generation_s = made / self._call.pace.decode_tps
+        usage = Usage(
+            total_s=self._machine.clock.now() - self._started,
+            load_s=self._lease.load_s,
+            prompt_tokens=len(prompt.tokens) if end.prompt_tokens is None else end.prompt_tokens,
+            prompt_s=max(self._prompt_s, TIMER_S) if end.prompt_s is None else end.prompt_s,
+            tokens=made,
+            generation_s=generation_s if end.generation_s is None else end.generation_s,
+        )
+        context: tuple[int, ...] = ()
+        if task.job.kind == "generate" and not task.job.raw:
+            context = tokens(task.model, prompt.text + "".join(self._told))
+        return Done(reason, usage, text, thinking, calls, context=context)
+
+    def remember(self) -> None:
+        """Keep what was evaluated and generated, however the answer ended."""
+        if not self._task.job.uses_cache:
+            return
+        memory, runner = self._machine.memory, self._lease.runner
+        prompt = list(self._task.prompt.tokens)
+        if self._evaluated:
+            memory.remember(runner, [*prompt, REPLY, *tokenize("".join(self._told))])
+            return
+        late = max(0.0, self._first - self._machine.clock.now())
+        rest = round(late * self._call.pace.prefill_tps + 0.5)
+        memory.remember(runner, prompt[: max(self._cached, len(prompt) - rest)])
