@@ -193,8 +193,12 @@ def test_the_proxy_of_the_cloud_reads_everything() -> None:
         asked.body.fail("unexpected EOF")
         return await collected(answer(exchange(Machine(clock), asked)))
 
-    (head,) = (act for act in virtual(main) if isinstance(act, Head))
+    acts = virtual(main)
+    (head,) = (act for act in acts if isinstance(act, Head))
     assert head.status == 400
+    # It speaks natively, whatever dialect is behind it.
+    assert ("Content-Type", "application/json; charset=utf-8") in head.headers
+    assert lines(acts) == [{"error": "unexpected EOF"}]
 
 
 @pytest.mark.parametrize(

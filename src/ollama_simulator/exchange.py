@@ -89,7 +89,13 @@ class Exchange:
             async for data in self.request.body.chunks():
                 yield data
         except net.BadBody as error:
-            raise Refusal(400, str(error), Origin.DECODE) from None
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: net.BadBody) -> Refusal:
+        """What is said of a body that can't be read to its end, by whoever reads it first."""
+        route = self.route
+        proxied = not isinstance(route, Fixed) and proxy.reads(route.codec, self._wire)
+        return Refusal(400, str(error), Origin.CLOUD if proxied else Origin.DECODE)
 
     async def drain(self) -> None:
         """Read the request's body and forget it, whatever is wrong with it."""
@@ -116,7 +122,7 @@ class Exchange:
                     break
         except net.BadBody as error:
             if enough is None or not enough():
-                raise Refusal(400, str(error), Origin.DECODE) from None
+                raise self._unreadable(error) from None
         self.see(
             records.Received,
             size=size,

@@ -536,6 +536,19 @@ def test_the_second_pass_of_a_parser(
         assert said[1:] == text(*again)
 
 
+def test_a_thought_that_nobody_asked_for_leads_to_a_second_pass() -> None:
+    """The format holds from the start there; the runner is asked again nonetheless."""
+    steps = raw("<|channel|>analysis<|message|>Okay<|end|>", CHANNELS[6].raw or "")
+    steps += CHANNELS[7:11] + raw("{}")
+    thoughtless, asked = (
+        lines(answer(chat("harmony", format='"json"', think=think), steps))
+        for think in (False, None)
+    )
+    assert thoughtless == asked
+    assert len(asked) == 3
+    assert refused(answer(chat("harmony", format="5", think=False), steps))[1].startswith("invalid")
+
+
 def test_a_second_pass_that_begins_with_the_end() -> None:
     """Only the second one has a last line."""
     last = Step(event='{"content":"{}","stop":true}')

@@ -83,7 +83,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                         said += 1
                         if said % BREATH == 0:
                             await clock.breathe()
-                        if run.two_passes and run.switched and not again:
+                        if run.switches and run.switched and not again:
                             break
                     if not run.switched:
                         break

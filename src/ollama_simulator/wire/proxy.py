@@ -45,9 +45,14 @@ class Proxied(Codec):
         return Native.error(refusal, wire)
 
 
+def reads(codec: type[Codec], wire: Wire) -> bool:
+    """Whether the proxy reads the requests of a codec before it."""
+    return codec.proxied and wire.settings.wire != "0.13.5"
+
+
 def make(codec: type[Codec], request: Request, wire: Wire) -> Codec:
     """The codec of a request, behind the proxy if its route has one. Raises `Refusal`."""
-    if not codec.proxied or wire.settings.wire == "0.13.5":
+    if not reads(codec, wire):
         return codec(request, wire)
     request = msgspec.structs.replace(request, body=compressed.body(request))
     return (Proxied if _leaves(request) else codec)(request, wire)

@@ -51,7 +51,7 @@ class Run:
         self._started = started
         self._failures = Failures(task.wire, machine.ids, chats=task.chats)
         self._way = way(task, machine.ids)
-        self.two_passes = self._way.two_passes
+        self.switches = self._way.switches
         """Whether a second pass may have to follow."""
         script = task.script
         gap_ms = script.gap_ms if script is not None else None
@@ -75,7 +75,7 @@ class Run:
 
     def check(self, *, again: bool) -> None:
         """Raise `Refusal` for a format that can't be obeyed, in the pass that has to obey it."""
-        if self._task.format is not None and (again or not self.two_passes):
+        if self._task.format is not None and (again or not self._way.two_passes):
             schema.check(self._task.format)
 
     # --- the prompt -----------------------------------------------------------------------------

@@ -69,12 +69,12 @@ class TemplateChat(Lines):
         calls: Calls | None,
         new_id: NewId,
         *,
-        two_passes: bool = False,
+        switches: bool = False,
     ) -> None:
         self._thinking = thinking
         self._calls = calls
         self._new_id = new_id
-        self._two_passes = two_passes
+        self._switches = switches
         self._thought = False
 
     def say(self, piece: Piece) -> Token | Quiet:
@@ -87,8 +87,8 @@ class TemplateChat(Lines):
             if not text and not thought:
                 return QUIET
             self._thought = self._thought or bool(thought)
-            if self._two_passes and self._thought and text:
-                self.switched, self._two_passes = True, False
+            if self._switches and self._thought and text:
+                self.switched, self._switches = True, False
                 return Token("", thought, logprobs=piece.logprobs)
         if self._calls is None:
             return Token(text, thought, logprobs=piece.logprobs)
@@ -125,10 +125,10 @@ class TemplateGenerate(Lines):
 class ParserChat(Lines):
     """`/api/chat` of the paths `parser` and `harmony`."""
 
-    def __init__(self, parser: Parser, new_id: NewId, *, two_passes: bool = False) -> None:
+    def __init__(self, parser: Parser, new_id: NewId, *, switches: bool = False) -> None:
         self._parser = parser
         self._new_id = new_id
-        self._two_passes = two_passes
+        self._switches = switches
         self._thought = False
 
     def say(self, piece: Piece) -> Token | Quiet:
@@ -137,8 +137,8 @@ class ParserChat(Lines):
             return QUIET
         text, thought, calls = self._parser.add(piece.text)
         self._thought = self._thought or bool(thought)
-        if self._two_passes and self._thought and text:
-            self.switched, self._two_passes = True, False
+        if self._switches and self._thought and text:
+            self.switched, self._switches = True, False
             return QUIET
         if not (text or thought or calls or piece.logprobs):
             return QUIET

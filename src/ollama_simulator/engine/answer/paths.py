@@ -36,6 +36,8 @@ class Way(msgspec.Struct, frozen=True):
     """Whether a model that nobody scripted thinks."""
     two_passes: bool = False
     """Whether the format holds only after the thinking (5.7)."""
+    switches: bool = False
+    """Whether a thought, asked for or not, leads to a second pass, in which the format holds."""
 
 
 def way(task: Task, ids: random.Random) -> Way:
@@ -68,9 +70,9 @@ def way(task: Task, ids: random.Random) -> Way:
         )
     if job.kind == "generate":
         return Way(lines.ParserGenerate(parser), said, thinks)
-    two_passes = thinks and task.format is not None
-    chat = lines.ParserChat(parser, new_id, two_passes=two_passes)
-    return Way(chat, said, thinks, two_passes)
+    formed = task.format is not None
+    chat = lines.ParserChat(parser, new_id, switches=formed)
+    return Way(chat, said, thinks, two_passes=thinks and formed, switches=formed)
 
 
 def _template(task: Task, thinks: bool, new_id: lines.NewId, sorts: bool) -> Way:
@@ -93,5 +95,5 @@ def _template(task: Task, thinks: bool, new_id: lines.NewId, sorts: bool) -> Way
         return Way(lines.Plain(), said, thinks)
     calls = Calls(marks.call, job.tools, sorts=sorts) if job.tools else None
     two_passes = thinks and task.format is not None
-    chat = lines.TemplateChat(thinking, calls, new_id, two_passes=two_passes)
-    return Way(chat, said, thinks, two_passes)
+    chat = lines.TemplateChat(thinking, calls, new_id, switches=two_passes)
+    return Way(chat, said, thinks, two_passes=two_passes, switches=two_passes)
