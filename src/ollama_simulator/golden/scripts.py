@@ -98,7 +98,10 @@ def _step(event: dict[str, Any]) -> Step:
         case {"sleep_ms": wait}:
             return Step(wait_ms=float(wait), **extra)
         case {"crash": _}:
-            return Step(crash=kept(event.get("stderr", "").splitlines(), "0.33"))
+            logged = event.get("stderr", "")
+            return Step(
+                crash=kept(logged if isinstance(logged, list) else logged.splitlines(), "0.33")
+            )
         case {"reset": _}:
             return Step(reset=True)
         case {"raw": text}:
