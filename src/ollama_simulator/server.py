@@ -130,7 +130,11 @@ class SimServer:
         self.scheduler.load(installed.model if installed else Model(name, 0, "", "", "", ""))
 
     async def reset(self) -> None:
-        """Return to the state of the start. Running requests go on."""
+        """Return to the state of the start. Running requests go on, but for those whose clients
+        are gone: some of them would hang for ever (native specification, 6.7)."""
+        for served in tuple(self._running):
+            if served.request.left is not None:
+                served.request.abort()
         self.store.replace(self._models_at_the_start)
         self.scripts.replace(self.settings.scripts)
         self.scheduler.clear()

@@ -263,6 +263,17 @@ def test_reset_clears_counters_when_asked(fleet: Fleet) -> None:
 # --- the KV cache --------------------------------------------------------------------------
 
 
+def test_reset_ends_what_nobody_waits_for(fleet: Fleet) -> None:
+    """Who sends a request and leaves at once is never answered, and would hang for ever."""
+    port = fleet.program.ports[0]
+    for _ in range(5):
+        fleet.open(CHAT_WHOLE, port).close()
+    # When this is answered, the others were seen leaving.
+    fleet.ask(CHAT_WHOLE, port)
+    fleet.program.accepted("POST", "/reset")
+    fleet.program.await_active(port, 0)
+
+
 def test_kv_cache_is_empty_at_the_start(fleet: Fleet) -> None:
     """A new server has no tokens in its cache."""
     for port in fleet.ports:

@@ -344,9 +344,13 @@ COUNT = 2 * WORDS  # a marker, 100 words and 99 blanks
 RATE = 800.0
 
 
+NOTHING = 1e-6
+"""What is told of a prompt that took no time: the least that a runner's timer tells."""
+
+
 def evaluated(document: dict[str, Any]) -> float:
     """Return the seconds of prompt evaluation which an answer reports."""
-    return float(document.get("prompt_eval_duration", 0)) / 1e9
+    return float(document["prompt_eval_duration"]) / 1e9
 
 
 def slow_reader(fleet: Fleet) -> None:
@@ -365,7 +369,7 @@ def test_a_prompt_seen_before_costs_nothing(fleet: Fleet) -> None:
     assert cold["prompt_eval_count"] in (COUNT, COUNT + 1)
     assert warm["prompt_eval_count"] == cold["prompt_eval_count"]
     assert 0.8 * COUNT / RATE < evaluated(cold) < 1.5 * COUNT / RATE
-    assert evaluated(warm) == 0
+    assert evaluated(warm) == NOTHING
     assert cold_answer.first_at - cold_answer.sent_at > 0.8 * COUNT / RATE
     assert warm_answer.first_at - warm_answer.sent_at < 0.5 * COUNT / RATE
 
@@ -378,7 +382,7 @@ def test_the_cache_is_of_one_server_and_can_be_cleared(fleet: Fleet) -> None:
     assert evaluated(fleet.ask(cell, fleet.ports[1]).json()) > 0.8 * COUNT / RATE
     fleet.accepted("POST", "/kv-cache/clear", {"port": fleet.port})
     assert evaluated(fleet.ask(cell).json()) > 0.8 * COUNT / RATE
-    assert evaluated(fleet.ask(cell, fleet.ports[1]).json()) == 0
+    assert evaluated(fleet.ask(cell, fleet.ports[1]).json()) == NOTHING
 
 
 def test_only_new_tokens_cost(fleet: Fleet) -> None:
