@@ -135,6 +135,37 @@ def test_the_arguments_of_a_former_response() -> None:
     assert refusal("/v1/responses", {"model": "m", "input": [item]}, OLD)[:2] == (400, said)
 
 
+LINK = "http://example.com/a.png"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        (
+            "/v1/chat/completions",
+            {"messages": [{"content": [{"type": "image_url", "image_url": {"url": LINK}}]}]},
+            "invalid image input",
+        ),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"content": [{"type": "input_audio", "input_audio": {"data": "AA=="}}]}]},
+            "invalid message format",
+        ),
+        (
+            "/v1/responses",
+            {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": LINK}]}]},
+            "invalid image input",
+        ),
+    ],
+)
+def test_pictures_by_link_and_sounds_are_unknown(
+    path: str, body: dict[str, Any], words: str
+) -> None:
+    """The newer version has words of its own for links, and takes sounds."""
+    with pytest.raises(Refusal, match=f"^{words}$"):
+        post(path, {"model": "m", **body}, OLD)
+
+
 def test_calls_are_the_reason_of_a_whole_chat() -> None:
     """Even of one that was too long; the newer server says so of one that stopped only."""
     body = {"model": "m", "messages": USER, "tools": [tool()]}

@@ -125,7 +125,7 @@ class ChatCompletions(OpenAI):
         given = body.get("messages", [])
         if not given:
             raise refused("[] is too short - 'messages'")
-        messages = conversation(given)
+        messages = conversation(given, wire.settings.wire)
         wanted = body["reasoning"].get("effort", "") if "reasoning" in body else None
         think = effort.think(
             body.get("reasoning_effort", "") if wanted is None else wanted, profile

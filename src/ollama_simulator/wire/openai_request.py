@@ -65,15 +65,21 @@ def _chat(profile: Profile) -> Record:
 
 CHAT = {profile: _chat(profile) for profile in PROFILES}
 
+_PARTS: dict[Profile, tuple[str, ...]] = {
+    "0.33": ("text", "image_url", "input_audio"),
+    "0.13.5": ("text", "image_url"),
+}
+"""The parts that a content may have."""
 
-def conversation(given: list[dict[str, Any]]) -> tuple[Message, ...]:
+
+def conversation(given: list[dict[str, Any]], profile: Profile) -> tuple[Message, ...]:
     """The messages: one for each part of a content that has parts. Raises `Refusal`."""
     messages: list[Message] = []
     names: dict[str, str] = {}
     for entry in given:
         calls = _calls(entry.get("tool_calls", ()))
         names.update((call.id, call.name) for call in calls)
-        messages += _messages(entry, calls, names)
+        messages += _messages(entry, calls, names, profile)
     return tuple(messages)
 
 
@@ -106,7 +112,7 @@ def format_of(wanted: Mapping[str, Any]) -> str | None:
 
 
 def _messages(
-    entry: dict[str, Any], calls: tuple[ToolCall, ...], names: Mapping[str, str]
+    entry: dict[str, Any], calls: tuple[ToolCall, ...], names: Mapping[str, str], profile: Profile
 ) -> list[Message]:
     role = entry.get("role", "").lower()
     call_id = entry.get("tool_call_id", "")
@@ -120,7 +126,7 @@ def _messages(
         case str() as content:
             return [Message(role, content, **said)]
         case list() as pieces:
-            return _of_parts(role, pieces, said)
+            return _of_parts(role, pieces, said, profile)
         case None if calls:
             return [Message(role, **said)]
         case None:
@@ -133,22 +139,24 @@ def _messages(
             raise refused("invalid message content type: float64")
 
 
-def _of_parts(role: str, pieces: list[Json], said: dict[str, Any]) -> list[Message]:
+def _of_parts(
+    role: str, pieces: list[Json], said: dict[str, Any], profile: Profile
+) -> list[Message]:
     """A message for each part. What belongs to the whole is said with the last one."""
-    messages = [_part(role, piece) for piece in pieces]
+    messages = [_part(role, piece, profile) for piece in pieces]
     if messages and (said["tool_calls"] or said["thinking"] or said["tool_call_id"]):
         last = messages[-1]
         messages[-1] = Message(last.role, last.content, images=last.images, **said)
     return messages
 
 
-def _part(role: str, part: Json) -> Message:
-    if isinstance(part, dict):
-        match part.get("type"):
+def _part(role: str, part: Json, profile: Profile) -> Message:
+    if isinstance(part, dict) and part.get("type") in _PARTS[profile]:
+        match part["type"]:
             case "text" if isinstance(part.get("text"), str):
                 return Message(role, part["text"])
             case "image_url":
-                return Message(role, images=(parts.image(_url(part.get("image_url"))),))
+                return Message(role, images=(parts.image(_url(part.get("image_url")), profile),))
             case "input_audio":
                 return Message(role, images=(_sound(part.get("input_audio")),))
     raise refused("invalid message format")

@@ -134,7 +134,7 @@ def _conversation(body: dict[str, Any], profile: Profile) -> tuple[Message, ...]
             case "reasoning":
                 thinking = item.get("encrypted_content", "")
             case "message":
-                message = _message(item)
+                message = _message(item, profile)
                 if message.role == "assistant":
                     message = msgspec.structs.replace(message, thinking=thinking)
                     thinking = ""
@@ -146,7 +146,7 @@ def _conversation(body: dict[str, Any], profile: Profile) -> tuple[Message, ...]
                 _call(messages, item, thinking, profile)
                 thinking = ""
             case "function_call_output":
-                text, images = _content(item.get("output", ""))
+                text, images = _content(item.get("output", ""), profile)
                 call_id = item.get("call_id", "")
                 messages.append(Message("tool", text, images=images, tool_call_id=call_id))
     if thinking:
@@ -154,8 +154,8 @@ def _conversation(body: dict[str, Any], profile: Profile) -> tuple[Message, ...]
     return tuple(messages)
 
 
-def _message(item: Item) -> Message:
-    text, images = _content(item.get("content", ""))
+def _message(item: Item, profile: Profile) -> Message:
+    text, images = _content(item.get("content", ""), profile)
     return Message(item.get("role", "").lower(), text, images=images)
 
 
@@ -196,14 +196,14 @@ def _call(messages: list[Message], item: Item, thinking: str, profile: Profile) 
     )
 
 
-def _content(given: str | list[Item]) -> tuple[str, tuple[bytes, ...]]:
+def _content(given: str | list[Item], profile: Profile) -> tuple[str, tuple[bytes, ...]]:
     if isinstance(given, str):
         return given, ()
     text, images = "", []
     for part in given:
         match part["type"]:
             case "input_image" if part.get("image_url"):
-                images.append(parts.image(part["image_url"]))
+                images.append(parts.image(part["image_url"], profile))
             case "input_file":
                 raise refused("file inputs are not currently supported")
             case _:
