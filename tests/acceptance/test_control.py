@@ -266,12 +266,14 @@ def test_reset_clears_counters_when_asked(fleet: Fleet) -> None:
 def test_reset_ends_what_nobody_waits_for(fleet: Fleet) -> None:
     """Who sends a request and leaves at once is never answered, and would hang for ever."""
     port = fleet.program.ports[0]
-    for _ in range(5):
+    for _ in range(20):
         fleet.open(CHAT_WHOLE, port).close()
     # When this is answered, the others were seen leaving.
     fleet.ask(CHAT_WHOLE, port)
+    assert fleet.program.status(port)["active_request_count"] > 0
     fleet.program.accepted("POST", "/reset")
     fleet.program.await_active(port, 0)
+    assert fleet.program.status(port)["active_request_count"] == 0
 
 
 def test_kv_cache_is_empty_at_the_start(fleet: Fleet) -> None:

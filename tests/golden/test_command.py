@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -107,23 +108,31 @@ def test_bad_input(file: Path, tmp_path: Path) -> None:
     assert ran() == (2, ["error: name at least one file of recordings (see --help)"])
 
 
-@pytest.mark.parametrize("setup", ["any state", "plain is loading: not listed"])
-def test_what_depends_on_time_gets_a_second_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setup: str
+def test_what_depends_on_time_is_replayed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nothing else."""
+    """When the others are done; and everything once, whatever comes of it."""
     path = tmp_path / "some.jsonl"
-    line = native(setup=f"server main; {setup}")
-    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
-    tries = []
+    states = (
+        "plain is loading: not listed",
+        "any state",
+        "plain is loading: not listed",
+        "any state",
+    )
+    records = [native(name=f"ps/{n}", setup=f"server main; {s}") for n, s in enumerate(states)]
+    path.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    order: list[tuple[str, int]] = []
+    running = 0
 
     async def play(recording: Recording, earlier: Earlier) -> Outcome:
-        tries.append(recording)
-        late = Difference("body", "a", "b")
-        return Outcome(recording, (late,) if len(tries) == 1 else ())
+        nonlocal running
+        running += 1
+        await asyncio.sleep(0)
+        order.append((recording.name, running))
+        running -= 1
+        return Outcome(recording, (Difference("body", "a", "b"),))
 
     monkeypatch.setattr(command, "play", play)
-    timed = setup != "any state"
     status, lines = ran(path)
-    assert (status, len(tries)) == ((0, 2) if timed else (1, 1))
-    assert lines[-1] == f"{int(timed)} of 1 identical"
+    assert order == [("ps/1", 2), ("ps/3", 1), ("ps/0", 1), ("ps/2", 1)]
+    assert (status, lines[-1]) == (1, "0 of 4 identical")

@@ -83,21 +83,24 @@ def golden(
 
 
 async def _replay(chosen: Sequence[Recording], earlier: Earlier) -> list[Outcome]:
-    """Replay all, many at once. What may differ because the machine was busy is replayed once
-    more, alone, and the second outcome counts."""
+    """Replay all, each once: those that a busy machine may make differ one after another when the
+    others are done, which are replayed many at once."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(recording: Recording) -> Outcome:
         async with turns:
             return await play(recording, earlier)
 
+    alone = [depends_on_time(each) for each in chosen]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(each)) for each in chosen]
-    outcomes = [task.result() for task in tasks]
-    for number, outcome in enumerate(outcomes):
-        if not outcome.identical and depends_on_time(outcome.recording):
-            outcomes[number] = await play(outcome.recording, earlier)
-    return outcomes
+        tasks = [
+            None if timed else group.create_task(one(each))
+            for each, timed in zip(chosen, alone, strict=True)
+        ]
+    return [
+        await play(each, earlier) if task is None else task.result()
+        for each, task in zip(chosen, tasks, strict=True)
+    ]
 
 
 def _excused(outcome: Outcome) -> bool:
