@@ -18,6 +18,7 @@ LAYERS = {
     "model": 0,
     "script": 0,
     "settings": 0,
+    "hardware": 0,
     "environment": 0,
     "registry": 0,
     "golang": 0,
@@ -26,6 +27,7 @@ LAYERS = {
     "records": 0,
     "clock": 0,
     "complaints": 1,
+    "workload": 1,
     "engine": 1,
     "wire": 1,
     "net": 1,
@@ -51,6 +53,7 @@ ALLOWED = {
     ("golang", "model"),  # what Go can't read is a Refusal
     ("script", "model"),  # a script is matched on a Job
     ("registry", "model"),  # a registry holds models
+    ("settings", "hardware"),  # ... and with a machine
     ("settings", "registry"),  # a server is set up with its registries
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
     ("answering", "exchange"),  # what is answered is an exchange

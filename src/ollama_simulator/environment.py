@@ -11,6 +11,7 @@ Rules of this file:
 It must not import anything of this package but `golang`, `model` and `settings`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,9 +19,8 @@ from ollama_simulator.golang import duration
 from ollama_simulator.model import Refusal
 
 WITHOUT_EFFECT = frozenset(
-    "OLLAMA_DEBUG OLLAMA_FLASH_ATTENTION OLLAMA_GO_TEMPLATE OLLAMA_GPU_OVERHEAD "
-    "OLLAMA_KV_CACHE_TYPE "
-    "OLLAMA_LLM_LIBRARY OLLAMA_MULTIUSER_CACHE OLLAMA_NEW_ENGINE OLLAMA_NOHISTORY OLLAMA_NOPRUNE "
+    "OLLAMA_DEBUG OLLAMA_FLASH_ATTENTION OLLAMA_GO_TEMPLATE "
+    "OLLAMA_LLM_LIBRARY OLLAMA_NEW_ENGINE OLLAMA_NOHISTORY OLLAMA_NOPRUNE "
     "OLLAMA_SCHED_SPREAD".split()
 )
 """What Ollama reads, too, and nothing on the wire depends on."""
@@ -102,8 +102,21 @@ def _bind(text: str) -> str | None:
     return (host.rpartition(":")[0] if host.count(":") == 1 else host) or None
 
 
+def _integer(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def _kv_type(text: str) -> str | None:
+    # What it doesn't know it takes for the default.
+    return text if text in ("f16", "q8_0", "q4_0") else None
+
+
 _READINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "LLAMA_ARG_CACHE_RAM": ("cache_ram_mib", _integer),
     "OLLAMA_CONTEXT_LENGTH": ("context_length", _count),
+    "OLLAMA_GPU_OVERHEAD": ("gpu_overhead", _count),
+    "OLLAMA_KV_CACHE_TYPE": ("kv_cache_type", _kv_type),
+    "OLLAMA_MULTIUSER_CACHE": ("multiuser_cache", _truth),
     "OLLAMA_HOST": ("bind", _bind),
     "OLLAMA_KEEP_ALIVE": ("keep_alive", _seconds),
     "OLLAMA_LOAD_TIMEOUT": ("load_timeout", _timeout),

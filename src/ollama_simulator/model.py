@@ -127,6 +127,11 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a token is: a word or a mark (`docs/text.md`), or any four characters."""
     runner_template: str = ""
     """The Jinja template that its runner renders with, where that isn't the one it shows."""
+    kv_bytes_per_token: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Bytes of KV cache for each token of context, at 16 bits an element; 0 for what the hardware
+    profile says."""
+    kv_fixed_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Bytes of state of each slot that don't grow with the context (hybrid models)."""
 
     @property
     def has_weights(self) -> bool:

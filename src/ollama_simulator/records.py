@@ -74,6 +74,18 @@ class Admitted(Record, frozen=True, kw_only=True, tag=True):
     model: str
     waited: float
     """Seconds that it waited for the slot; the load that came before is not in it."""
+    slot: int = 0
+
+
+class Released(Record, frozen=True, kw_only=True, tag=True):
+    """A slot is free again. Exactly one for each `Admitted`, unless the slot is lost (6.7)."""
+
+    model: str
+    slot: int
+    wasted_tokens: int = 0
+    """Tokens that were generated for nobody: their client had left."""
+    wasted_prompt: int = 0
+    """Tokens of its prompt that were evaluated for nobody."""
 
 
 class ModelLoaded(Record, frozen=True, kw_only=True, tag=True):
@@ -81,6 +93,11 @@ class ModelLoaded(Record, frozen=True, kw_only=True, tag=True):
 
     model: str
     seconds: float
+    slots: int = 1
+    context: int = 0
+    """Tokens of context of each slot."""
+    vram: int = 0
+    """Bytes of GPU memory that it takes, KV cache included."""
 
 
 class ModelUnloaded(Record, frozen=True, kw_only=True, tag=True):
@@ -98,6 +115,37 @@ class Evaluated(Record, frozen=True, kw_only=True, tag=True):
     prompt: int
     cached: int
     seconds: float
+
+
+class CacheMoved(Record, frozen=True, kw_only=True, tag=True):
+    """KV state went from a slot to the host's memory, or back; every slot waited meanwhile."""
+
+    model: str
+    how: str
+    """`saved` or `restored`."""
+    tokens: int
+    size: int
+    """Bytes."""
+    seconds: float
+
+
+class FirstToken(Record, frozen=True, kw_only=True, tag=True):
+    """The first token of an answer was made."""
+
+    model: str
+    seconds: float
+    """Since the job came: queue, load and prompt are in it (TTFT as the server has it)."""
+
+
+class Generated(Record, frozen=True, kw_only=True, tag=True):
+    """An answer has all the tokens that it will get."""
+
+    model: str
+    tokens: int
+    seconds: float
+    """From the first to the last."""
+    gaps: tuple[int, ...] = ()
+    """How many gaps between its tokens were at most each of `GAPS_S`, and the rest, last."""
 
 
 class Left(Record, frozen=True, kw_only=True, tag=True):
@@ -146,6 +194,10 @@ class Failed(Record, frozen=True, kw_only=True, tag=True):
     """The simulator itself went wrong: a bug, never a simulated fault."""
 
     error: str
+
+
+GAPS_S = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 5.0)
+"""The bounds, in seconds, between which gaps between tokens are counted."""
 
 
 class See(Protocol):

@@ -2,14 +2,18 @@
 
 Source: native specification 6.1.
 
-It must not import anything of this package but `golang`, `model`, `registry` and `script`.
+It must not import anything of this package but `golang`, `hardware`, `model`, `registry` and
+`script`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 import msgspec
 
+from ollama_simulator import hardware
+from ollama_simulator.hardware import HardwareProfile
 from ollama_simulator.model import Found, Model
 from ollama_simulator.registry import OLLAMA, Registry
 from ollama_simulator.script import Script
@@ -20,12 +24,38 @@ PROFILES: tuple[Profile, ...] = ("0.13.5", "0.33")
 """All of them, the oldest first."""
 Count = Annotated[int, msgspec.Meta(ge=0)]
 """How many; none is a number, less is a mistake."""
+Caching = Literal["seed", "legacy", "current"]
+"""Which generation of Ollama's engine keeps the KV cache (engine model, 1.0): `seed` remembers the
+last conversation of the server, on `/api/chat` only; `legacy` is that of Ollama before 0.30,
+`current` that since."""
+KvType = Literal["f16", "q8_0", "q4_0"]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of one server. Times in seconds."""
 
     wire: Profile = "0.33"
+    profile: str | HardwareProfile = hardware.DEFAULT
+    """The machine: the name of a hardware profile, the path of one (`.toml`), or one itself."""
+    model_profiles: Mapping[str, str | HardwareProfile] = {}
+    """Profiles of single models, by name, where they differ from that of the server."""
+    engine: Caching = "seed"
+    speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """How fast the machine is compared with its profile: 0.5 takes twice the time."""
+    cache_endpoints: Literal["chat", "all"] | None = None
+    """Whose requests use the KV cache: those of `/api/chat`, or all that generate; None for what
+    the engine does (`seed`: `chat`, the others: `all`)."""
+    multiuser_cache: bool = False
+    """Whether the engine `legacy` may copy a prefix from one slot into another (1.3)."""
+    cache_ram_mib: Annotated[int, msgspec.Meta(ge=-1)] = 8192
+    """MiB that the engine `current` keeps in the host's memory for each runner; -1 for any
+    number, 0 for none (1.4)."""
+    kv_cache_type: KvType = "f16"
+    """How the KV cache is stored: `q8_0` takes 17/32 of the memory of `f16`, `q4_0` 9/32."""
+    gpu_overhead: Count = 0
+    """Bytes of VRAM that no model may use."""
+    helper: bool = False
+    """Whether a Windows helper listens on the server's port + 100 (seed facts, 1.0.4)."""
     num_parallel: Count = 1
     max_queue: Count = 512
     max_loaded_models: Count = 0
@@ -37,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu: bool = True
     """Whether models are in the memory of a GPU; else `size_vram` is 0 (4.5)."""
     context_length: Count = 0
-    """0 for what the model and the memory allow."""
+    """0 for what the model and the memory allow (1.2)."""
     bind: str = "127.0.0.1"
     """The address that the server believes to listen on; a loopback one switches the check of
     `Host` on (1.6). It doesn't move the listener."""
@@ -67,3 +97,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.zone != "UTC" and self.zone not in available_timezones():
             raise ValueError(f"zone: {self.zone!r} is not the name of a time zone")
+        for profile in (self.profile, *self.model_profiles.values()):
+            if isinstance(profile, str):
+                hardware.named(profile)
+
+    @property
+    def hardware(self) -> HardwareProfile:
+        """The machine."""
+        return _profile(self.profile)
+
+    def hardware_for(self, model: str) -> HardwareProfile:
+        """The profile of a model, by the name it is installed under."""
+        return _profile(self.model_profiles.get(model, self.profile))
+
+
+def _profile(profile: str | HardwareProfile) -> HardwareProfile:
+    return hardware.named(profile) if isinstance(profile, str) else profile
