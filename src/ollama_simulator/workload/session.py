@@ -7,7 +7,7 @@ Rules of this file:
 1. A workload is an iterator of sessions. Whoever plays it keeps the times: a session of an open
    loop begins when it is due, whatever became of the others; in a closed loop each of the users
    begins the next one when the last is over.
-2. Lengths are in tokens, times in seconds.
+2. Lengths are in tokens, times in seconds. Tokens that mark roles are not counted.
 
 It must not import anything of this package.
 """
@@ -30,8 +30,8 @@ class Turn(msgspec.Struct, frozen=True):
     end of the user's last session) and this request."""
 
 
-class System(msgspec.Struct, frozen=True):
-    """A system prompt that sessions share."""
+class Shared(msgspec.Struct, frozen=True):
+    """A part of a system prompt: wherever its group is the same, its tokens are."""
 
     group: int
     tokens: int
@@ -44,13 +44,24 @@ class Session(msgspec.Struct, frozen=True):
     turns: tuple[Turn, ...]
     at: float | None = None
     """When it begins, from the start of the workload; None in a closed loop."""
-    system: System | None = None
+    system: tuple[Shared, ...] = ()
+    """What its system prompt consists of, in this order. Most have one part; the blocks of a
+    recorded prompt are parts, too."""
     model: str = ""
     """Empty for the one that the player was told."""
     num_ctx: int | None = None
     """None leaves it to the server."""
     thinking: int = 0
     """Tokens at the head of each answer that are left out of the prompts that follow."""
+
+    @property
+    def system_tokens(self) -> int:
+        """Tokens of its system prompt."""
+        return sum(part.tokens for part in self.system)
+
+
+class BadWorkload(ValueError):
+    """A workload that can't be played. The text says what is wrong with it, and where."""
 
 
 class Workload(Protocol):
