@@ -170,7 +170,7 @@ def test_a_module_is_short_or_says_why_not(path: Path) -> None:
         ("engine.slots", "if TYPE_CHECKING:\n    from ollama_simulator.wire import codec", "wire"),
         ("wire.openai", "from ..net.perform import Performer", "net"),
         ("net.perform", "from .. import exchange", "exchange"),
-        ("cli", "import ollama_simulator.pytest_plugin as plugin", "pytest_plugin"),
+        ("cli.suite", "import ollama_simulator.pytest_plugin as plugin", "pytest_plugin"),
     ],
 )
 def test_an_import_that_goes_up_or_across_is_reported(module: str, source: str, whom: str) -> None:

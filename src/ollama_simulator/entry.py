@@ -12,22 +12,22 @@ import signal
 def simulator() -> None:
     """Run `ollama_simulator`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from ollama_simulator.cli import simulator_main
+    from ollama_simulator.cli.simulator import main
 
-    simulator_main()
+    main()
 
 
 def suite() -> None:
     """Run `load_balancer_test`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from ollama_simulator.cli import suite_main
+    from ollama_simulator.cli.suite import main
 
-    suite_main()
+    main()
 
 
 def golden() -> None:
     """Run `golden`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from ollama_simulator.cli import golden_main
+    from ollama_simulator.cli.golden import main
 
-    golden_main()
+    main()
