@@ -26,6 +26,7 @@ LAYERS = {
     "acts": 0,
     "records": 0,
     "clock": 0,
+    "virtual": 0,
     "complaints": 1,
     "workload": 1,
     "engine": 1,
@@ -50,6 +51,7 @@ LAYERS = {
 
 ALLOWED = {
     ("records", "acts"),  # a record says which Door moved and How a connection ended
+    ("virtual", "clock"),  # one virtual clock is a faster one
     ("golang", "model"),  # what Go can't read is a Refusal
     ("script", "model"),  # a script is matched on a Job
     ("registry", "model"),  # a registry holds models

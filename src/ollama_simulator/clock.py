@@ -15,9 +15,10 @@ import selectors
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 LONGEST_S = 86_400.0
 """Longest single timer; a longer wait takes several, as event loops bound theirs."""
@@ -159,8 +160,12 @@ class VirtualClock(Clock):
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run `main` to its end. Raises `Deadlock` if everything waits for nothing."""
-        with asyncio.Runner(loop_factory=lambda: _VirtualLoop(self)) as runner:
+        with asyncio.Runner(loop_factory=self.new_loop) as runner:
             return runner.run(main)
+
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that `run` runs on."""
+        return _VirtualLoop(self)
 
     def advance(self, seconds: float) -> None:
         """Move on. Called by the event loop; a program under this clock has no need to.
@@ -212,10 +217,31 @@ class _VirtualSelector(selectors.BaseSelector):
         return ready
 
 
+class _Moment(float):
+    """The time of a timer. Of equal ones the first one set is the first one due: asyncio's heap
+    compares times alone, and leaves it open."""
+
+    number: int
+
+    def __lt__(self, other: float) -> bool:
+        if isinstance(other, _Moment) and self == other:
+            return self.number < other.number
+        return super().__lt__(other)
+
+
 class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock) -> None:
         self._virtual = clock
+        self._timers = 0
         super().__init__(_VirtualSelector(clock))
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Any = None
+    ) -> asyncio.TimerHandle:
+        moment = _Moment(when)
+        self._timers += 1
+        moment.number = self._timers
+        return super().call_at(moment, callback, *args, context=context)
 
     def time(self) -> float:
         return self._virtual.now()
