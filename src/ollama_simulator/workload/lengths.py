@@ -69,7 +69,7 @@ class Quantiles(msgspec.Struct, frozen=True):
             itertools.pairwise(LEVELS), itertools.pairwise(self.points), strict=True
         ):
             if share <= high:
-                return short * (long / short) ** ((share - low) / (high - low))
+                return short * math.exp(math.log(long / short) * (share - low) / (high - low))
         raise ValueError(f"{share} is no share")
 
     @property
