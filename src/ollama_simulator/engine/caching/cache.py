@@ -5,7 +5,7 @@ Source: engine model, 1.3 to 1.5.
 It must not import anything but its own package.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -38,10 +38,12 @@ class Place(msgspec.Struct, frozen=True):
 class PromptCache(Protocol[T]):
     """The KV cache of one runner (engine `seed`: of one server)."""
 
-    def take(self, prompt: T, idle: Collection[int]) -> Place:
+    def take(self, prompt: T, idle: Collection[int], turns: Sequence[int] = ()) -> Place:
         """Find a place for a prompt in one of the idle slots (never none), and make it ready.
 
-        From now on the slot holds the `cached` tokens and nothing else.
+        From now on the slot holds the `cached` tokens and nothing else. `turns` is where messages
+        of the user begin in the prompt, as far as the runner is told so: only where it renders
+        the messages itself (path `native`).
         """
 
     def keep(self, slot: int, tokens: T) -> None:

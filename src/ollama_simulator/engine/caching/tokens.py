@@ -14,8 +14,8 @@ It must not import anything of this package.
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-BLOCK = 64
-"""Tokens that are compared at once."""
+BLOCKS = (1024, 32)
+"""Tokens that are compared at once: first many, and where they differ fewer."""
 
 
 class Tokens(Protocol):
@@ -60,8 +60,9 @@ class Words:
         ours, theirs = self.words, other.words
         shorter = min(len(ours), len(theirs))
         start = 0
-        while start < shorter and ours[start : start + BLOCK] == theirs[start : start + BLOCK]:
-            start += BLOCK
+        for block in BLOCKS:
+            while start < shorter and ours[start : start + block] == theirs[start : start + block]:
+                start += block
         start = min(start, shorter)
         while start < shorter and ours[start] == theirs[start]:
             start += 1
