@@ -559,3 +559,67 @@ def test_the_wall_clock_tells_the_machines_time() -> None:
     clock = WallClock()
     assert time.monotonic() <= clock.now() <= time.monotonic()
     assert abs(clock.wall_ns() - time.time_ns()) < 1_000_000_000
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_fast_time_is_waited_for_less(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """An hour at 36,000 times the speed is a tenth of a second, and the clock says an hour."""
+
+    async def main() -> tuple[float, float]:
+        clock, real = WallClock(36_000), time.monotonic()
+        began = clock.now()
+        await clock.sleep_until(began + 3600)
+        return clock.now() - began, time.monotonic() - real
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        told, took = runner.run(main())
+    assert told >= 3600
+    assert 0.1 <= took < 3
+    assert told <= took * 36_000
+
+
+def test_a_wait_in_fast_time_is_one_timer() -> None:
+    """It is not set for the whole time and then again."""
+    timers: list[float] = []
+
+    class Watched(WallClock):
+        def _delay(self, seconds: float) -> float:
+            timers.append(super()._delay(seconds))
+            return timers[-1]
+
+    async def main() -> None:
+        clock = Watched(100)
+        await clock.sleep_until(clock.now() + 2)
+
+    asyncio.run(main())
+    assert timers[0] == 0.02
+    assert len(timers) <= 2
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 60.0])
+def test_processes_with_the_same_speed_can_compare_their_times(speed: float) -> None:
+    """Clocks that were made at different moments agree on what it is now."""
+    first = WallClock(speed)
+    time.sleep(0.01)
+    second = WallClock(speed)
+    assert first.now() <= second.now() <= first.now()
+    assert time.monotonic() * speed <= first.now() <= time.monotonic() * speed
+
+
+@pytest.mark.parametrize("speed", [0.5, 60.0])
+def test_the_time_of_day_runs_as_fast_as_the_clock(speed: float) -> None:
+    """It begins with the right one, and both have moved on alike since."""
+    start, before = time.monotonic(), time.time_ns()
+    clock = WallClock(speed)
+    after, end = time.time_ns(), time.monotonic()
+    time.sleep(0.02)
+    low, wall, high = clock.now(), clock.wall_ns(), clock.now()
+    rounding = 1e-6 * speed
+    assert (wall - before) / 1e9 >= low - end * speed - rounding
+    assert (wall - after) / 1e9 <= high - start * speed + rounding
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan])
+def test_time_that_can_not_run_like_that(speed: float) -> None:
+    with pytest.raises(ValueError, match="time can't run"):
+        WallClock(speed)

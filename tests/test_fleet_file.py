@@ -132,6 +132,25 @@ SOUND = MODEL.replace("a b", "a")
             "[[servers]]\n[[servers.scripts]]\ndone_reason = 'end'",
             "`servers[0].scripts[0].done_reason`: Expected `str` matching regex '^(stop|length)$'",
         ),
+        (
+            '[[servers]]\n[[servers]]\nprofile = "rtx"',
+            "`servers[1]`: profile: there is no profile 'rtx'; there are seed, ",
+        ),
+        (
+            '[[servers]]\nmodel_profiles = { "a:b" = "none.toml" }',
+            "`servers[0]`: model_profiles.a:b: ",
+        ),
+        (
+            "[[servers]]\nprofile = { name = 'a', hardware = 'b', source = 'c', trust = 'E' }",
+            "`servers[0].profile.trust`: Invalid enum value 'E'",
+        ),
+        (
+            "[[servers]]\nengine = 'mlx'",
+            "Invalid enum value 'mlx'; there are seed, legacy, current",
+        ),
+        ("[[servers]]\nspeed = 0", "`servers[0].speed`: Expected `float` > 0"),
+        ("clock_speed = 0\n[[servers]]", "`clock_speed`: Expected `float` > 0"),
+        ("clock_speed = inf\n[[servers]]", "`clock_speed`: time can't go inf times as fast"),
         ("[[servers]", "(at line 1, column 10)"),
     ],
 )
@@ -156,3 +175,39 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(BadFile, match=r"fleet\.toml: .*utf-8"):
         read(file)
+
+
+PROFILE = """
+name = "mine"
+hardware = "a box"
+source = "its owner"
+trust = "B"
+step = { t0_ms = 20.0 }
+"""
+
+
+def test_servers_of_one_fleet_are_different_machines(tmp_path: Path) -> None:
+    """One that comes with the package, and one from a file beside the fleet's."""
+    (tmp_path / "mine.toml").write_text(PROFILE, encoding="utf-8")
+    text = """
+clock_speed = 10
+[defaults]
+profile = "mine.toml"
+[[servers]]
+model_profiles = { "small:1b" = "seed" }
+[[servers]]
+profile = "rtx-5090-qwen3-32b"
+engine = "legacy"
+speed = 0.5
+model_profiles = { "small:1b" = "mine.toml" }
+"""
+    fleet = read(written(tmp_path, text))
+    first, second = fleet.servers
+    assert fleet.clock_speed == 10
+    assert (first.hardware.name, first.hardware_for("small:1b").name) == ("mine", "seed")
+    assert first.hardware.step.t0_ms == 20.0
+    assert (second.hardware.name, second.hardware_for("small:1b").name) == (
+        "rtx-5090-qwen3-32b",
+        "mine",
+    )
+    assert (second.engine, second.speed, first.speed) == ("legacy", 0.5, 1)

@@ -125,18 +125,32 @@ class Clock(ABC):
 
 
 class WallClock(Clock):
-    """Real time. `now()` is the machine's monotonic clock, so processes can compare it."""
+    """Real time, or time that runs `speed` times as fast.
+
+    `now()` counts from the start of the machine, so processes with the same speed can compare it.
+    `wall_ns()` is right at first, and gains or loses from there as `now()` does.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if not 0 < speed < math.inf:
+            raise ValueError(f"time can't run {speed} times as fast")
+        self._speed = speed
+        self._began_ns = (time.monotonic_ns(), time.time_ns())
 
     def now(self) -> float:
-        return time.monotonic()
+        return time.monotonic() * self._speed
 
     def wall_ns(self) -> int:
-        return time.time_ns()
+        # At its own speed the time of day is whatever the machine is told that it is.
+        if self._speed == 1:
+            return time.time_ns()
+        monotonic, wall = self._began_ns
+        return wall + round((time.monotonic_ns() - monotonic) * self._speed)
 
     def _delay(self, seconds: float) -> float:
         # uvloop's timers count whole milliseconds: rounded up, none fires early and has to
         # be set again.
-        return math.ceil(seconds * 1000) / 1000
+        return math.ceil(seconds / self._speed * 1000) / 1000
 
 
 class VirtualClock(Clock):

@@ -9,6 +9,7 @@ Rules of this file:
 It must not import the fleet or anything above.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     servers: Annotated[tuple[Server, ...], msgspec.Meta(min_length=1)]
     seed: int = 0
+    clock_speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """How fast time goes for all of them."""
     control_port: Port | None = None
     """None for the port that the command line says."""
 
@@ -67,7 +70,7 @@ def _fleet(document: dict[str, Any], path: Path) -> FleetFile:
     if "port" in defaults:
         raise BadFile(f"{path}: `defaults.port`: every server has a port of its own")
     document["servers"] = [
-        _merged(defaults, server, f"{path}: `servers[{index}]`")
+        _placed_profiles(_merged(defaults, server, f"{path}: `servers[{index}]`"), path)
         for index, server in enumerate(servers)
     ]
     try:
@@ -96,7 +99,26 @@ def _merged(defaults: Mapping[str, Any], server: Any, place: str) -> Any:
     return out
 
 
+def _placed_profiles(server: Any, path: Path) -> Any:
+    """A server's table, in which the files of profiles are looked for beside the fleet's."""
+    if isinstance(server, dict):
+        if "profile" in server:
+            server["profile"] = _near(server["profile"], path)
+        models = server.get("model_profiles")
+        if isinstance(models, dict):
+            server["model_profiles"] = {name: _near(each, path) for name, each in models.items()}
+    return server
+
+
+def _near(profile: Any, path: Path) -> Any:
+    if isinstance(profile, str) and profile.endswith(".toml"):
+        return str(path.parent / profile)
+    return profile
+
+
 def _check(fleet: FleetFile, path: Path) -> None:
+    if fleet.clock_speed == math.inf:
+        raise BadFile(f"{path}: `clock_speed`: time can't go inf times as fast")
     for index, server in enumerate(fleet.servers):
         place = f"{path}: `servers[{index}]"
         if server.port and fleet.ports.index(server.port) != index:

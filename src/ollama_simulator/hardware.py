@@ -210,6 +210,28 @@ class HardwareProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         costs = (self.step.t0_ms, self.prefill.q_ns, self.decode.c_us, self.decode.b_ms)
         return not any(costs) and math.isinf(self.prefill.r_tps)
 
+    def prefill_s(self, tokens: int, *, depth: int = 0, batch: int = 512) -> float:
+        """Seconds for so many tokens of a prompt behind `depth` others, with nobody beside it.
+
+        `batch` is that of the server, where the profile has none.
+        """
+        if self.free:
+            return tokens / self.pace.prefill_tps
+        iterations = math.ceil(tokens / (self.batch.n or batch))
+        positions = tokens * depth + tokens * (tokens - 1) / 2
+        return (
+            iterations * self.step.t0_ms / 1e3
+            + tokens / self.prefill.r_tps
+            + positions * self.prefill.q_ns / 1e9
+        )
+
+    def decode_s(self, tokens: int, *, depth: int = 0) -> float:
+        """Seconds for generating so many tokens behind `depth` others, with nobody beside it."""
+        if self.free:
+            return tokens / self.pace.decode_tps
+        contexts = tokens * depth + tokens * (tokens - 1) / 2
+        return tokens * self.step.t0_ms / 1e3 + contexts * self.decode.c_us / 1e6
+
 
 def names() -> list[str]:
     """The profiles that come with the package, the default first."""

@@ -97,9 +97,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.zone != "UTC" and self.zone not in available_timezones():
             raise ValueError(f"zone: {self.zone!r} is not the name of a time zone")
-        for profile in (self.profile, *self.model_profiles.values()):
+        profiles = {"profile": self.profile}
+        profiles |= {f"model_profiles.{name}": each for name, each in self.model_profiles.items()}
+        for field, profile in profiles.items():
             if isinstance(profile, str):
-                hardware.named(profile)
+                try:
+                    hardware.named(profile)
+                except hardware.BadProfile as bad:
+                    raise hardware.BadProfile(f"{field}: {bad}") from None
 
     @property
     def hardware(self) -> HardwareProfile:

@@ -5,22 +5,27 @@ It must not import the other programs.
 
 import asyncio
 import contextlib
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from ollama_simulator import fleet_file
+from ollama_simulator import hardware
 from ollama_simulator.cli.program import Command, alone, given, start
+from ollama_simulator.clock import WallClock
 from ollama_simulator.fleet import HOST, Fleet
+from ollama_simulator.fleet_file import BadFile, FleetFile, Server, read
 from ollama_simulator.net import kernel
-from ollama_simulator.settings import PROFILES, Settings
+from ollama_simulator.settings import PROFILES, Caching
 from ollama_simulator.terminal import environment, run, say, stop_event, wrong
 
 SUB_COMMANDS: tuple[Command, ...] = ()
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
+
+ENGINES: tuple[Caching, ...] = get_args(Caching)
 
 RECORDS = 100_000
 """Records that a simulator keeps, so that it can run for ever."""
@@ -50,10 +55,48 @@ def simulator(
             help=f"Which Ollama is imitated on the wire: {' or '.join(PROFILES)}.",
         ),
     ] = PROFILES[-1],
+    servers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help=f"So many servers, on the ports from {SERVER_PORTS[0]} on, "
+            "instead of --server-ports.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="The machine that each server is: how long it takes (see --list-profiles).",
+        ),
+    ] = hardware.DEFAULT,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(ENGINES),
+            help="Which generation of Ollama's engine keeps the KV cache.",
+        ),
+    ] = ENGINES[0],
+    speed: Annotated[
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            help="How fast time goes: 10 is ten simulated seconds in each real one.",
+        ),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="What the texts depend on.")] = 0,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A fleet in TOML. It tells ports and wire, too."),
+        typer.Option(
+            metavar="FILE",
+            help="A fleet in TOML. Then the file tells what the other options would, but "
+            "--control-port.",
+        ),
     ] = None,
+    list_profiles: Annotated[
+        bool, typer.Option("--list-profiles", help="Show the hardware profiles, and end.")
+    ] = False,
 ) -> None:
     """Start simulated Ollama servers and the control API that makes them misbehave.
 
@@ -61,28 +104,45 @@ def simulator(
     """
     if not alone(context):
         return
-    settings: list[Settings]
-    seed = 0
+    if list_profiles:
+        from ollama_simulator.cli.profiles import show
+
+        show()
+        return
     if config is not None:
-        for option in ("server_ports", "wire"):
-            if given(context, option):
-                wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
-        try:
-            fleet = fleet_file.read(config)
-        except fleet_file.BadFile as bad:
-            wrong(f"--config: {bad}")
-        if fleet.control_port is not None:
-            control_port = fleet.control_port
-        ports, settings, seed = fleet.ports, list(fleet.servers), fleet.seed
+        fleet = _in_file(context, config)
+        control_port = control_port if fleet.control_port is None else fleet.control_port
     else:
         if wire not in PROFILES:
             wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
-        ports = _ports(server_ports)
-        settings = [Settings(wire=wire)] * len(ports)
-    _check_ports(control_port, ports)
+        if engine not in ENGINES:
+            wrong(f"--engine: {engine!r} is none; there are {', '.join(ENGINES)}")
+        try:
+            hardware.named(profile)
+        except hardware.BadProfile as bad:
+            wrong(f"--profile: {bad}")
+        if not 0 < speed < math.inf:
+            wrong(f"--speed: time can't go {speed} times as fast")
+        ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
+        fleet = FleetFile(
+            tuple(Server(port=p, wire=wire, profile=profile, engine=engine) for p in ports),
+            seed=seed,
+            clock_speed=speed,
+        )
+    _check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
-        run(_serve(control_port, ports, settings, seed))
+        run(_serve(control_port, fleet))
+
+
+def _in_file(context: typer.Context, config: Path) -> FleetFile:
+    for option in ("server_ports", "servers", "wire", "profile", "engine", "speed", "seed"):
+        if given(context, option):
+            wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
+    try:
+        return read(config)
+    except BadFile as bad:
+        wrong(f"--config: {bad}")
 
 
 def _ports(words: str) -> list[int]:
@@ -97,17 +157,32 @@ def _ports(words: str) -> list[int]:
     return ports
 
 
-def _check_ports(control_port: int, ports: list[int]) -> None:
+def _first_ports(context: typer.Context, servers: int) -> list[int]:
+    if given(context, "server_ports"):
+        wrong("--servers: --server-ports says how many there are")
+    most = 65536 - SERVER_PORTS[0]
+    if not 1 <= servers <= most:
+        wrong(f"--servers: there can be 1 to {most}, and not {servers}")
+    return list(range(SERVER_PORTS[0], SERVER_PORTS[0] + servers))
+
+
+def _check_ports(control_port: int, ports: list[int], option: str) -> None:
     if not 0 <= control_port <= 65535:
         wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
     for port in ports:
         if port and port == control_port:
-            wrong(f"--server-ports: {port} is the control port, too")
+            wrong(f"{option}: {port} is the control port, too")
 
 
-async def _serve(control_port: int, ports: list[int], settings: list[Settings], seed: int) -> None:
+async def _serve(control_port: int, described: FleetFile) -> None:
     stop = stop_event()
-    fleet = Fleet(ports, seed=seed, records=RECORDS, settings=settings)
+    fleet = Fleet(
+        described.ports,
+        seed=described.seed,
+        clock=WallClock(described.clock_speed),
+        records=RECORDS,
+        settings=described.servers,
+    )
     async with fleet, asyncio.TaskGroup() as group:
         control = kernel.listen(HOST, control_port)
         lines = [

@@ -1,0 +1,131 @@
+"""What the options of `ollama_simulator` mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ollama_simulator.cli import simulator
+from ollama_simulator.cli.program import application
+from ollama_simulator.fleet_file import FleetFile
+from tests.acceptance.program import Program
+from tests.acceptance.rawhttp import ask
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, FleetFile]]:
+    """What would be served: the port of the control API, and the fleet."""
+    noted: list[tuple[int, FleetFile]] = []
+
+    def serve(control_port: int, fleet: FleetFile) -> Coroutine[Any, Any, None]:
+        async def nothing() -> None:
+            noted.append((control_port, fleet))
+
+        return nothing()
+
+    monkeypatch.setattr(simulator, "_serve", serve)
+    return noted
+
+
+def run(*options: str) -> Result:
+    """Start the program with these options."""
+    return CliRunner().invoke(application(simulator.simulator), options)
+
+
+def test_without_options(served: list[tuple[int, FleetFile]]) -> None:
+    """Three servers of no time of their own, as ever."""
+    assert run().exit_code == 0
+    ((control_port, fleet),) = served
+    assert (control_port, fleet.ports) == (11500, [11501, 11502, 11503])
+    assert (fleet.seed, fleet.clock_speed) == (0, 1.0)
+    assert {(each.profile, each.engine, each.wire) for each in fleet.servers} == {
+        ("seed", "seed", "0.33")
+    }
+
+
+def test_options_hold_for_every_server(served: list[tuple[int, FleetFile]]) -> None:
+    words = "--profile rtx-5090-qwen3-32b --engine legacy --speed 20 --seed 7 --servers 4"
+    assert run(*words.split(), "--wire", "0.13.5").exit_code == 0
+    ((_, fleet),) = served
+    assert fleet.ports == [11501, 11502, 11503, 11504]
+    assert (fleet.seed, fleet.clock_speed) == (7, 20.0)
+    assert {(each.profile, each.engine, each.wire) for each in fleet.servers} == {
+        ("rtx-5090-qwen3-32b", "legacy", "0.13.5")
+    }
+
+
+def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: Path) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text("seed = 3\nclock_speed = 4\n[[servers]]\nport = 11700\n", encoding="utf-8")
+    assert run("--config", str(file), "--control-port", "11600").exit_code == 0
+    ((control_port, fleet),) = served
+    assert (control_port, fleet.ports, fleet.seed, fleet.clock_speed) == (11600, [11700], 3, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--profile x", "--profile: there is no profile 'x'; there are seed, "),
+        ("--profile none.toml", "--profile: none.toml: No such file or directory"),
+        ("--engine mlx", "--engine: 'mlx' is none; there are seed, legacy, current"),
+        ("--speed 0", "--speed: time can't go 0.0 times as fast"),
+        ("--speed inf", "--speed: time can't go inf times as fast"),
+        ("--speed nan", "--speed: time can't go nan times as fast"),
+        ("--servers 0", "--servers: there can be 1 to 54035, and not 0"),
+        ("--servers 54036", "--servers: there can be 1 to 54035, and not 54036"),
+        ("--servers 2 --server-ports 0", "--servers: --server-ports says how many there are"),
+        ("--servers 2 --control-port 11502", "--servers: 11502 is the control port, too"),
+        ("--server-ports 7 --control-port 7", "--server-ports: 7 is the control port, too"),
+        ("--wire 0.12", "--wire: '0.12' is not imitated; there are 0.13.5 and 0.33"),
+    ],
+)
+def test_options_that_can_not_be_meant(
+    served: list[tuple[int, FleetFile]], options: str, words: str
+) -> None:
+    """Status 2, one line that names the option, and nothing is started."""
+    done = run(*options.split())
+    assert (done.exit_code, done.stdout, served) == (2, "", [])
+    assert done.stderr.startswith(f"error: {words}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options", ["--servers 3", "--profile seed", "--engine seed", "--speed 1", "--seed 0"]
+)
+def test_an_option_beside_a_file_is_refused(
+    served: list[tuple[int, FleetFile]], options: str, tmp_path: Path
+) -> None:
+    """The file tells that, and one of the two would have no effect."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("[[servers]]\n", encoding="utf-8")
+    done = run("--config", str(file), *options.split())
+    option = options.split()[0]
+    assert (done.exit_code, served) == (2, [])
+    assert done.stderr == f"error: {option}: with --config, the file says that\n"
+
+
+def test_a_fleet_in_fast_time() -> None:
+    """Ten seconds of tokens take half a second, and the answer tells of ten."""
+    options = ["--control-port", "0", "--server-ports", "0", "--speed", "20"]
+    with Program(*options) as first, Program(*options, "--seed", "7") as second:
+        began = time.monotonic()
+        answer = generate(first)
+        took = time.monotonic() - began
+        assert answer["eval_count"] == 650
+        assert answer["eval_duration"] >= 9.9e9
+        assert 0.45 < took < 9
+        assert generate(second)["response"] != answer["response"], "the seed has an effect"
+
+
+def generate(program: Program) -> Any:
+    """650 tokens."""
+    options = {"num_predict": 650}
+    body = {"model": "test-model", "prompt": "Hello", "stream": False, "options": options}
+    answer = ask(program.ports[0], "POST", "/api/generate", body, silence=15.0)
+    assert answer.status == 200
+    return answer.json()
