@@ -20,6 +20,15 @@ import msgspec
 
 from ollama_simulator.workload.session import BadWorkload
 
+BOUNDS = {
+    "rate": (1e-6, 1e6),
+    "cv": (0.01, 100.0),
+    "memory_s": (1.0, 1e6),
+    "on_s": (1e-3, 1e6),
+    "off_s": (1e-3, 1e6),
+}
+"""What each field of a process may be: beyond, a course takes for ever or is nothing but noise."""
+
 
 class Arrivals(Protocol):
     """A process."""
@@ -39,9 +48,12 @@ class _Process(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
+            low, high = BOUNDS[name]
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise BadWorkload(f"{name} of arrivals must be a number above 0, not {value:g}")
+            if not low <= value <= high:
+                raise BadWorkload(
+                    f"{name} of arrivals must be from {low:g} to {high:g}, not {value:g}"
+                )
 
 
 class Constant(_Process, frozen=True):
@@ -97,24 +109,32 @@ class Waves(_Process, frozen=True):
     memory_s: float = 180.0
     """Correlation time of the factor's logarithm. The trace allows 60 to 300."""
 
+    @property
+    def step_s(self) -> float:
+        """How long a factor holds."""
+        return self.memory_s / 20
+
     def times(self, rng: Random) -> Iterator[float]:
-        sigma = math.sqrt(math.log1p(self.cv**2))
-        step = self.memory_s / 20
-        kept = math.exp(-1 / 20)
-        fresh = sigma * math.sqrt(1 - kept**2)
-        level = rng.gauss(0.0, sigma)
-        start = 0.0
         # What is left of a unit's worth of expected arrivals until the next one.
         wait = rng.expovariate(1.0)
-        while True:
-            rate = self.rate * math.exp(level - sigma**2 / 2)
-            now = start
-            while now + wait / rate < start + step:
+        for number, factor in enumerate(self.factors(rng)):
+            rate = self.rate * factor
+            now, end = number * self.step_s, (number + 1) * self.step_s
+            while now + wait / rate < end:
                 now += wait / rate
                 yield now
                 wait = rng.expovariate(1.0)
-            wait -= rate * (start + step - now)
-            start += step
+            wait -= rate * (end - now)
+
+    def factors(self, rng: Random) -> Iterator[float]:
+        """What the rate is multiplied by in each step."""
+        sigma = math.sqrt(math.log1p(self.cv**2))
+        kept = math.exp(-self.step_s / self.memory_s)
+        fresh = sigma * math.sqrt(1 - kept**2)
+        level = rng.gauss(0.0, sigma)
+        while True:
+            # Half the variance less makes the mean 1.
+            yield math.exp(level - sigma**2 / 2)
             level = level * kept + rng.gauss(0.0, fresh)
 
 

@@ -20,8 +20,7 @@ from typing import Any
 
 import msgspec
 
-LONGEST = 10_000_000
-"""Tokens that a trace may tell at most: more is no length but an accident."""
+from ollama_simulator.workload.lengths import LONGEST
 
 
 class BadCell(ValueError):
@@ -100,7 +99,7 @@ def _read(
         raise BadCell(f"column {names[0]!r} is missing")
     try:
         return read(record[name])
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         shown = json.dumps(record[name])
         raise BadCell(f"column {name!r} must be {what}, not {shown[:60]}") from None
 

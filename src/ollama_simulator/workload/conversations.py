@@ -12,17 +12,30 @@ Rules of this file:
 It must not import anything but its own package.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
-from functools import cached_property
 from random import Random
 
 import msgspec
 
 from ollama_simulator.workload.arrivals import Arrivals
-from ollama_simulator.workload.lengths import Lengths
+from ollama_simulator.workload.lengths import LONGEST, Lengths
 from ollama_simulator.workload.session import BadWorkload, Session, Shared, Turn
+
+BOUNDS = {
+    "turns": (1, 10_000),
+    "one_shot": (0, 1),
+    "think_s": (0, 1e6),
+    "thinking": (0, LONGEST),
+    "systems": (0, 100_000),
+    "system_skew": (0, 10),
+    "model_skew": (0, 10),
+    "odd_num_ctx": (0, LONGEST),
+    "odd_share": (0, 1),
+}
+"""What the numbers of a recipe may be."""
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -59,19 +72,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Share of the sessions that do."""
 
     def __post_init__(self) -> None:
-        for name in ("one_shot", "odd_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadWorkload(f"{name} must be between 0 and 1, not {getattr(self, name):g}")
-        for name in ("think_s", "thinking", "systems", "system_skew", "model_skew", "odd_num_ctx"):
+        for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise BadWorkload(f"{name} must be a number that is at least 0, not {value:g}")
-        if not (math.isfinite(self.turns) and self.turns >= 1):
-            raise BadWorkload(f"turns must be a number that is at least 1, not {self.turns:g}")
-        if not 1 <= self.system_tokens[0] <= self.system_tokens[1]:
+            if not low <= value <= high:
+                raise BadWorkload(f"{name} must be from {low:g} to {high:g}, not {value:g}")
+        shortest, longest = self.system_tokens
+        if not 1 <= shortest <= longest <= LONGEST:
             raise BadWorkload(
-                "system_tokens must be at least 1, and the longest not below the shortest, "
-                f"not {self.system_tokens[0]} and {self.system_tokens[1]}"
+                f"system_tokens must be from 1 to {LONGEST:,}, the shortest first, "
+                f"not {shortest} and {longest}"
             )
         if self.odd_share and not self.odd_num_ctx:
             raise BadWorkload("odd_share needs an odd_num_ctx")
@@ -81,11 +90,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """How many requests a session has on average."""
         return self.one_shot + (1 - self.one_shot) * self.turns
 
-    @cached_property
+    @functools.cached_property
     def _popular_systems(self) -> list[float]:
         return _zipf(self.systems, self.system_skew)
 
-    @cached_property
+    @functools.cached_property
     def _popular_models(self) -> list[float]:
         return _zipf(len(self.models), self.model_skew)
 
@@ -122,9 +131,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not self.systems:
             return ()
         (group,) = rng.choices(range(self.systems), cum_weights=self._popular_systems)
-        shortest, longest = map(math.log, self.system_tokens)
-        tokens = round(math.exp(Random(f"system {seed} {group}").uniform(shortest, longest)))
-        return (Shared(group, tokens),)
+        return (Shared(group, _size(seed, group, *self.system_tokens)),)
 
 
 class OpenLoop(msgspec.Struct, frozen=True):
@@ -162,3 +169,10 @@ class ClosedLoop(msgspec.Struct, frozen=True):
 def _zipf(count: int, skew: float) -> list[float]:
     """Running totals of the weights of Zipf's law."""
     return list(itertools.accumulate(1 / (rank + 1) ** skew for rank in range(count)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _size(seed: int, group: int, shortest: int, longest: int) -> int:
+    """How long a system prompt is: the same for each session of its group."""
+    rng = Random(f"system {seed} {group}")
+    return round(math.exp(rng.uniform(math.log(shortest), math.log(longest))))

@@ -6,6 +6,7 @@ LLM inference 2023 (CC-BY) and Mooncake (Apache-2.0); no row of those is in here
 It must not import anything but its own package.
 """
 
+import bisect
 import itertools
 import math
 from random import Random
@@ -15,6 +16,9 @@ from typing import Protocol
 import msgspec
 
 from ollama_simulator.workload.session import BadWorkload
+
+LONGEST = 10_000_000
+"""Tokens that a length may have at most: more is an accident."""
 
 LEVELS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 """The shares of lengths that are at most the points of a `Quantiles`."""
@@ -37,8 +41,8 @@ class Fixed(msgspec.Struct, frozen=True):
     tokens: int
 
     def __post_init__(self) -> None:
-        if self.tokens < 1:
-            raise BadWorkload(f"a length must be at least 1 token, not {self.tokens}")
+        if not 1 <= self.tokens <= LONGEST:
+            raise BadWorkload(f"a length must be from 1 to {LONGEST:,} tokens, not {self.tokens}")
 
     def draw(self, rng: Random) -> int:
         return self.tokens
@@ -65,12 +69,12 @@ class Quantiles(msgspec.Struct, frozen=True):
 
     def at(self, share: float) -> float:
         """The length that this share of all lengths don't exceed."""
-        for (low, high), (short, long) in zip(
-            itertools.pairwise(LEVELS), itertools.pairwise(self.points), strict=True
-        ):
-            if share <= high:
-                return short * math.exp(math.log(long / short) * (share - low) / (high - low))
-        raise ValueError(f"{share} is no share")
+        if not 0 <= share <= 1:
+            raise ValueError(f"{share} is no share")
+        right = max(bisect.bisect_left(LEVELS, share), 1)
+        short, long = self.points[right - 1 : right + 1]
+        part = (share - LEVELS[right - 1]) / (LEVELS[right] - LEVELS[right - 1])
+        return short * math.exp(math.log(long / short) * part)
 
     @property
     def mean(self) -> float:
@@ -95,12 +99,13 @@ class LogNormal(msgspec.Struct, frozen=True):
     longest: int = 131_072
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.mu) and math.isfinite(self.sigma) and self.sigma > 0):
+        # What is far out would only be cut, and breaks the arithmetic of floating point.
+        if not (0 <= self.mu <= 20 and 0 < self.sigma <= 10):
             raise BadWorkload(
-                f"a log-normal length needs a finite mu and a sigma above 0, "
+                f"a log-normal length needs a mu from 0 to 20 and a sigma above 0 and up to 10, "
                 f"not {self.mu:g} and {self.sigma:g}"
             )
-        if not 1 <= self.shortest <= self.longest:
+        if not 1 <= self.shortest <= self.longest <= LONGEST:
             raise BadWorkload(
                 f"the shortest length must be at least 1 and at most the longest, "
                 f"not {self.shortest} and {self.longest}"

@@ -41,6 +41,8 @@ def workload(
     workload stops.
     """
     if file is not None:
+        if requests is not None and requests < 1:
+            raise BadWorkload(f"at least 1 request must be asked for, not {requests}")
         if spec is not None or users is not None:
             raise BadWorkload("a trace has its own requests: it takes no workload and no users")
         return trace.read(file, rate=rate, limit=requests, seed=seed)
@@ -53,15 +55,22 @@ def workload(
     changes = _changes(text, spec or DEFAULT)
     process = changes.pop("arrivals", None)
     cv = changes.pop("cv", None)
-    recipe = msgspec.structs.replace(preset.recipe, **changes)
     if rate is None and users is None:
         rate, users = preset.rate, preset.users
-    if rate is None:
-        if process is not None or cv is not None:
-            raise BadWorkload(f"{spec}: arrivals need a rate: {users} users are a closed loop")
-        return ClosedLoop(recipe, users or 1, seed)
-    arriving = arrivals.named(process or preset.arrivals, rate / recipe.requests, cv)
-    return OpenLoop(recipe, arriving, seed)
+    try:
+        recipe = msgspec.structs.replace(preset.recipe, **changes)
+        if rate is not None:
+            per_session = rate / recipe.requests
+            return OpenLoop(
+                recipe, arrivals.named(process or preset.arrivals, per_session, cv), seed
+            )
+    except BadWorkload as error:
+        raise BadWorkload(f"{spec or DEFAULT}: {error}") from None
+    # A preset has one of the two.
+    assert users is not None
+    if process is not None or cv is not None:
+        raise BadWorkload(f"{spec}: arrivals need a rate: {users} users are a closed loop")
+    return ClosedLoop(recipe, users, seed)
 
 
 def _changes(text: str, spec: str) -> dict[str, Any]:
@@ -81,7 +90,7 @@ def _changes(text: str, spec: str) -> dict[str, Any]:
             out[name] = read(value)
         except BadWorkload as error:
             raise BadWorkload(f"{spec}: {name}: {error}") from None
-        except ValueError:
+        except (ValueError, OverflowError):
             raise BadWorkload(f"{spec}: {name} can't be {value!r}") from None
     return out
 
@@ -93,7 +102,7 @@ def _lengths(text: str) -> Lengths:
     if kind == "lognormal" and len(numbers) == 2:
         return LogNormal(float(numbers[0]), float(numbers[1]))
     if kind.isdecimal() and not numbers:
-        return Fixed(int(kind))
+        return Fixed(_count(kind))
     raise BadWorkload(
         f"lengths are a number of tokens, lognormal:MU:SIGMA, or one of {', '.join(TABLES)}, "
         f"not {text!r}"
@@ -104,9 +113,16 @@ def _opening(text: str) -> Lengths | None:
     return None if text == "0" else _lengths(text)
 
 
+def _count(text: str) -> int:
+    # More digits than any bound has are an accident, and too many for a float of a message.
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ValueError
+    return int(text)
+
+
 def _range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    return int(low), int(high or low)
+    low, dash, high = text.partition("-")
+    return _count(low), _count(high if dash else low)
 
 
 def _models(text: str) -> tuple[str, ...]:
@@ -123,13 +139,13 @@ FIELDS: dict[str, Callable[[str], Any]] = {
     "turns": float,
     "one_shot": float,
     "think_s": float,
-    "thinking": int,
-    "systems": int,
+    "thinking": _count,
+    "systems": _count,
     "system_tokens": _range,
     "system_skew": float,
     "models": _models,
     "model_skew": float,
-    "odd_num_ctx": int,
+    "odd_num_ctx": _count,
     "odd_share": float,
     "arrivals": str,
     "cv": float,

@@ -27,6 +27,9 @@ import msgspec
 from ollama_simulator.workload.columns import BadCell, Form, Row, form_of
 from ollama_simulator.workload.session import BadWorkload, Session, Shared, Turn
 
+WAVER_S = 0.01
+"""How far a rounded time may be off a multiple of its quantum."""
+
 
 class Trace(msgspec.Struct, frozen=True):
     """An open loop of one-shot requests."""
@@ -71,8 +74,8 @@ def read(
     """The trace in a file of CSV, or of one JSON object a line. Raises `BadWorkload`.
 
     `rate` stretches its times so that so many requests come in a second on average; `limit` takes
-    only its first rows. Where the recording rounded its times, `smooth` spreads requests at random
-    over the time that they were rounded to.
+    only its first rows. Where the recording rounded all of its times, `smooth` spreads requests at
+    random over the time that they were rounded to.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -82,7 +85,7 @@ def read(
     except OSError as error:
         raise BadWorkload(f"{path}: {error.strerror}") from None
     times = [row.at - rows[0].at for row in rows]
-    if smooth and form.quantum_s:
+    if smooth and form.quantum_s and _rounded(times, form.quantum_s):
         times = _spread(times, form.quantum_s, Random(f"smooth {seed}"))
     if rate is not None:
         times = _stretched(times, rate, path)
@@ -179,12 +182,23 @@ def _check_header(columns: list[str], line: int) -> None:
         raise _Unreadable(line, str(error)) from None
 
 
+def _rounded(times: list[float], quantum: float) -> bool:
+    """Whether all times are multiples of the quantum, give or take a clock that wavers.
+
+    Of one recording some files are and others aren't.
+    """
+    return all(abs(at - quantum * round(at / quantum)) <= WAVER_S for at in times)
+
+
 def _spread(times: list[float], quantum: float, rng: Random) -> list[float]:
     """Spread what came at the same time over the quantum that it was rounded to."""
     out: list[float] = []
-    for at, together in itertools.groupby(times):
-        # The last moment of one quantum is before the first of the next.
-        out.extend(sorted(at + rng.random() * quantum for _ in together))
+    groups = [(at, len(list(together))) for at, together in itertools.groupby(times)]
+    ends = [at for at, _ in groups[1:]] + [math.inf]
+    for (at, count), end in zip(groups, ends, strict=True):
+        # Never beyond the next, or they'd change places.
+        width = min(quantum, end - at)
+        out.extend(sorted(at + rng.random() * width for _ in range(count)))
     return [at - out[0] for at in out]
 
 
