@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ollama_simulator import records
 from ollama_simulator.acts import Act, Body, Door, Head, How
@@ -434,15 +435,29 @@ async def test_reset_returns_to_the_start() -> None:
     async with running() as server:
         server.sim.store.replace([OTHER])
         server.sim.load("other:7b")
+        assert server.sim.scheduler.pages.held == OTHER.size
         server.sim.memory.cache[:] = ["a"]
         await server.sim.behave(ConnectionRefused())
         await server.sim.reset()
+        assert server.sim.scheduler.pages.held == 0
         assert server.sim.store.names == [TEST_MODEL.name]
         assert (server.sim.loaded_model, server.sim.cached_tokens) == (None, [])
         assert server.sim.behavior == Normal()
         assert server.sim.accepting
         await server.sim.behave(FAST)
         assert (await server.whole())[0] == 200
+
+
+@on_each_loop
+async def test_a_machine_has_the_model_that_it_was_measured_with() -> None:
+    """Beside the test model, unless it is told what is installed."""
+    rtx = Settings(profile="rtx-5090-qwen3-32b")
+    async with Fleet([0, 0], settings=[rtx, replace(rtx, installed_models=(OTHER,))]) as fleet:
+        first, second = (fleet.server(port) for port in fleet.ports)
+        assert sorted(first.store.names) == ["qwen3:32b", TEST_MODEL.name]
+        assert second.store.names == [OTHER.name]
+        await first.reset()
+        assert sorted(first.store.names) == ["qwen3:32b", TEST_MODEL.name]
 
 
 @on_each_loop

@@ -17,6 +17,7 @@ from ollama_simulator import records
 from ollama_simulator.acts import Door, How, Reply
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
+from ollama_simulator.engine.registry.measured import measured
 from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import TEST_MODEL, Store
@@ -74,7 +75,8 @@ class SimServer:
     @property
     def _models_at_the_start(self) -> tuple[Model, ...]:
         given = self.settings.installed_models
-        return (TEST_MODEL,) if given is None else given
+        own = measured(self.settings.hardware.model)
+        return (TEST_MODEL, *own) if given is None else given
 
     @property
     def loaded_model(self) -> str | None:
@@ -138,6 +140,7 @@ class SimServer:
         self.store.replace(self._models_at_the_start)
         self.scripts.replace(self.settings.scripts)
         self.scheduler.clear()
+        self.scheduler.pages.clear()
         await self.behave(Normal())
 
     def cancel(self) -> int:

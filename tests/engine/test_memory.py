@@ -7,10 +7,11 @@ import math
 import pytest
 
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.engine.memory import LONGEST_NS, OVERHEAD, Memory
+from ollama_simulator.engine.memory import LONGEST_NS, Memory
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.shape import shape
 from ollama_simulator.engine.store import TEST_MODEL
+from ollama_simulator.engine.vram import OVERHEAD
 from ollama_simulator.model import Loaded, Model
 from ollama_simulator.settings import Settings
 from tests.engine.driving import NAME, OTHER_MODEL

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from ollama_simulator.engine.shape import Shape, shape
+from ollama_simulator.engine.shape import Shape, shape, smaller
 from ollama_simulator.model import Layer, Model
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import PROFILES, Settings
+from tests.engine.cards import GIB, card
 
 Options = dict[str, Any]
 
@@ -68,20 +70,74 @@ def test_the_old_profile_shows_the_context_that_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "slots"),
+    ("vram", "settings", "context"),
     [
-        ({}, 4),
-        ({"capabilities": ("embedding",)}, 1),
-        ({"family": "qwen3vlmoe"}, 1),
-        ({"family": "mllama"}, 1),
-        ({"family": "lfm2"}, 1),
-        ({"family": "nemotron_h_moe"}, 1),
-        ({"family": "qwen3"}, 4),
+        (47 * GIB, {}, 262_144),
+        (47 * GIB - 1, {}, 32_768),
+        (23 * GIB, {}, 32_768),
+        (23 * GIB - 1, {}, 4096),
+        (0, {}, 4096),
+        (48 * GIB, {"gpu_overhead": 2 * GIB}, 32_768),
+        (99 * GIB, {"context_length": 6000}, 6000),
+        (99 * GIB, {"wire": "0.13.5"}, 4096),
+        (99 * GIB, {"gpu": False}, 4096),
     ],
 )
-def test_slots(fields: dict[str, Any], slots: int) -> None:
-    """As set, but one for embedding models and for some families (6.1)."""
-    assert made({}, Settings(num_parallel=4), of=model(**fields)).slots == slots
+def test_the_context_follows_the_memory_of_the_gpu(
+    vram: int, settings: dict[str, Any], context: int
+) -> None:
+    """If nobody says otherwise, and at most what the model was trained for (1.2)."""
+    here = Settings(profile=card(vram), **settings)
+    assert made({}, here, of=model(context_length=0)).context == context
+    assert made({}, here).context == min(context, 8192)
+    assert made({"num_ctx": 5000}, here).context == 5000
+
+
+def test_a_context_that_nobody_asked_for_may_shrink() -> None:
+    """If memory is short: to the next smaller one, which then serves who asks for none."""
+    here = Settings(profile=card(99 * GIB))
+    large = model(context_length=0)
+    whole = made({}, here, of=large)
+    half = smaller(whole, large, here)
+    assert half is not None
+    assert (half.context, half.shown_context, half.num_batch) == (32_768, 32_768, 1024)
+    assert half.serves(whole)
+    assert not half.serves(made({"num_ctx": 262_144}, here, of=large))
+    least = smaller(half, large, here)
+    assert least is not None
+    assert (least.context, least.num_batch) == (4096, 512)
+    assert smaller(least, large, here) is None
+    medium = smaller(made({}, here, of=model(context_length=16_384)), large, here)
+    assert medium is not None
+    assert medium.context == 4096
+    assert smaller(made({"num_ctx": 100_000}, here, of=large), large, here) is None
+    said = Settings(profile=card(99 * GIB), context_length=100_000)
+    assert smaller(made({}, said, of=large), large, said) is None
+    assert smaller(made({"num_batch": 64}, here, of=large), large, here) == replace(
+        half, num_batch=64, asked_batch=64
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "slots", "of_old"),
+    [
+        ({}, 4, 4),
+        ({"capabilities": ("embedding",)}, 1, 1),
+        ({"family": "qwen3vlmoe"}, 1, 1),
+        ({"family": "mllama"}, 1, 1),
+        ({"family": "qwen35moe"}, 1, 4),
+        ({"family": "qwen3next"}, 1, 4),
+        ({"family": "lfm2"}, 1, 4),
+        ({"family": "nemotron_h_moe"}, 1, 4),
+        ({"family": "qwen3"}, 4, 4),
+        ({"family": "qwen3moe"}, 4, 4),
+    ],
+)
+def test_slots(fields: dict[str, Any], slots: int, of_old: int) -> None:
+    """As set, but one for embedding models and for some families (6.1), which were fewer."""
+    of = model(**fields)
+    assert made({}, Settings(num_parallel=4), of=of).slots == slots
+    assert made({}, Settings(num_parallel=4, wire="0.13.5"), of=of).slots == of_old
 
 
 def test_there_is_one_slot_at_least() -> None:
@@ -165,17 +221,40 @@ def test_which_batch_reloads_an_embedder(before: Options, after: Options, serves
     ("context", "batch"), [(4096, 512), (4097, 1024), (32768, 1024), (32769, 2048)]
 )
 def test_the_batch_follows_the_context(context: int, batch: int) -> None:
-    """Unless it is given."""
+    """That of all slots, unless it is given. Of old it was always the same."""
     large = model(context_length=0)
     assert made({"num_ctx": context}, of=large).num_batch == batch
+    assert made({"num_ctx": context}, Settings(wire="0.13.5"), of=large).num_batch == 512
+    four = Settings(num_parallel=4)
+    assert made({"num_ctx": context // 4}, four, of=large).num_batch <= batch
+    assert made({"num_ctx": context // 4 + 1}, four, of=large).num_batch >= batch
     assert made({"num_ctx": context, "num_batch": 64}, of=large).num_batch == 64
+
+
+def test_a_machine_that_was_measured_has_the_batch_of_then() -> None:
+    """If a request does not say another one."""
+    for wire in PROFILES:
+        here = Settings(profile=card(0, batch=256), wire=wire)
+        assert made({"num_ctx": 8000}, here).num_batch == 256
+        assert made({"num_batch": 64}, here).num_batch == 64
 
 
 @pytest.mark.parametrize(("context", "batch"), [(512, 512), (4096, 2048)])
 def test_the_batch_of_an_embedding_model(context: int, batch: int) -> None:
-    """As much as its context, up to 2,048."""
+    """As much as its context, up to 2,048; of old that of all others."""
     embeds = model(capabilities=("embedding",))
     assert made({"num_ctx": context}, of=embeds).num_batch == batch
+    old = made({"num_ctx": context}, Settings(wire="0.13.5"), of=embeds)
+    assert (old.num_batch, old.asked_batch) == (512, None)
+
+
+def test_the_old_version_compares_what_was_asked_for() -> None:
+    """0.33 compares what comes of it."""
+    old = Settings(wire="0.13.5")
+    more, most = ({"num_ctx": number} for number in (10_000, 20_000))
+    assert made(more).serves(made(most))
+    assert not made(more, old).serves(made(most, old))
+    assert made(more, old).serves(made(more, old))
 
 
 @pytest.mark.parametrize(

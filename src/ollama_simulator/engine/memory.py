@@ -18,11 +18,11 @@ from collections.abc import Callable
 
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.runner import Runner
-from ollama_simulator.model import Loaded
+from ollama_simulator.engine.shape import Shape
+from ollama_simulator.engine.vram import Vram
+from ollama_simulator.model import Loaded, Model
 from ollama_simulator.settings import Settings
 
-OVERHEAD = 671_088_640
-"""Bytes that a loaded model takes beyond its file: context and work space. Synthetic."""
 LONGEST_NS = 2**63 - 1
 """Go's longest duration, about 292 years: what "for ever" is."""
 
@@ -37,7 +37,7 @@ class Memory:
         self.departures = 0
         """How many runners have left so far."""
         self._clock = clock
-        self._gpu = settings.gpu
+        self._vram = Vram(settings)
         self._unloaded = unloaded
         self._runners: dict[str, Runner] = {}
         self._cache: list[str] = []
@@ -79,7 +79,6 @@ class Memory:
 
     def shown(self, runner: Runner) -> Loaded:
         """What `/api/ps` shows of one runner."""
-        size = runner.model.memory_bytes or runner.model.size + OVERHEAD
         expires = runner.expires_ns
         if expires is None:
             # It was never idle: the end moves on with the clock.
@@ -87,10 +86,27 @@ class Memory:
         return Loaded(
             runner.model,
             expires,
-            size if self._gpu else 0,
+            runner.room.vram,
             runner.shape.shown_context,
-            size,
+            runner.room.size,
         )
+
+    # --- room for runners ---------------------------------------------------------------------
+
+    @property
+    def vram(self) -> int:
+        """Bytes of GPU memory that are taken."""
+        return sum(runner.room.vram for runner in self._runners.values())
+
+    def fits(self, model: Model, shape: Shape) -> bool:
+        """Whether one more may be loaded. If it is alone it may, whatever its size."""
+        return not self._runners or self._vram.fits(model, shape, self.vram)
+
+    def planned(self, model: Model, shape: Shape, keep_alive: float) -> Runner:
+        """A runner with the room that there is for it now. It is not here yet."""
+        runner = Runner(model, self._vram.fitted(model, shape, self.vram), keep_alive)
+        runner.room = self._vram.room(model, runner.shape, self.vram)
+        return runner
 
     # --- runners come, are used and go --------------------------------------------------------
 
@@ -101,6 +117,10 @@ class Memory:
         """
         if (other := self._runners.get(runner.key)) is not None:
             self.drop(other, "replaced", self._clock.now())
+        # What came by hand while it was loaded may have taken its room.
+        room = self._vram.room(runner.model, runner.shape, self.vram)
+        if room.vram < runner.room.vram or not runner.room.size:
+            runner.room = room
         self._runners[runner.key] = runner
 
     def use(self, runner: Runner, keep_alive: float | None) -> None:

@@ -32,6 +32,8 @@ class Entry:
         self.keep_alive = keep_alive
         self.turn: asyncio.Future[Runner | None] = asyncio.get_running_loop().create_future()
         """A runner that serves it, in its use already; or None: it has to load one itself."""
+        self.victims: set[Runner] = set()
+        """The runners that have to leave for its load."""
         self._gone = gone
 
     @property

@@ -15,6 +15,7 @@ import math
 
 from ollama_simulator.engine.shape import Shape
 from ollama_simulator.engine.slots import Slots
+from ollama_simulator.engine.vram import Room
 from ollama_simulator.model import Model
 
 
@@ -28,6 +29,8 @@ class Runner:
         self.called = model
         """As it was called by whoever used it last."""
         self.shape = shape
+        self.room = Room(0, 0)
+        """The memory that it takes."""
         self.slots = Slots(shape.slots)
         self.keep_alive = keep_alive
         """Seconds that it stays without a request; 0 and less: it goes with the last one."""

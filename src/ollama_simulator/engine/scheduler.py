@@ -22,17 +22,16 @@ from ollama_simulator import records
 from ollama_simulator.clock import Clock, Interrupt, finish
 from ollama_simulator.engine.eviction import victim
 from ollama_simulator.engine.lease import Lease, Want
-from ollama_simulator.engine.loading import load, out_of_memory
+from ollama_simulator.engine.loader import Loader
+from ollama_simulator.engine.loading import out_of_memory
 from ollama_simulator.engine.memory import Memory, Unloaded
 from ollama_simulator.engine.queue import Entry, LoadQueue
 from ollama_simulator.engine.runner import Runner
-from ollama_simulator.engine.shape import shape
+from ollama_simulator.engine.shape import shape, smaller
 from ollama_simulator.model import Installed, Loaded, Model, Refusal
 from ollama_simulator.records import See
 from ollama_simulator.settings import Settings
 
-KEEP_ALIVE_S = {"0.33": 300.0, "0.13.5": math.inf}
-"""Seconds that an unused model stays loaded (seed facts, "Defaults")."""
 MODELS = 3
 """How many models are in memory at most, unless the settings say otherwise (6.1)."""
 
@@ -45,6 +44,9 @@ class Scheduler:
         self._clock = clock
         self._settings = settings
         self._queue = LoadQueue(settings.max_queue)
+        self._loader = Loader(clock, settings, self.memory)
+        self.pages = self._loader.pages
+        """What of the weight files is in the host's page cache."""
         self._loading = False
         """Whether the queue's current request loads."""
         self._blocked: int | None = None
@@ -52,6 +54,8 @@ class Scheduler:
         self._vacated: asyncio.Future[bool] | None = None
         """For the load in progress: done when all runners have left memory."""
         self._alarm: asyncio.TimerHandle | None = None
+        self._locked_out: list[asyncio.Future[bool]] = []
+        """Those who wait for the load in progress without being in the queue."""
 
     @property
     def busy(self) -> bool:
@@ -78,6 +82,7 @@ class Scheduler:
             await self._clock.breathe()
         model = installed.model
         wanted = shape(model, want.options, want.shift, self._settings)
+        await self._unlocked(model, see)
         runner = self.memory.get(model.weight_file)
         if runner is not None and runner.serves(wanted) and not gone.fired:
             self.memory.use(runner, want.keep_alive)
@@ -96,6 +101,19 @@ class Scheduler:
             self.memory.release(runner)
             self._settle()
 
+    async def _unlocked(self, model: Model, see: See) -> None:
+        """Wait while the old server loads this model: its runner is locked, and in no queue is
+        who wants it. Whether the client is still there is looked at when the load has ended."""
+        loading = self._queue.current if self._loading else None
+        if self._settings.wire != "0.13.5" or loading is None:
+            return
+        if loading.model.weight_file == model.weight_file:
+            lock: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            ahead = 1 + sum(not other.done() for other in self._locked_out)
+            self._locked_out.append(lock)
+            see(records.Queued, ahead=ahead, waits_for="load")
+            await lock
+
     async def _queued(self, entry: Entry, want: Want, gone: Interrupt, see: See) -> Runner:
         ahead = self._queue.ahead
         self._queue.join(entry)
@@ -106,23 +124,18 @@ class Scheduler:
             return runner
         try:
             try:
-                return await self._load(entry, want, gone, see)
+                return await self._loader.load(entry, want, gone, see)
             except Refusal as refusal:
-                if not self._short_of_memory(refusal) or not self.memory.runners:
+                less = smaller(entry.shape, entry.model, self._settings)
+                room = less is not None or self.memory.runners
+                if not self._short_of_memory(refusal) or not room:
                     raise
-            await self._vacate()
-            return await self._load(entry, want, gone, see)
+            entry.shape = less or entry.shape
+            await self._vacate(entry)
+            return await self._loader.load(entry, want, gone, see)
         finally:
             self._loaded()
             self._settle()
-
-    async def _load(self, entry: Entry, want: Want, gone: Interrupt, see: See) -> Runner:
-        seconds = await load(self._clock, self._settings, want.load, want.load_s, gone)
-        runner = Runner(entry.model, entry.shape, self._keep_alive)
-        self.memory.add(runner)
-        self.memory.use(runner, entry.keep_alive)
-        see(records.ModelLoaded, model=entry.model.name, seconds=seconds)
-        return runner
 
     async def _turn(self, entry: Entry) -> Runner | None:
         """Wait for a runner that serves, or for None: it has to be loaded."""
@@ -148,8 +161,9 @@ class Scheduler:
         for runner in self.memory.runners:
             self.memory.condemn(runner, "replaced")
 
-    async def _vacate(self) -> None:
+    async def _vacate(self, entry: Entry) -> None:
         """Have all runners leave, and wait until they have."""
+        entry.victims = set(self.memory.runners)
         self._condemn_all()
         self._vacated = vacated = asyncio.get_running_loop().create_future()
         self._settle()
@@ -180,17 +194,21 @@ class Scheduler:
                 entry.turn.set_result(runner)
             self._queue.current = None
         elif runner is not None:
-            self._evict(runner, "crashed" if runner.crashed else "reloaded")
-        elif len(runners := self.memory.runners) >= self._most:
-            self._evict(victim(runners), "replaced")
+            self._evict(entry, runner, "crashed" if runner.crashed else "reloaded")
+        elif len(runners := self.memory.runners) >= self._most or not self._fits(entry):
+            self._evict(entry, victim(runners), "replaced")
         elif entry.turn.done():
             self._queue.current = None
         else:
             self._loading = True
             entry.turn.set_result(None)
 
-    def _evict(self, runner: Runner, why: str) -> None:
+    def _fits(self, entry: Entry) -> bool:
+        return self.memory.fits(entry.model, entry.shape)
+
+    def _evict(self, entry: Entry, runner: Runner, why: str) -> None:
         """Have a runner leave. It is marked only once: a request may overrule that (6.5)."""
+        entry.victims.add(runner)
         if runner.users:
             self._blocked = self.memory.departures
         self.memory.condemn(runner, why)
@@ -199,6 +217,9 @@ class Scheduler:
         """The load is over, one way or another."""
         self._loading = False
         self._queue.current = None
+        locked_out, self._locked_out = self._locked_out, []
+        for lock in locked_out:
+            finish(lock, True)
 
     def _watch(self) -> None:
         """Look again when a runner expires, if somebody waits for that."""
@@ -218,11 +239,6 @@ class Scheduler:
         most = self._settings.max_loaded_models
         return most if most > 0 else MODELS
 
-    @property
-    def _keep_alive(self) -> float:
-        said = self._settings.keep_alive
-        return KEEP_ALIVE_S[self._settings.wire] if said is None else said
-
     def unload(self, installed: Installed) -> None:
         """Have a model go, on a client's wish: now if it is idle, else after its requests."""
         runner = self.memory.get(installed.model.weight_file)
@@ -233,10 +249,8 @@ class Scheduler:
     def listed(self) -> tuple[Loaded, ...]:
         """What `/api/ps` shows, the latest to expire first."""
         shown = self.memory.listed()
-        loading = self._queue.current if self._loading else None
-        if loading is not None and self._settings.wire == "0.13.5":
-            keep_alive = self._keep_alive if loading.keep_alive is None else loading.keep_alive
-            shown.append(self.memory.shown(Runner(loading.model, loading.shape, keep_alive)))
+        if self._loader.coming is not None and self._settings.wire == "0.13.5":
+            shown.append(self.memory.shown(self._loader.coming))
         return tuple(sorted(shown, key=lambda entry: -((entry.expires_ns or 0) // 10**9)))
 
     def loaded(self) -> Model | None:
@@ -254,7 +268,8 @@ class Scheduler:
                 self.memory.drop(runner, "replaced", self._clock.now())
         if here is None:
             wanted = shape(model, {}, None, self._settings)
-            here = Runner(model, wanted, self._keep_alive)
+            here = self.memory.planned(model, wanted, self._loader.keep_alive)
+            self.pages.read(here.key, model.size)
             self.memory.add(here)
         here.called = model
         self.memory.use(here, None)
