@@ -7,6 +7,8 @@ Rules of this file:
 1. A cache asks only what stands here, so the tokens may be words of a text, or stretches of a
    made-up conversation that nobody spelled out.
 2. A run is never changed: what is kept by one slot may be shared with another.
+3. A prompt is compared with many runs, and the runs that are made of it begin as it does. So
+   digests of its blocks are kept, and handed on: 64 bits stand for the tokens of a block.
 
 It must not import anything of this package.
 """
@@ -14,8 +16,8 @@ It must not import anything of this package.
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-BLOCKS = (1024, 32)
-"""Tokens that are compared at once: first many, and where they differ fewer."""
+BLOCK = 64
+"""Tokens that are compared at once."""
 
 
 class Tokens(Protocol):
@@ -39,10 +41,12 @@ class Tokens(Protocol):
 class Words:
     """Tokens that are spelled out."""
 
-    __slots__ = ("words",)
+    __slots__ = ("_digests", "words")
 
-    def __init__(self, words: Sequence[str] = ()) -> None:
+    def __init__(self, words: Sequence[str] = (), digests: Sequence[int] = ()) -> None:
+        """`digests` are those of the first whole blocks, where they are known."""
         self.words = tuple(words)
+        self._digests = list(digests)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -60,19 +64,26 @@ class Words:
         ours, theirs = self.words, other.words
         shorter = min(len(ours), len(theirs))
         start = 0
-        for block in BLOCKS:
-            while start < shorter and ours[start : start + block] == theirs[start : start + block]:
-                start += block
-        start = min(start, shorter)
+        while start + BLOCK <= shorter and self._digest(start) == other._digest(start):
+            start += BLOCK
         while start < shorter and ours[start] == theirs[start]:
             start += 1
         return start
 
     def first(self, count: int) -> "Words":
-        return self if count >= len(self.words) else Words(self.words[: max(count, 0)])
+        if count >= len(self.words):
+            return self
+        count = max(count, 0)
+        return Words(self.words[:count], self._digests[: count // BLOCK])
 
     def last(self, count: int) -> "Words":
         return Words(self.words[max(len(self.words) - count, 0) :])
 
     def plus(self, other: "Words") -> "Words":
-        return Words(self.words + other.words)
+        return Words(self.words + other.words, self._digests)
+
+    def _digest(self, start: int) -> int:
+        """That of the block that begins there. The blocks before it have theirs already."""
+        if start == len(self._digests) * BLOCK:
+            self._digests.append(hash(self.words[start : start + BLOCK]))
+        return self._digests[start // BLOCK]
