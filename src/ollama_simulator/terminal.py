@@ -9,6 +9,7 @@ It must not import the two commands.
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -66,6 +67,8 @@ def environment() -> Any:
         culprit = first_of(group)
     else:
         return
+    if isinstance(culprit, OSError) and culprit.errno == errno.EMFILE:
+        wrong("this process may not have so many sockets open; `ulimit -n` says how many")
     wrong(str(culprit))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -107,6 +109,27 @@ def test_an_option_beside_a_file_is_refused(
     option = options.split()[0]
     assert (done.exit_code, served) == (2, [])
     assert done.stderr == f"error: {option}: with --config, the file says that\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_more_servers_than_the_system_allows() -> None:
+    """Status 2, and one line that says where the limit is."""
+    program = (
+        "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (60, 60))\n"
+        "from ollama_simulator.entry import simulator; simulator()"
+    )
+    ports = ",".join(["0"] * 100)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--control-port", "0", "--server-ports", ports],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: this process may not have so many sockets open; `ulimit -n` says how many\n"
+    )
 
 
 def test_a_fleet_in_fast_time() -> None:

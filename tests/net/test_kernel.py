@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -131,3 +132,21 @@ def test_unsent_counts_what_is_not_acknowledged() -> None:
             while kernel.unsent(server) and time.monotonic() < deadline:
                 time.sleep(0.001)
             assert kernel.unsent(server) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_process_can_have_as_many_sockets_as_it_may_ask_for() -> None:
+    """In a process of its own: the soft limit becomes the hard one, and stays there."""
+    program = (
+        "import resource as r\n"
+        "from ollama_simulator.net import kernel\n"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]\n"
+        "hard = 300 if hard == r.RLIM_INFINITY else min(hard, 300)\n"
+        "r.setrlimit(r.RLIMIT_NOFILE, (100, hard))\n"
+        "kernel.raise_limit(); kernel.raise_limit()\n"
+        "print(r.getrlimit(r.RLIMIT_NOFILE) == (hard, hard))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "True\n"

@@ -176,6 +176,7 @@ def _check_ports(control_port: int, ports: list[int], option: str) -> None:
 
 async def _serve(control_port: int, described: FleetFile) -> None:
     stop = stop_event()
+    kernel.raise_limit()
     fleet = Fleet(
         described.ports,
         seed=described.seed,

@@ -31,6 +31,24 @@ CAN_BE_DEAF = sys.platform == "linux"
 """Whether `deafen` works: only Linux drops connections to a full queue in silence."""
 
 
+def raise_limit() -> None:
+    """Let this process, and those it starts, have as many sockets as the system lets it ask for.
+
+    Nothing is changed on Windows, which has no such limit.
+    """
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # macOS calls its limit infinite, and refuses that.
+        for limit in (hard, 10_240):
+            if soft == hard or 0 <= limit <= soft:
+                return
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return
+
+
 class PortTaken(OSError):
     """A port can't be had. The text names it and, where the system tells, its holder."""
 
