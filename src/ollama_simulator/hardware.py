@@ -29,7 +29,8 @@ Trust = Literal["A", "B", "C", "D"]
 """A: read in source code or a raw measurement with its method; B: a third party's measurement,
 method partly known; C: a claim or a secondary report; D: contradictory or implausible."""
 Positive = Annotated[float, msgspec.Meta(gt=0)]
-NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+"""Not infinite: nothing would ever end."""
 Bytes = Annotated[int, msgspec.Meta(ge=0)]
 
 HEADROOM = 1.02
