@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from ollama_simulator.acts import How
+from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.faults.door import ConnectionRefused, Frozen
 from ollama_simulator.faults.hang import Hang
@@ -141,7 +142,8 @@ async def test_what_is_done_to_one_or_to_all() -> None:
         assert one.loaded_model == two.loaded_model == TEST_MODEL.name
 
         for server in (one, two):
-            server.memory.cache[:] = ["a"]
+            (runner,) = server.memory.runners
+            runner.cache.keep(0, Words(["a"]))
         fleet.clear_cache(fleet.ports[0])
         assert (one.cached_tokens, two.cached_tokens) == ([], ["a"])
         fleet.clear_cache(None)

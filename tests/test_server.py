@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from ollama_simulator import records
 from ollama_simulator.acts import Act, Body, Door, Head, How
 from ollama_simulator.clock import WallClock
+from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.cut import AbruptClose, FailMidStream
@@ -120,7 +121,7 @@ async def test_the_records_of_one_chat() -> None:
         await server.until(records.Closed)
         assert server.kinds() == [
             *("Behaved", "Opened", "Asked", "Received", "Struck", "ModelLoaded", "Admitted"),
-            *("Evaluated", "Finished", "Closed"),
+            *("Evaluated", "FirstToken", "Generated", "Released", "Finished", "Closed"),
         ]
         (asked,), (end,) = server.journal.where(Asked), server.journal.where(Finished)
         assert (asked.method, asked.target) == ("POST", "/api/chat")
@@ -436,7 +437,8 @@ async def test_reset_returns_to_the_start() -> None:
         server.sim.store.replace([OTHER])
         server.sim.load("other:7b")
         assert server.sim.scheduler.pages.held == OTHER.size
-        server.sim.memory.cache[:] = ["a"]
+        (runner,) = server.sim.memory.runners
+        runner.cache.keep(0, Words(["a"]))
         await server.sim.behave(ConnectionRefused())
         await server.sim.reset()
         assert server.sim.scheduler.pages.held == 0

@@ -211,7 +211,7 @@ class Exchange:
 
     def events(self, job: Job) -> AsyncIterator[Event]:
         """Let the engine do what was asked."""
-        if self.pace is not DEFAULT_PACE and isinstance(job, Infer | Embed):
+        if isinstance(job, Infer | Embed) and self.pace.tells_on(self._wire.settings.hardware):
             self.when_paced()
         return self.stage(self._engine.run(job, self.pace, self.request.gone, self.see))
 

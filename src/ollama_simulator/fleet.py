@@ -142,7 +142,7 @@ class Fleet:
     def clear_cache(self, port: int | None) -> None:
         """Empty the KV cache of one server, or of all."""
         for server in self.select(port):
-            server.memory.cache.clear()
+            server.memory.forget()
 
     async def reset(self, *, clear_counters: bool = False) -> None:
         """Return every server to the state of the start; counters only when asked."""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from ollama_simulator import records
 from ollama_simulator.acts import Door, How, Reply
 from ollama_simulator.clock import Clock
+from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.registry.measured import measured
 from ollama_simulator.engine.scheduler import Scheduler
@@ -60,7 +61,7 @@ class SimServer:
         self.behavior: Fault = Normal()
         self.listener: Listener
         self.store = Store(clock, self._models_at_the_start)
-        self.scheduler = Scheduler(clock, settings, self._unloaded)
+        self.scheduler = Scheduler(clock, settings, self._unloaded, f"{seed}/{name}")
         self.memory = self.scheduler.memory
         self._clock = clock
         self._journal = journal
@@ -86,8 +87,10 @@ class SimServer:
 
     @property
     def cached_tokens(self) -> list[str]:
-        """The tokens in the KV cache; none if the model they belong to has expired."""
-        return list(self.memory.cache)
+        """The tokens in the slot that was used last by a job that uses the KV cache; none if its
+        model has left memory."""
+        remembered = self.memory.remembered
+        return list(remembered.words) if isinstance(remembered, Words) else []
 
     @property
     def accepting(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ollama_simulator.clock import Clock, Interrupt, VirtualClock
+from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.engine.scheduler import Scheduler
@@ -77,6 +78,12 @@ class Machine:
 
     def _unloaded(self, model: str, why: str, when: float) -> None:
         self.see(ModelUnloaded, model=model, why=why, t=when)
+
+    @property
+    def cache(self) -> list[str]:
+        """The tokens that the server remembers."""
+        tokens = self.memory.remembered
+        return list(tokens.words) if isinstance(tokens, Words) else []
 
     def saw(self, kind: type[R]) -> list[R]:
         """The records of a kind."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ollama_simulator.clock import Interrupt, VirtualClock
 from ollama_simulator.engine.generate import STALL_S
-from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
+from ollama_simulator.engine.machine import DEFAULT_PACE, Pace, Rates
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.engine.text import pieces, prompt_tokens, tokenize
 from ollama_simulator.model import (
@@ -308,7 +308,7 @@ def test_the_cache_holds_prompt_and_answer() -> None:
     async def main(clock: VirtualClock) -> tuple[list[str], list[Event]]:
         machine = Machine(clock)
         events = await machine.done(chat("Hello you"))
-        return machine.memory.cache, events
+        return machine.cache, events
 
     cache, events = virtual(main)
     said = tokenize(text_of(events))
@@ -322,9 +322,9 @@ def test_without_uses_cache_it_is_neither_read_nor_written() -> None:
     async def main(clock: VirtualClock) -> tuple[Machine, list[str], list[str]]:
         machine = Machine(clock)
         await machine.done(chat(prompt(100)))
-        before = list(machine.memory.cache)
+        before = list(machine.cache)
         await machine.done(chat(prompt(100), uses_cache=False))
-        return machine, before, list(machine.memory.cache)
+        return machine, before, list(machine.cache)
 
     machine, before, after = virtual(main)
     assert cached(machine) == [0, 0]
@@ -352,7 +352,7 @@ def leave(
         asyncio.get_running_loop().call_later(when, fire)
         await asyncio.wait([task])
         assert task.cancelled() or isinstance(task.exception(), Abandoned)
-        return machine.memory.cache, machine
+        return machine.cache, machine
 
     return virtual(main)
 
@@ -397,7 +397,7 @@ def test_leaving_at_once_loses_nothing_that_was_cached() -> None:
             job = chat(prompt(50) + " x" * more)
             with pytest.raises(Abandoned):
                 await anext(machine.engine.run(job, DEFAULT_PACE, gone, see))
-            sizes.append(len(machine.memory.cache))
+            sizes.append(len(machine.cache))
         return sizes
 
     assert set(virtual(main)) == {50}
@@ -723,7 +723,7 @@ def test_the_slot_is_free_when_the_events_are_closed(after: int) -> None:
             await anext(events)
         await events.aclose()
         # … and what was generated is in the cache.
-        assert len(machine.memory.cache) == len(["<|user|>", "hi", "<|assistant|>"]) + after
+        assert len(machine.cache) == len(["<|user|>", "hi", "<|assistant|>"]) + after
 
     assert freed(ending) == [False, False]
 
@@ -907,9 +907,9 @@ def test_embeddings_leave_the_cache_alone() -> None:
     async def main(clock: VirtualClock) -> tuple[list[str], list[str], bool]:
         machine = Machine(clock)
         await machine.done(chat())
-        before = list(machine.memory.cache)
+        before = list(machine.cache)
         await machine.done(Embed(NAME, ("text",), keep_alive=7.0))
-        after = list(machine.memory.cache)
+        after = list(machine.cache)
         await clock.sleep_until(clock.now() + 7)
         return before, after, machine.scheduler.loaded() is None
 
@@ -1017,9 +1017,13 @@ def test_the_same_traffic_gives_the_same_journal() -> None:
         "ModelLoaded",
         "ModelUnloaded",
         "Evaluated",
+        "FirstToken",
+        "Generated",
+        "Released",
     }
 
 
 def test_the_default_pace_is_the_seeds() -> None:
     """65 tokens a second out, 2,900 in, 20 tokens, no delay."""
-    assert Pace(decode_tps=65.0, prefill_tps=2900.0, tokens=20, load_s=0.0) == DEFAULT_PACE
+    assert (DEFAULT_PACE.tokens, DEFAULT_PACE.load_s) == (20, 0.0)
+    assert DEFAULT_PACE.rates(Settings().hardware) == Rates(65.0, 2900.0)

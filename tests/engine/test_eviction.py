@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from ollama_simulator.engine.caching.legacy import LegacyCache
 from ollama_simulator.engine.eviction import victim
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.shape import shape
@@ -16,7 +17,7 @@ from ollama_simulator.settings import Settings
 def runner(weights: str, keep_alive: float, users: int, turn: int) -> Runner:
     """A runner in such a state."""
     model = Model(weights, 1, weights, "f", "1B", "Q4")
-    made = Runner(model, shape(model, {}, None, Settings()), keep_alive)
+    made = Runner(model, shape(model, {}, None, Settings()), keep_alive, LegacyCache(1))
     made.users, made.turn = users, turn
     return made
 

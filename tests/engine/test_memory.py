@@ -7,6 +7,9 @@ import math
 import pytest
 
 from ollama_simulator.clock import VirtualClock
+from ollama_simulator.engine.caching.legacy import LegacyCache
+from ollama_simulator.engine.caching.tokens import Words
+from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.memory import LONGEST_NS, Memory
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.shape import shape
@@ -27,11 +30,12 @@ class Shelf:
         self.clock = VirtualClock()
         self.unloaded: Unloaded = []
         told = self.unloaded
-        self.memory = Memory(self.clock, self.settings, lambda *said: told.append(said))
+        host = Host(self.clock, self.settings, "")
+        self.memory = Memory(self.clock, self.settings, lambda *said: told.append(said), host)
 
     def runner(self, model: Model = TEST_MODEL, keep_alive: float = 300.0) -> Runner:
         """A runner that is loaded and in use."""
-        runner = Runner(model, shape(model, {}, None, self.settings), keep_alive)
+        runner = self.memory.planned(model, shape(model, {}, None, self.settings), keep_alive)
         self.memory.add(runner)
         self.memory.use(runner, None)
         return runner
@@ -198,14 +202,14 @@ def test_a_runner_takes_the_place_of_one_with_the_same_weights() -> None:
 
 
 def test_who_uses_a_runner_that_left_changes_nothing() -> None:
-    """Neither by its end nor by what it remembers."""
+    """Its end is nobody's business, and it is known to have left."""
     shelf = Shelf()
     runner = shelf.runner()
     shelf.memory.drop(runner, "asked", 0.0)
     successor = shelf.runner()
-    shelf.memory.remember(runner, ["a"])
     shelf.memory.release(runner)
-    assert shelf.memory.cache == []
+    assert runner.left
+    assert not successor.left
     assert shelf.memory.runners == (successor,)
     assert shelf.unloaded == [(NAME, "asked", 0.0)]
 
@@ -213,10 +217,12 @@ def test_who_uses_a_runner_that_left_changes_nothing() -> None:
 def test_clear_is_silent() -> None:
     """The state of the start, without a record."""
     shelf = Shelf()
-    shelf.memory.remember(shelf.runner(), ["a"])
+    runner = shelf.runner()
+    runner.cache.keep(0, Words(["a"]))
     shelf.memory.clear()
     assert shelf.memory.runners == ()
-    assert shelf.memory.cache == []
+    assert shelf.memory.remembered is None
+    assert runner.left
     assert shelf.unloaded == []
     assert shelf.memory.departures == 1
 
@@ -293,51 +299,31 @@ def test_a_crashed_runner_is_listed() -> None:
     assert shelf.expiries == []
 
 
-# --- the cache ----------------------------------------------------------------------------
+# --- what slots remember ------------------------------------------------------------------
 
 
-def test_the_cache_is_lost_with_its_model() -> None:
+def test_what_is_remembered_is_lost_with_its_model() -> None:
     """And with no other one."""
     shelf = Shelf()
     owner, other = shelf.idle(TEST_MODEL, 100.0), shelf.idle(OTHER_MODEL, 50.0)
-    shelf.memory.remember(owner, ["a"])
+    owner.cache.keep(0, Words(["a"]))
     shelf.clock.advance(50)
-    assert shelf.memory.cache == ["a"]
+    assert shelf.memory.remembered == Words(["a"])
     assert shelf.unloaded == [(other.model.name, "expired", 50.0)]
     shelf.clock.advance(50)
-    assert shelf.memory.cache == []
+    assert shelf.memory.remembered is None
 
 
-def test_there_is_one_cache() -> None:
-    """It holds what the last request left, and serves its model alone."""
+def test_the_last_one_that_was_used_is_remembered_first() -> None:
+    """Where every runner has a memory of its own."""
     shelf = Shelf()
-    first, second = shelf.idle(TEST_MODEL), shelf.idle(OTHER_MODEL)
-    shelf.memory.remember(first, ["a", "b"])
-    assert shelf.memory.match(first, ["a", "b", "c"]) == 2
-    assert shelf.memory.match(second, ["a", "b", "c"]) == 0
-    shelf.memory.remember(second, ["a"])
-    assert shelf.memory.cache == ["a"]
-    assert shelf.memory.match(first, ["a", "b", "c"]) == 0
-    assert shelf.memory.match(second, ["a", "b", "c"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("cache", "prompt", "count"),
-    [
-        ([], ["a"], 0),
-        (["a"], [], 0),
-        (["a", "b"], ["a", "b"], 2),
-        (["a", "b", "c"], ["a", "b"], 2),
-        (["a"], ["a", "b"], 1),
-        (["a", "x", "c"], ["a", "b", "c"], 1),
-        (["x", "b"], ["a", "b"], 0),
-    ],
-)
-def test_match_is_the_longest_common_prefix(
-    cache: list[str], prompt: list[str], count: int
-) -> None:
-    """Only what both begin with counts."""
-    shelf = Shelf()
-    runner = shelf.idle()
-    shelf.memory.remember(runner, cache)
-    assert shelf.memory.match(runner, prompt) == count
+    first, second = shelf.runner(TEST_MODEL), shelf.runner(OTHER_MODEL)
+    for runner in (first, second):
+        runner.cache = LegacyCache(1)
+        runner.cache.keep(0, Words([runner.model.name]))
+    assert shelf.memory.remembered == Words([OTHER_MODEL.name])
+    shelf.memory.use(first, None)
+    assert shelf.memory.remembered == Words([NAME])
+    shelf.memory.forget()
+    assert shelf.memory.remembered is None
+    assert shelf.memory.runners == (first, second)

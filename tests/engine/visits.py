@@ -10,6 +10,7 @@ from ollama_simulator.clock import Interrupt, VirtualClock
 from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.scheduler import Scheduler
+from ollama_simulator.engine.seat import Visit as Seated
 from ollama_simulator.model import Installed, Model, Refusal
 from ollama_simulator.records import ModelLoaded, ModelUnloaded, Queued, Record
 from ollama_simulator.settings import Settings
@@ -130,7 +131,7 @@ class Office:
                 if visit.when_leased is not None:
                     visit.when_leased()
                 if slot:
-                    async with lease.slot(visit.gone, self.see):
+                    async with lease.seat(Seated(0), visit.gone, self.see):
                         visit.began = self.clock.now()
                         await self.clock.sleep_until(self.clock.now() + seconds, visit.gone)
         except Refusal as refusal:

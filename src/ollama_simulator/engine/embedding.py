@@ -18,6 +18,7 @@ import msgspec
 from ollama_simulator.engine import lookup, options
 from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.machine import Call, Machine
+from ollama_simulator.engine.seat import Visit
 from ollama_simulator.engine.text import tokenize
 from ollama_simulator.engine.vectors import DIMENSIONS, Vector, cut, embed, normalised
 from ollama_simulator.golang import gojson
@@ -68,26 +69,30 @@ async def embeddings(machine: Machine, job: Embed, call: Call) -> AsyncGenerator
         load=script.load,
         load_s=call.pace.load_s,
     )
-    async with (
-        machine.scheduler.lease(installed, want, call.gone, call.see) as lease,
-        lease.slot(call.gone, call.see),
-    ):
+    async with machine.scheduler.lease(installed, want, call.gone, call.see) as lease:
+        await lease.greet(call.gone)
         told = script.embeddings or Vectors()
         runner = _Runner(machine, installed.model, told, job, lease.runner.context)
         count = sum(map(runner.count, job.inputs))
-        prompt_s = count / call.pace.prefill_tps
-        if script.prompt_ms is not None:
-            prompt_s = script.prompt_ms / 1000
-        if not await machine.clock.sleep_until(machine.clock.now() + prompt_s, call.gone):
-            raise Abandoned(500, "context canceled", Origin.RUNNER)
-        if job.inputs and told.crash:
-            lease.crash()
-        vectors = []
-        for text in job.inputs:
-            vectors.append(runner.vector(text))
-            await machine.clock.breathe()
-        usage = Usage(machine.clock.now() - started, lease.load_s, count, prompt_s, 0, 0.0)
-        yield Answer(Embeddings(tuple(vectors), usage))
+        await lease.render(count, call.gone)
+        async with lease.seat(Visit(count, total=0), call.gone, call.see) as seat:
+            begun = machine.clock.now()
+            prompt_s = count / call.pace.rates(lease.profile).prefill_tps
+            if script.prompt_ms is not None:
+                prompt_s = script.prompt_ms / 1000
+            read = await seat.made(0)
+            if not read or not await machine.clock.sleep_until(begun + prompt_s, call.gone):
+                raise Abandoned(500, "context canceled", Origin.RUNNER)
+            prompt_s = max(prompt_s, seat.time_of(0) - begun)
+            seat.end(0)
+            if job.inputs and told.crash:
+                lease.crash()
+            vectors = []
+            for text in job.inputs:
+                vectors.append(runner.vector(text))
+                await machine.clock.breathe()
+            usage = Usage(machine.clock.now() - started, lease.load_s, count, prompt_s, 0, 0.0)
+            yield Answer(Embeddings(tuple(vectors), usage))
 
 
 def _find(machine: Machine, job: Embed) -> Installed:

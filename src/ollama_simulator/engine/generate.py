@@ -49,6 +49,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
         load_s=call.pace.load_s,
     )
     async with machine.scheduler.lease(installed, want, call.gone, call.see) as lease:
+        await lease.greet(call.gone)
         if job.empty:
             yield Done("load", None)
             return
@@ -61,15 +62,20 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
         asked = task(machine.settings.wire, model, checked, script, prompt, context)
         run = Run(machine, asked, call, lease, started)
         run.check(again=False)
-        async with lease.slot(call.gone, call.see):
+        await lease.render(len(asked.prompt.tokens), call.gone)
+        async with lease.seat(run.visit, call.gone, call.see) as seat:
             clock = machine.clock
             said = 0
+            run.sits(seat)
             try:
                 for again in (False, True):
-                    if not await clock.sleep_until(run.evaluates(again=again), call.gone):
+                    paced = run.reads(again=again)
+                    if not (await seat.made(0) and await clock.sleep_until(paced, call.gone)):
                         raise run.abandoned
                     run.evaluated(again=again)
                     for output in run.outputs(again=again):
+                        if not (seat.timeless or await seat.made(run.token(output))):
+                            raise run.abandoned
                         if not await clock.sleep_until(run.due(output), call.gone):
                             raise run.abandoned
                         if (event := run.says(output)) is not None:
@@ -88,4 +94,4 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                     if not run.switched:
                         break
             finally:
-                run.remember()
+                run.leaves()

@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import records
-from ollama_simulator.clock import Clock, Interrupt
+from ollama_simulator.clock import Interrupt
 from ollama_simulator.engine.answer.failures import found_dead
+from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.runner import Runner
+from ollama_simulator.engine.seat import Seat, Visit
 from ollama_simulator.engine.slots import Interrupted
 from ollama_simulator.model import Abandoned, Origin
 from ollama_simulator.records import See
 from ollama_simulator.script import Load
-from ollama_simulator.settings import Profile
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -39,34 +40,57 @@ class Want(msgspec.Struct, frozen=True):
 class Lease:
     """The use of a runner by one request."""
 
-    def __init__(
-        self, runner: Runner, name: str, load_s: float, clock: Clock, wire: Profile
-    ) -> None:
+    def __init__(self, runner: Runner, name: str, load_s: float, host: Host) -> None:
         self.runner = runner
+        self.profile = host.settings.hardware_for(name)
         self.load_s = load_s
         """Seconds until the runner was ready: queue, eviction and load."""
         self._name = name
-        self._clock = clock
-        self._wire = wire
+        self._host = host
+
+    async def greet(self, gone: Interrupt) -> None:
+        """Wait as long as the server takes to turn to a request. It counts as load time (1.10).
+
+        Raises `Abandoned` when the client leaves.
+        """
+        seconds = self.profile.overhead.request_ms / 1000
+        if seconds:
+            await self._wait(seconds, gone)
+            self.load_s += seconds
+
+    async def render(self, tokens: int, gone: Interrupt) -> None:
+        """Wait as long as it takes to make a prompt of so many tokens. Raises as `greet`."""
+        if seconds := self.profile.overhead.us_per_token * tokens / 1e6:
+            await self._wait(seconds, gone)
+
+    async def _wait(self, seconds: float, gone: Interrupt) -> None:
+        clock = self._host.clock
+        if not await clock.sleep_until(clock.now() + seconds, gone):
+            raise Abandoned(500, "context canceled", Origin.RUNNER)
 
     @asynccontextmanager
-    async def slot(self, gone: Interrupt, see: See) -> AsyncIterator[None]:
+    async def seat(self, visit: Visit, gone: Interrupt, see: See) -> AsyncIterator[Seat]:
         """Wait for one of the runner's slots and hold it.
 
         Raises `Abandoned` when the client leaves, and `Refusal` if the runner died meanwhile.
         """
-        asked = self._clock.now()
-        if ahead := self.runner.slots.ahead:
+        runner, clock = self.runner, self._host.clock
+        asked = clock.now()
+        if ahead := runner.slots.ahead:
             see(records.Queued, ahead=ahead)
         try:
-            async with self.runner.slots.held(gone):
-                if self.runner.crashed:
-                    raise found_dead(self._wire, self.runner.last_error)
-                waited = self._clock.now() - asked
-                see(records.Admitted, model=self._name, waited=waited)
-                yield
+            await runner.slots.take(gone)
         except Interrupted:
             raise Abandoned(500, "context canceled", Origin.RUNNER) from None
+        if runner.crashed:
+            runner.slots.give()
+            raise found_dead(self._host.settings.wire, runner.last_error)
+        seat = Seat(self._host, runner, self._name, visit, gone, see)
+        see(records.Admitted, model=self._name, waited=clock.now() - asked, slot=seat.slot)
+        try:
+            yield seat
+        finally:
+            seat.leave()
 
     def crash(self, last_error: str = "") -> None:
         """Let the runner die. It stays listed until somebody wants it, or its time is over."""

@@ -16,21 +16,41 @@ from ollama_simulator.clock import Clock, Interrupt
 from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import Store
+from ollama_simulator.hardware import HardwareProfile
 from ollama_simulator.records import See
 from ollama_simulator.settings import Settings
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """How fast a server works: the seed's rates unless a behaviour says otherwise."""
+class Rates(msgspec.Struct, frozen=True):
+    """Tokens in a second that a job is done at most; `inf` for what the machine does."""
 
-    decode_tps: float = 65.0
-    """Tokens generated in a second."""
-    prefill_tps: float = 2900.0
-    """Uncached tokens of a prompt evaluated in a second."""
+    decode_tps: float
+    prefill_tps: float
+    """Uncached tokens of a prompt."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast a behaviour lets a server work. The machine itself may be slower."""
+
+    decode_tps: float | None = None
+    """Tokens generated in a second; None for what the hardware profile says."""
+    prefill_tps: float | None = None
+    """Uncached tokens of a prompt evaluated in a second; None likewise."""
     tokens: int = 20
     """Length of an answer that the request does not limit."""
     load_s: float = 0.0
-    """Seconds to load a model that is not in memory."""
+    """Seconds that it takes at least to load a model that is not in memory."""
+
+    def tells_on(self, profile: HardwareProfile) -> bool:
+        """Whether a server with this machine does anything else than without a pace."""
+        own = DEFAULT_PACE
+        said = (self.tokens, self.load_s, self.rates(profile))
+        return said != (own.tokens, own.load_s, own.rates(profile))
+
+    def rates(self, profile: HardwareProfile) -> Rates:
+        """The rates on a machine."""
+        own = profile.pace
+        return Rates(self.decode_tps or own.decode_tps, self.prefill_tps or own.prefill_tps)
 
 
 DEFAULT_PACE = Pace()

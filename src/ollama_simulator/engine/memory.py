@@ -1,14 +1,13 @@
-"""What a server has in memory: its runners, and the KV cache of its last conversation.
+"""What a server has in memory: its runners.
 
-Source: native specification 4.5, 6.5 and 6.6; seed facts, "KV cache and tokens".
+Source: native specification 4.5, 6.5 and 6.6.
 
 Rules of this file:
 
 1. A runner that is in use never expires. Expiry is worked out when somebody looks, and is told
    with the time at which it happened.
-2. There is one cache for all runners: that of the last request that left something in it. It
-   is lost when the model it belongs to leaves memory.
-3. A runner that left memory changes nothing any more, whoever still uses it.
+2. A runner that left memory changes nothing any more, whoever still uses it. What its slots held
+   is lost.
 
 It must not import anything but layer 0 and its own package.
 """
@@ -17,6 +16,8 @@ import math
 from collections.abc import Callable
 
 from ollama_simulator.clock import Clock
+from ollama_simulator.engine.caching.tokens import Tokens
+from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.shape import Shape
 from ollama_simulator.engine.vram import Vram
@@ -33,16 +34,14 @@ Unloaded = Callable[[str, str, float], None]
 class Memory:
     """The runners of one server, by their weight files."""
 
-    def __init__(self, clock: Clock, settings: Settings, unloaded: Unloaded) -> None:
+    def __init__(self, clock: Clock, settings: Settings, unloaded: Unloaded, host: Host) -> None:
         self.departures = 0
         """How many runners have left so far."""
         self._clock = clock
         self._vram = Vram(settings)
         self._unloaded = unloaded
+        self._host = host
         self._runners: dict[str, Runner] = {}
-        self._cache: list[str] = []
-        self._owner: Runner | None = None
-        """Whose tokens the cache holds."""
         self._turns = 0
 
     # --- looking ------------------------------------------------------------------------------
@@ -104,7 +103,9 @@ class Memory:
 
     def planned(self, model: Model, shape: Shape, keep_alive: float) -> Runner:
         """A runner with the room that there is for it now. It is not here yet."""
-        runner = Runner(model, self._vram.fitted(model, shape, self.vram), keep_alive)
+        fitted, host = self._vram.fitted(model, shape, self.vram), self._host
+        cache, ticker = host.cache(model, fitted), host.ticker(model, fitted)
+        runner = Runner(model, fitted, keep_alive, cache, ticker)
         runner.room = self._vram.room(model, runner.shape, self.vram)
         return runner
 
@@ -156,42 +157,34 @@ class Memory:
         """Forget a runner, used or not, and its cache with it."""
         del self._runners[runner.key]
         self.departures += 1
-        if runner is self._owner:
-            self._cache.clear()
-            self._owner = None
+        _leaves(runner)
         self._unloaded(runner.model.name, why, when)
 
     def clear(self) -> None:
         """Forget everything without a word: the state of a server that was just started."""
         self.departures += len(self._runners)
+        for runner in self._runners.values():
+            _leaves(runner)
         self._runners.clear()
-        self._owner = None
-        self._cache.clear()
 
-    # --- the cache ----------------------------------------------------------------------------
+    # --- what their slots remember ----------------------------------------------------------------
 
     @property
-    def cache(self) -> list[str]:
-        """The tokens kept from the last request, in order; none if their model has expired."""
-        self.expire()
-        return self._cache
+    def remembered(self) -> Tokens | None:
+        """What the slot holds that was left last by a job that uses the cache; None for nothing.
 
-    def match(self, runner: Runner, prompt: list[str]) -> int:
-        """How many tokens of a prompt are cached: the longest common prefix."""
-        if runner is not self._owner:
-            return 0
-        count = 0
-        for ours, theirs in zip(self._cache, prompt, strict=False):
-            if ours != theirs:
-                break
-            count += 1
-        return count
+        It is gone if its model has left memory.
+        """
+        for runner in sorted(self.runners, key=lambda runner: -runner.turn):
+            if (latest := runner.cache.latest) is not None:
+                tokens: Tokens = latest
+                return tokens
+        return None
 
-    def remember(self, runner: Runner, tokens: list[str]) -> None:
-        """Keep these tokens as the last conversation."""
-        if runner in self._runners.values():
-            self._owner = runner
-            self._cache[:] = tokens
+    def forget(self) -> None:
+        """Have every slot forget what it holds."""
+        for runner in self.runners:
+            runner.cache.clear()
 
     def _rest(self, runner: Runner) -> None:
         """Nobody uses it any more (6.6)."""
@@ -205,3 +198,8 @@ class Memory:
     def _wall(self, seconds: float) -> int:
         later = LONGEST_NS if math.isinf(seconds) else round(seconds * 1e9)
         return self._clock.wall_ns() + later
+
+
+def _leaves(runner: Runner) -> None:
+    runner.left = True
+    runner.cache.clear()

@@ -12,9 +12,12 @@ It must not import anything but layer 0 and its own package.
 """
 
 import math
+from typing import Any
 
+from ollama_simulator.engine.caching.cache import PromptCache
 from ollama_simulator.engine.shape import Shape
 from ollama_simulator.engine.slots import Slots
+from ollama_simulator.engine.ticker import Ticker
 from ollama_simulator.engine.vram import Room
 from ollama_simulator.model import Model
 
@@ -22,7 +25,14 @@ from ollama_simulator.model import Model
 class Runner:
     """A loaded model."""
 
-    def __init__(self, model: Model, shape: Shape, keep_alive: float) -> None:
+    def __init__(
+        self,
+        model: Model,
+        shape: Shape,
+        keep_alive: float,
+        cache: PromptCache[Any],
+        ticker: Ticker | None = None,
+    ) -> None:
         """`keep_alive` in seconds."""
         self.model = model
         """As it was called by whoever loaded it."""
@@ -32,6 +42,10 @@ class Runner:
         self.room = Room(0, 0)
         """The memory that it takes."""
         self.slots = Slots(shape.slots)
+        self.ticker = ticker
+        """What its iterations take; None for no time at all."""
+        self.cache = cache
+        """What its slots remember."""
         self.keep_alive = keep_alive
         """Seconds that it stays without a request; 0 and less: it goes with the last one."""
         self.users = 0
@@ -44,6 +58,8 @@ class Runner:
         """Why it goes when its `keep_alive` is over at once."""
         self.crashed = False
         """Whether its process has died. It stays in memory until somebody looks."""
+        self.left = False
+        """Whether it is not in memory any more. What a job leaves behind counts no more then."""
         self.last_error = ""
         """What it logged last before it died, if that was an error."""
         self.turn = 0

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, Interrupt, finish
 from ollama_simulator.engine.eviction import victim
+from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.lease import Lease, Want
 from ollama_simulator.engine.loader import Loader
 from ollama_simulator.engine.loading import out_of_memory
@@ -39,8 +40,12 @@ MODELS = 3
 class Scheduler:
     """The scheduler of one server."""
 
-    def __init__(self, clock: Clock, settings: Settings, unloaded: Unloaded) -> None:
-        self.memory = Memory(clock, settings, unloaded)
+    def __init__(
+        self, clock: Clock, settings: Settings, unloaded: Unloaded, seed: str = ""
+    ) -> None:
+        """`seed` decides how irregular the machine's iterations are."""
+        self.host = Host(clock, settings, seed)
+        self.memory = Memory(clock, settings, unloaded, self.host)
         self._clock = clock
         self._settings = settings
         self._queue = LoadQueue(settings.max_queue)
@@ -92,7 +97,7 @@ class Scheduler:
         runner.called = model
         try:
             load_s = self._clock.now() - started
-            yield Lease(runner, model.name, load_s, self._clock, self._settings.wire)
+            yield Lease(runner, model.name, load_s, self.host)
         except Refusal as refusal:
             if self._short_of_memory(refusal):
                 self._condemn_all()

@@ -6,8 +6,7 @@ Rules of this file:
 
 1. First come, first served; nobody overtakes.
 2. Who leaves the queue leaves no trace: a slot is never given to a client that is gone.
-3. A slot is lost whose client left while a write to it was blocked: Ollama never takes it back
-   (6.7). Only another runner has it again.
+3. Who got one gives it back, whatever happens (`engine.seat`).
 
 It must not import anything but layer 0.
 """
@@ -15,8 +14,6 @@ It must not import anything but layer 0.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from ollama_simulator.clock import Interrupt, finish, wait_for
 
@@ -32,6 +29,8 @@ class Slots:
         self.count = count
         self.held_now = 0
         """How many are held."""
+        self.idle = list(range(count))
+        """Which ones nobody is in, the one that was left last at the end."""
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
     @property
@@ -44,18 +43,20 @@ class Slots:
         """How many jobs a newcomer has to wait for; 0 if there is a free slot."""
         return 0 if self.held_now < self.count else self.held_now + self.waiting
 
-    @asynccontextmanager
-    async def held(self, gone: Interrupt) -> AsyncIterator[None]:
-        """Wait for a slot and hold it. Raises `Interrupted` if `gone` fires first."""
+    async def take(self, gone: Interrupt) -> None:
+        """Wait for a slot. Raises `Interrupted` if `gone` fires first."""
         if self.held_now < self.count:
             self.held_now += 1
         else:
             await self._turn(gone)
-        try:
-            yield
-        finally:
-            if not gone.in_write:
-                self._pass_on()
+
+    def give(self) -> None:
+        """Pass a slot on."""
+        while self._waiting:
+            # The count stays: a slot goes from hand to hand, so nobody can slip in between.
+            if finish(self._waiting.popleft(), True):
+                return
+        self.held_now -= 1
 
     async def _turn(self, gone: Interrupt) -> None:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -65,7 +66,7 @@ class Slots:
         except asyncio.CancelledError:
             # The turn may have come in the very instant of the cancellation.
             if turn.done() and not turn.cancelled() and turn.result():
-                self._pass_on()
+                self.give()
             self._forget(turn)
             raise
         if not granted:
@@ -75,10 +76,3 @@ class Slots:
     def _forget(self, turn: "asyncio.Future[bool]") -> None:
         with contextlib.suppress(ValueError):
             self._waiting.remove(turn)
-
-    def _pass_on(self) -> None:
-        while self._waiting:
-            # The count stays: a slot goes from hand to hand, so nobody can slip in between.
-            if finish(self._waiting.popleft(), True):
-                return
-        self.held_now -= 1

@@ -4,12 +4,13 @@ waits for is cut before its terminator or its last byte."""
 from collections.abc import AsyncGenerator
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Tick
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
-from ollama_simulator.faults.pace import Count, Rate
+from ollama_simulator.faults.pace import Count, Rate, given
 from ollama_simulator.net.perform import LARGEST_WHOLE
 
 
@@ -18,12 +19,12 @@ class FailMidStream(Fault, frozen=True):
     """Send a partial response, then fail: a reset after some tokens."""
 
     tokens_before_fail: Count
-    tokens_per_sec: Rate = DEFAULT_PACE.decode_tps
+    tokens_per_sec: Rate | UnsetType = UNSET
 
     async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
         """Let ticks pass until the one too many."""
         exchange.pace = Pace(
-            decode_tps=self.tokens_per_sec,
+            decode_tps=given(self.tokens_per_sec),
             tokens=max(DEFAULT_PACE.tokens, self.tokens_before_fail + 1),
         )
         left = self.tokens_before_fail

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ollama_simulator.acts import Reply
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
@@ -14,27 +14,32 @@ Count = Annotated[int, Meta(ge=0, le=10**12)]
 Milliseconds = Annotated[int, Meta(ge=0, le=10**10)]
 
 
+def given(rate: float | UnsetType) -> float | None:
+    """A rate that may have been left out."""
+    return None if rate is UNSET else rate
+
+
 @register
 class Normal(Fault, frozen=True):
     """Normal operation with configurable rates for prompt evaluation and generation."""
 
     paces: ClassVar[bool] = True
 
-    tokens_per_sec: Rate = DEFAULT_PACE.decode_tps
-    prompt_eval_tokens_per_sec: Rate = DEFAULT_PACE.prefill_tps
+    tokens_per_sec: Rate | UnsetType = UNSET
+    """Left out, it is what the hardware profile says: 65 for the default one."""
+    prompt_eval_tokens_per_sec: Rate | UnsetType = UNSET
+    """Likewise; 2,900 for the default one."""
     num_tokens: Count = DEFAULT_PACE.tokens
     load_delay_ms: Milliseconds = 0
 
     def around(self, exchange: Exchange, handler: Handler) -> Reply:
-        """Set the pace, unless it is the default one."""
-        pace = Pace(
-            decode_tps=self.tokens_per_sec,
-            prefill_tps=self.prompt_eval_tokens_per_sec,
+        """Set the pace."""
+        exchange.pace = Pace(
+            decode_tps=given(self.tokens_per_sec),
+            prefill_tps=given(self.prompt_eval_tokens_per_sec),
             tokens=self.num_tokens,
             load_s=self.load_delay_ms / 1000,
         )
-        if pace != DEFAULT_PACE:
-            exchange.pace = pace
         return handler(exchange)
 
 

@@ -20,19 +20,26 @@ from ollama_simulator import records
 from ollama_simulator.engine import schema
 from ollama_simulator.engine.answer import bounds, scripted, unscripted
 from ollama_simulator.engine.answer.failures import Failures
+from ollama_simulator.engine.answer.meter import Meter
 from ollama_simulator.engine.answer.output import End, Failure, Kind, Output, Pause, Piece
 from ollama_simulator.engine.answer.parsers.parsed import Unparsable
 from ollama_simulator.engine.answer.paths import way
 from ollama_simulator.engine.answer.task import Task
+from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.lease import Lease
 from ollama_simulator.engine.machine import Call, Machine
+from ollama_simulator.engine.render import window
 from ollama_simulator.engine.render.tokens import tokens
+from ollama_simulator.engine.seat import Seat, Visit
 from ollama_simulator.engine.text import tokenize
 from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
 from ollama_simulator.names import canonical
+from ollama_simulator.settings import Caching
 
 REPLY = "<|assistant|>"
 """What stands in the cache between a prompt and its answer."""
+USES: dict[Caching, str] = {"seed": "chat", "legacy": "all", "current": "all"}
+"""Whose requests use the KV cache, unless the settings say otherwise."""
 TIMER_S = 1e-6
 """Seconds that a runner's timer tells at least: a real one never says that a prompt took none."""
 
@@ -58,10 +65,12 @@ class Run:
         self._scripted_gap = gap_ms is not None
         self._before = 0 if self._scripted_gap else 1
         """How many gaps come before the first token."""
-        self._rate = call.pace.decode_tps
+        self._rates = call.pace.rates(lease.profile)
+        self._rate = self._rates.decode_tps
         if gap_ms is not None:
             self._rate = 1000 / gap_ms if gap_ms else math.inf
         self._told: list[str] = []
+        self._meter = Meter(call.see, task.model.name, started)
         self._count = 0
         self._begun = False
         """Whether the runner has told anything, in any pass."""
@@ -69,9 +78,13 @@ class Run:
         """What the deadlines are counted from."""
         self._last = 0.0
         self._paused = 0.0
-        self._cached = 0
         self._prompt_s = 0.0
+        self._begun_reading = 0.0
         self._evaluated = False
+        self._seat: Seat
+        uses = machine.settings.cache_endpoints or USES[machine.settings.engine]
+        self._remembers = task.job.uses_cache or uses == "all"
+        self._prompt = Words(task.prompt.tokens)
 
     def check(self, *, again: bool) -> None:
         """Raise `Refusal` for a format that can't be obeyed, in the pass that has to obey it."""
@@ -80,21 +93,37 @@ class Run:
 
     # --- the prompt -----------------------------------------------------------------------------
 
-    def evaluates(self, *, again: bool) -> float:
-        """Begin with the prompt, for the first or the second pass. When it will be read."""
-        job, script, now = self._task.job, self._task.script, self._machine.clock.now()
-        unread = self._count
-        if not again:
-            if job.uses_cache:
-                prompt = list(self._task.prompt.tokens)
-                self._cached = self._machine.memory.match(self._lease.runner, prompt)
-            unread = len(self._task.prompt.tokens) - self._cached
-        self._prompt_s = unread / self._call.pace.prefill_tps
+    @property
+    def visit(self) -> Visit:
+        """What it wants of a slot."""
+        task = self._task
+        return Visit(
+            len(task.prompt.tokens),
+            self._prompt if self._remembers else None,
+            kept=window.kept(
+                task.model, task.job, len(task.prompt.tokens), self._lease.runner.context
+            ),
+        )
+
+    def sits(self, seat: Seat) -> None:
+        """It has got its slot."""
+        self._seat = seat
+
+    def reads(self, *, again: bool) -> float:
+        """Begin with the prompt, for the first or the second pass. When it may have been read: the
+        machine may take longer."""
+        script, now = self._task.script, self._machine.clock.now()
+        unread = len(self._task.prompt.tokens) - self._seat.cached
+        if again:
+            unread = self._count
+            self._seat.read_again(unread)
+        self._begun_reading = now
+        self._prompt_s = unread / self._rates.prefill_tps
         wait = self._prompt_s
         if script is not None and script.prompt_ms is not None:
             wait = script.prompt_ms / 1000
             # However fast a runner is, reading takes it some time, and a zero would not be told.
-            self._prompt_s = wait or len(self._task.prompt.tokens) / self._call.pace.prefill_tps
+            self._prompt_s = wait or len(self._task.prompt.tokens) / self._rates.prefill_tps
         self._first = self._last = now + wait
         self._count = 0
         self._paused = 0.0
@@ -103,6 +132,8 @@ class Run:
     def evaluated(self, *, again: bool) -> None:
         """The prompt is read. Raises `Refusal` if the runner won't answer it."""
         script = self._task.script
+        self._first = self._last = max(self._first, self._seat.time_of(0))
+        self._prompt_s = max(self._prompt_s, self._seat.time_of(0) - self._begun_reading)
         if script is not None and script.refuse is not None:
             raise Refusal(script.refuse.status, script.refuse.body, Origin.RUNNER)
         if again:
@@ -112,7 +143,7 @@ class Run:
         self._call.see(
             records.Evaluated,
             prompt=len(self._task.prompt.tokens),
-            cached=self._cached,
+            cached=self._seat.cached,
             seconds=self._prompt_s,
         )
 
@@ -149,8 +180,14 @@ class Run:
             self._way.thinks and not again,
         )
 
+    def token(self, output: Output) -> int:
+        """The token of the machine that an output has to wait for."""
+        if isinstance(output, Pause | End) or (isinstance(output, Piece) and not output.tokens):
+            return self._count
+        return self._count + 1
+
     def due(self, output: Output) -> float:
-        """When an output comes."""
+        """When an output comes, its token being made."""
         if isinstance(output, Pause):
             self._first += output.seconds
             self._last += output.seconds
@@ -159,7 +196,8 @@ class Run:
             if self._scripted_gap:
                 self._last = self._first + (self._count + 1) / self._rate
         elif not isinstance(output, Piece) or output.tokens:
-            self._last = self._first + (self._count + self._before) / self._rate
+            paced = self._first + (self._count + self._before) / self._rate
+            self._last = max(paced, self._seat.time_of(self._count + 1))
         return self._last
 
     def says(self, output: Output) -> Token | Quiet | Done | None:
@@ -167,6 +205,8 @@ class Run:
         if isinstance(output, Piece):
             self._count += output.tokens
             self._begun = True
+            if output.tokens:
+                self._meter.tokens(output.tokens, self._machine.clock.now())
             self._told.append(output.thinking + output.text)
             try:
                 return self._way.lines.say(self._wanted(output) if output.logprobs else output)
@@ -176,8 +216,10 @@ class Run:
             if output.kind is Kind.CRASH:
                 self._lease.crash(output.text)
             raise self._failures.refusal(output, begun=self._begun)
-        if isinstance(output, End) and output.reason is not None:
-            return self._done(output.reason, output)
+        if isinstance(output, End):
+            self._seat.end(self._count)
+            if output.reason is not None:
+                return self._done(output.reason, output)
         return None
 
     def _wanted(self, piece: Piece) -> Piece:
@@ -218,7 +260,7 @@ class Run:
         made = self._count if end.tokens is None else end.tokens
         generation_s = self._last - self._first + self._paused
         if not generation_s and made:
-            generation_s = made / self._call.pace.decode_tps
+            generation_s = made / self._rates.decode_tps
         usage = Usage(
             total_s=self._machine.clock.now() - self._started,
             load_s=self._lease.load_s,
@@ -232,15 +274,14 @@ class Run:
             context = tokens(task.model, prompt.text + "".join(self._told))
         return Done(reason, usage, text, thinking, calls, context=context)
 
-    def remember(self) -> None:
-        """Keep what was evaluated and generated, however the answer ended."""
-        if not self._task.job.uses_cache:
+    def leaves(self) -> None:
+        """Tell the slot what was evaluated and generated, however the answer ended."""
+        self._meter.done()
+        if not self._remembers:
             return
-        memory, runner = self._machine.memory, self._lease.runner
-        prompt = list(self._task.prompt.tokens)
         if self._evaluated:
-            memory.remember(runner, [*prompt, REPLY, *tokenize("".join(self._told))])
+            self._seat.keep(Words([REPLY, *tokenize("".join(self._told))]))
             return
         late = max(0.0, self._first - self._machine.clock.now())
-        rest = round(late * self._call.pace.prefill_tps + 0.5)
-        memory.remember(runner, prompt[: max(self._cached, len(prompt) - rest)])
+        uncached = len(self._prompt) - self._seat.cached
+        self._seat.keep(Words(), min(round(late * self._rates.prefill_tps + 0.5), uncached))

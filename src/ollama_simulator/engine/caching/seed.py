@@ -9,7 +9,6 @@ Rules of this file:
 2. Nothing is re-evaluated: of a prompt that is all there, nothing is left to do.
 3. A prompt that is being evaluated changes nothing. The memory is that of the last job that
    came to its end, so `take` compares and `keep` replaces, and slots don't matter.
-4. A share whose runner has left serves nobody and changes nothing any more.
 
 It must not import anything but its own package.
 """
@@ -43,16 +42,14 @@ class Share(Generic[T]):
 
     def __init__(self, cache: SeedCache[T]) -> None:
         self._cache = cache
-        self._left = False
 
     def take(self, prompt: T, idle: Collection[int], turns: Sequence[int] = ()) -> Place:
         held = self.latest
         return Place(min(idle), 0 if held is None else held.common(prompt))
 
     def keep(self, slot: int, tokens: T) -> None:
-        if not self._left:
-            self._cache.tokens = tokens
-            self._cache.owner = self
+        self._cache.tokens = tokens
+        self._cache.owner = self
 
     def holds(self, slot: int) -> T | None:
         return self.latest
@@ -64,8 +61,3 @@ class Share(Generic[T]):
     def clear(self) -> None:
         if self._cache.owner is self:
             self._cache.clear()
-
-    def leave(self) -> None:
-        """Its runner leaves memory, and what it left in the cache with it."""
-        self.clear()
-        self._left = True

@@ -54,10 +54,10 @@ def cut(
         return tokens
     if not shifts(model, job):
         raise Refusal(400, TOO_LONG, Origin.RUNNER)
-    kept = _kept(model, job, len(tokens), context)
+    stays = kept(model, job, len(tokens), context)
     # Half of what isn't kept is left free for the answer.
-    room = context - max((context - kept) // 2, 1)
-    return (*tokens[:kept], *tokens[len(tokens) - (room - kept) :])
+    room = context - max((context - stays) // 2, 1)
+    return (*tokens[:stays], *tokens[len(tokens) - (room - stays) :])
 
 
 def _cut_by_the_old(
@@ -67,8 +67,8 @@ def _cut_by_the_old(
         return tokens
     if not job.truncate:
         raise Refusal(400, TOO_LONG_FOR_THE_OLD, Origin.RUNNER)
-    kept = _kept(model, job, len(tokens), context)
-    return (*tokens[:kept], *tokens[len(tokens) - (context - kept) :])
+    stays = kept(model, job, len(tokens), context)
+    return (*tokens[:stays], *tokens[len(tokens) - (context - stays) :])
 
 
 def room(wire: Profile, model: Model, job: Infer, count: int, context: int) -> int | None:
@@ -85,11 +85,11 @@ def refuse(wire: Profile, tokens: tuple[str, ...], context: int) -> None:
         raise _refused(len(tokens), context)
 
 
-def _kept(model: Model, job: Infer, count: int, context: int) -> int:
+def kept(model: Model, job: Infer, count: int, context: int) -> int:
     """How many tokens at the beginning stay."""
     asked = {**model.parameters, **job.options}.get("num_keep")
-    kept = int(asked) if isinstance(asked, int | float) else NUM_KEEP
-    return min(count if kept < 0 else kept, context - 1)
+    stay = int(asked) if isinstance(asked, int | float) else NUM_KEEP
+    return min(count if stay < 0 else stay, context - 1)
 
 
 def _refused(count: int, context: int) -> Refusal:

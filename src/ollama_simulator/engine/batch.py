@@ -1,0 +1,268 @@
+"""The iterations of one runner: who takes part in each, how long it takes, what it yields.
+
+Source: engine model, 1.9 and 2.1.
+
+Rules of this file:
+
+1. An iteration carries one token for each slot that generates and, up to the batch's size, tokens
+   of prompts. When it ends, every slot in it that generates has one more token, and a prompt that
+   was read to its end yields its first.
+2. Who comes or goes in the middle of an iteration counts from the next one on.
+3. It knows no clock: whoever drives it tells the time, which never goes back.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import math
+
+from ollama_simulator.engine.jitter import Factors
+from ollama_simulator.engine.plan import Plan, Work
+from ollama_simulator.engine.timing import Timing, positions
+
+
+class Batch:
+    """The batch of one runner."""
+
+    def __init__(
+        self,
+        timing: Timing,
+        size: int,
+        *,
+        factors: Factors | None = None,
+        turn: int = 0,
+        rotates: bool = False,
+    ) -> None:
+        """`size` in tokens. `turn` is where in the factors it begins. One that `rotates` gives
+        another slot the first place in each iteration, and may leave out who comes last
+        (engine `legacy`); else those that generate come first, then prompts by their slots."""
+        self._timing = timing
+        self._size = size
+        self._factors = factors
+        self._turn = turn
+        self._rotates = rotates
+        self._rotation = 0
+        self._slowness = 1.0
+        self._works: list[Work] = []
+        self._plan: Plan | None = None
+        self._delay = 0.0
+        """Seconds that the next iteration begins later."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job takes part."""
+        return bool(self._works)
+
+    # --- who comes and goes -----------------------------------------------------------------------
+
+    def join(self, work: Work, now: float) -> None:
+        """Take part from the next iteration on."""
+        self.advance(now)
+        self._works.append(work)
+        self._works.sort(key=lambda each: each.slot)
+        self._change(now)
+
+    def leave(self, work: Work, now: float) -> None:
+        """Take part no more, from the next iteration on."""
+        self.advance(now)
+        self._works.remove(work)
+        self._change(now)
+
+    def finish(self, work: Work, tokens: int, now: float) -> None:
+        """The same for a job whose answer ends with this token: an iteration that began since
+        that was made is done without it."""
+        self.advance(now)
+        self._works.remove(work)
+        plan = self._plan
+        if plan is not None and work in plan.generating and work.made <= tokens:
+            self._cut(tokens - work.made, now)
+        else:
+            self._change(now)
+
+    def read_again(self, work: Work, unread: int, now: float) -> None:
+        """Have a job read so many tokens more, and then count its tokens anew."""
+        self.advance(now)
+        work.unread = unread
+        work.made = work.wanted = 0
+        work.read_at = math.inf if unread else now
+        self._change(now)
+
+    def want(self, work: Work, token: int, now: float) -> None:
+        """Somebody waits for a token of a job."""
+        if token <= work.wanted:
+            return
+        self.advance(now)
+        work.wanted = token
+        plan = self._plan
+        takes_part = work.unread or (plan is not None and work in plan.generating)
+        if not takes_part and work.able:
+            self._change(now)
+
+    def slow(self, slowness: float, now: float) -> None:
+        """Take so many times the time, from the next iteration on."""
+        if slowness != self._slowness:
+            self.advance(now)
+            self._slowness = slowness
+            self._change(now)
+
+    def delay(self, seconds: float, now: float) -> None:
+        """Have all wait once, before the next iteration."""
+        self.advance(now)
+        self._delay += seconds
+        self._change(now)
+
+    # --- what it has come to ----------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """Take note of the iterations that are over."""
+        while (plan := self._plan) is not None and plan.end(plan.count) <= now:
+            self._apply(plan, plan.count)
+            self._compose(plan.end(plan.count))
+
+    def made(self, work: Work, now: float) -> int:
+        """The tokens that a job has generated."""
+        self.advance(now)
+        plan = self._plan
+        if plan is None or work.unread or work not in plan.generating:
+            return work.made
+        return work.made + plan.ended(now)
+
+    def unread(self, work: Work, now: float) -> int:
+        """Tokens of its prompt that are still to be evaluated."""
+        self.advance(now)
+        plan = self._plan
+        if plan is None or not work.unread:
+            return work.unread
+        taken = next((tokens for each, tokens in plan.reading if each is work), 0)
+        return work.unread - taken * plan.ended(now)
+
+    def time_of(self, work: Work, token: int) -> float:
+        """When a token was or will be made, as far as that is known; else when to ask again.
+
+        `inf` if nothing goes on. Token 0 is the end of its prompt.
+        """
+        plan = self._plan
+        if not work.unread and token <= work.made:
+            return work.read_at if token == 0 else work.last_at
+        if plan is None:
+            return math.inf
+        if not work.unread and work in plan.generating:
+            return plan.end(min(token - work.made, plan.count))
+        return plan.end(plan.count)
+
+    def boundary(self, now: float) -> float:
+        """When the iteration in progress is over; now if there is none."""
+        self.advance(now)
+        plan = self._plan
+        return now if plan is None else plan.end(plan.ended(now) + 1)
+
+    # --- planning ---------------------------------------------------------------------------------
+
+    def _change(self, now: float) -> None:
+        """Plan anew after the iteration in progress."""
+        plan = self._plan
+        if plan is None:
+            self._compose(now)
+            return
+        self._cut(plan.ended(now) + 1, now)
+
+    def _cut(self, number: int, now: float) -> None:
+        plan = self._plan
+        assert plan is not None
+        number = min(number, plan.count)
+        if number <= plan.ended(now):
+            self._apply(plan, number)
+            self._compose(plan.end(number))
+            self.advance(now)
+            return
+        if number < plan.count:
+            plan.count = number
+
+    def _apply(self, plan: Plan, number: int) -> None:
+        """So many iterations of a plan are over."""
+        self._plan = None
+        self._turn += number
+        if not number:
+            return
+        end = plan.end(number)
+        for work in plan.generating:
+            if not work.made:
+                work.first_at = plan.end(1)
+            work.made += number
+            work.depth += number
+            work.last_at = end
+        for work, tokens in plan.reading:
+            work.unread -= tokens * number
+            work.depth += tokens * number
+            if not work.unread:
+                work.made = 1
+                work.read_at = work.first_at = work.last_at = end
+
+    def _compose(self, start: float) -> None:
+        """Plan the next iterations."""
+        self._plan = None
+        works = self._works
+        if self._rotates and len(works) > 1:
+            self._rotation += 1
+            first = self._rotation % len(works)
+            works = [*works[first:], *works[:first]]
+        able = [work for work in works if work.able]
+        reading = [work for work in works if work.unread]
+        if not able and not reading:
+            return
+        if self._rotates and able and reading:
+            able, takes = self._by_turns(works)
+        else:
+            takes = self._greedy(reading, max(self._size - len(able), 1))
+        for work in able:
+            work.make_room()
+        count = self._repeats(able, takes, len(works))
+        timing = self._timing
+        contexts = sum(work.depth for work in able)
+        tokens = sum(taken for _, taken in takes)
+        read = sum(positions(taken, work.depth) for work, taken in takes)
+        base = timing.iteration(tokens, read, len(able), contexts)
+        slope = timing.per_context * len(able) + timing.per_position * tokens * tokens
+        slowness = self._slowness
+        start += self._delay
+        self._delay = 0.0
+        self._plan = Plan(
+            start, count, base * slowness, slope * slowness, able, takes, self._factors, self._turn
+        )
+
+    def _greedy(self, reading: list[Work], room: int) -> list[tuple[Work, int]]:
+        """Tokens of prompts, slot by slot, until the batch is full."""
+        takes = []
+        for work in reading:
+            if room <= 0:
+                break
+            taken = min(work.unread, room)
+            takes.append((work, taken))
+            room -= taken
+        return takes
+
+    def _by_turns(self, works: list[Work]) -> tuple[list[Work], list[tuple[Work, int]]]:
+        """The same where a prompt that fills the batch leaves out who comes behind it."""
+        room = self._size
+        able: list[Work] = []
+        takes: list[tuple[Work, int]] = []
+        for work in works:
+            if room <= 0:
+                break
+            if work.unread:
+                taken = min(work.unread, room)
+                takes.append((work, taken))
+                room -= taken
+            elif work.able:
+                able.append(work)
+                room -= 1
+        return able, takes
+
+    def _repeats(self, able: list[Work], takes: list[tuple[Work, int]], works: int) -> int:
+        """How many iterations of this make-up follow each other."""
+        if takes and ((self._rotates and works > 1) or len(takes) > 1):
+            return 1
+        count = min((work.room for work in able), default=2**62)
+        for work, taken in takes:
+            # The one that reads the last token yields one, so it is another make-up from there.
+            count = min(count, max((work.unread - 1) // taken, 1))
+        return count

@@ -1,0 +1,137 @@
+"""The batch of one runner under the clock: one timer, and those who wait for their tokens.
+
+Rules of this file:
+
+1. There is one timer for all slots of a runner, set for the first moment that somebody waits for.
+2. Moments are those of the batch: a timer that is late makes nobody's later tokens late.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from ollama_simulator.clock import Clock, Interrupt, finish, wait_for
+from ollama_simulator.engine.batch import Batch
+from ollama_simulator.engine.plan import Work
+
+
+class Ticker:
+    """Drives one batch."""
+
+    def __init__(self, clock: Clock, batch: Batch, works: Callable[[bool], None]) -> None:
+        """`works` is told when the batch is about to get its first job, and when it has lost its
+        last one."""
+        self.batch = batch
+        self._clock = clock
+        self._works = works
+        self._waiting: dict[asyncio.Future[bool], tuple[Work, int]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._when = math.inf
+
+    # --- who takes part ---------------------------------------------------------------------------
+
+    def join(self, work: Work) -> None:
+        """Take part."""
+        if not self.batch.busy:
+            self._works(True)
+        self.batch.join(work, self._clock.now())
+        self._tick()
+
+    def leave(self, work: Work) -> None:
+        """Take part no more."""
+        self.batch.leave(work, self._clock.now())
+        self._left()
+
+    def finish(self, work: Work, tokens: int) -> None:
+        """Take part no more: the answer ended with this token."""
+        self.batch.finish(work, tokens, self._clock.now())
+        self._left()
+
+    def read_again(self, work: Work, unread: int) -> None:
+        """Read so many tokens more."""
+        self.batch.read_again(work, unread, self._clock.now())
+        self._tick()
+
+    def slow(self, slowness: float) -> None:
+        """Take so many times the time."""
+        self.batch.slow(slowness, self._clock.now())
+        self._tick()
+
+    def delay(self, seconds: float) -> None:
+        """Have all wait once."""
+        self.batch.delay(seconds, self._clock.now())
+        self._tick()
+
+    def _left(self) -> None:
+        if not self.batch.busy:
+            self._works(False)
+        self._tick()
+
+    # --- who waits --------------------------------------------------------------------------------
+
+    async def until(self, work: Work, token: int, gone: Interrupt) -> bool:
+        """Wait for a token, or for the end of the prompt (0).
+
+        Returns False if `gone` came first.
+        """
+        if gone.fired:
+            return False
+        now = self._clock.now()
+        self.batch.want(work, token, now)
+        if self._there(work, token, now):
+            return True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = (work, token)
+        self._set(self.batch.time_of(work, token))
+        try:
+            return await wait_for(future, gone)
+        finally:
+            self._waiting.pop(future, None)
+
+    def when_read(self, work: Work, callback: Callable[[], None]) -> None:
+        """Call back when a prompt is read to its end."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda _: callback())
+        self._waiting[future] = (work, 0)
+        self._tick()
+
+    def at_boundary(self, when: float, callback: Callable[[], None]) -> None:
+        """Call back at the end of the iteration that is in progress at a moment."""
+        self._at(when, lambda: self._at(self.batch.boundary(self._clock.now()), callback))
+
+    def _at(self, when: float, callback: Callable[[], None]) -> None:
+        if self._clock.now() >= when:
+            callback()
+        else:
+            self._clock.alarm(when, lambda: self._at(when, callback))
+
+    def _there(self, work: Work, token: int, now: float) -> bool:
+        if token == 0:
+            return not self.batch.unread(work, now)
+        return self.batch.made(work, now) >= token
+
+    def _tick(self) -> None:
+        """Wake whose token is there, and set the timer for the next."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._when = math.inf
+        now = self._clock.now()
+        self.batch.advance(now)
+        next_one = math.inf
+        for future, (work, token) in list(self._waiting.items()):
+            if self._there(work, token, now):
+                del self._waiting[future]
+                finish(future, True)
+            else:
+                next_one = min(next_one, self.batch.time_of(work, token))
+        self._set(next_one)
+
+    def _set(self, when: float) -> None:
+        if when < self._when:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._when = when
+            self._alarm = self._clock.alarm(when, self._tick)
