@@ -40,6 +40,7 @@ LAYERS = {
     "fleet": 6,
     "fleet_file": 6,
     "control": 7,
+    "load": 7,
     "conformance": 8,
     "golden": 8,
     "pytest_plugin": 10,

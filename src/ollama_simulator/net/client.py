@@ -11,6 +11,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from enum import Enum
@@ -84,14 +85,18 @@ class Client(asyncio.Protocol):
         self._writable.set()
 
     @classmethod
-    async def connect(cls, host: str, port: int, timeout: float | None) -> Self:
+    async def connect(
+        cls, host: str, port: int, timeout: float | None, tls: ssl.SSLContext | None = None
+    ) -> Self:
         """Connect. Raises `Broken` with `REFUSED`, `UNREACHABLE` or `RESET`."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                _, client = await loop.create_connection(cls, host, port)
-        except TimeoutError:
-            raise Broken(End.UNREACHABLE, f"no connection within {timeout:g} s") from None
+                _, client = await loop.create_connection(cls, host, port, ssl=tls)
+        except TimeoutError as error:
+            # The kernel has a limit of its own, which it names.
+            detail = str(error) or f"no connection within {timeout:g} s"
+            raise Broken(End.UNREACHABLE, detail) from None
         except ConnectionRefusedError:
             raise Broken(End.REFUSED, f"connection refused by {host}:{port}") from None
         except ConnectionResetError:

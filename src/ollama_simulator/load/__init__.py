@@ -1,0 +1,1 @@
+"""Plays a workload against any URL, and measures what its users would have felt."""
