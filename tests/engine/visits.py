@@ -146,11 +146,19 @@ class Office:
         self.see(ModelUnloaded, model=model, why=why, t=when)
 
 
+Kind = TypeVar("Kind", bound=Office)
+
+
 def office(main: Callable[[Office], Coroutine[Any, Any, T]], **settings: Any) -> T:
     """Run something in an office of its own; those who still wait at the end are cancelled."""
+    return run_in(Office, main, **settings)
+
+
+def run_in(kind: type[Kind], main: Callable[[Kind], Coroutine[Any, Any, T]], **settings: Any) -> T:
+    """The same in another kind of office."""
 
     async def run(clock: VirtualClock) -> T:
-        here = Office(clock, **settings)
+        here = kind(clock, **settings)
         try:
             return await main(here)
         finally:

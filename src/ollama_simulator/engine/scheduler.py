@@ -140,7 +140,6 @@ class Scheduler:
             return await self._loader.load(entry, want, gone, see)
         finally:
             self._loaded()
-            self._settle()
 
     async def _turn(self, entry: Entry) -> Runner | None:
         """Wait for a runner that serves, or for None: it has to be loaded."""
@@ -151,9 +150,9 @@ class Scheduler:
             if not entry.turn.cancelled():
                 if (granted := entry.turn.result()) is not None:
                     self.memory.release(granted)
+                    self._settle()
                 else:
                     self._loaded()
-                self._settle()
             raise
 
     # --- out of memory -------------------------------------------------------------------------
@@ -222,6 +221,8 @@ class Scheduler:
         """The load is over, one way or another."""
         self._loading = False
         self._queue.current = None
+        # Who came before the load began is in the queue, and so before those who came since.
+        self._settle()
         locked_out, self._locked_out = self._locked_out, []
         for lock in locked_out:
             finish(lock, True)
