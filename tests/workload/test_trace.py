@@ -111,6 +111,18 @@ def test_times_that_were_rounded_are_spread(written: Path) -> None:
     assert trace(written, many, seed=1) != sessions
 
 
+def test_times_that_are_spread_do_not_change_places(written: Path) -> None:
+    """Though the clock that rounded them wavers."""
+    rows = [(0, 2000), (2991, 2000), (6008, 1)]
+    lines = [
+        f'{{"timestamp": {at}, "input_length": 9, "output_length": 1}}\n' * count
+        for at, count in rows
+    ]
+    times = [session.at for session in trace(written, "".join(lines)) if session.at is not None]
+    assert times == sorted(times)
+    assert times[1999] > 2.9
+
+
 def test_times_that_were_not_rounded_are_kept(written: Path) -> None:
     """Some of Mooncake's own files are exact."""
     text = MOONCAKE.replace("5999", "5500")

@@ -6,7 +6,8 @@ Rules of this file:
 
 1. The cache is one, never forgets, and knows whatever began before: the order is that of the
    sessions, each with all of its turns. No real fleet can save more.
-2. The last token of an answer was never read, and the last of a prompt is always read again.
+2. The last token of an answer was never read. (That the last one of a prompt is always read again
+   makes no difference: each turn asks something new.)
 
 It must not import anything but its own package.
 """
@@ -67,5 +68,5 @@ def ideal(sessions: Iterable[Session]) -> Ideal:
         for prompt in prompts(session):
             requests += 1
             tokens += prompt.tokens
-            hits += min(max(prompt.known, shared), prompt.tokens - 1)
+            hits += max(prompt.known, shared)
     return Ideal(requests, tokens, hits)
