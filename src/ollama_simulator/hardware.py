@@ -129,6 +129,8 @@ class Memory(_Part, frozen=True):
     """Of the host, as far as it serves as page cache; 0 for no limit."""
     bandwidth_Bps: NonNegative = 0.0
     """Bytes in a second that the memory of the model delivers; 0 if that isn't known."""
+    gpus: Annotated[int, msgspec.Meta(ge=0)] = 1
+    """How many GPUs share it; with none the CPU computes, in the host's memory."""
     graph_bytes: Bytes = 0
     """What a loaded model takes beside its weights and its KV cache."""
 

@@ -65,7 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     load_timeout: float = 300.0
     """0 and less for none."""
     gpu: bool = True
-    """Whether models are in the memory of a GPU; else `size_vram` is 0 (4.5)."""
+    """Whether the GPU of the machine is used; without one `size_vram` is 0 (4.5)."""
     context_length: Count = 0
     """0 for what the model and the memory allow (1.2)."""
     bind: str = "127.0.0.1"
@@ -110,6 +110,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def hardware(self) -> HardwareProfile:
         """The machine."""
         return _profile(self.profile)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether models are in the memory of a GPU: the machine has one, and it is used."""
+        return self.gpu and self.hardware.memory.gpus > 0
 
     def hardware_for(self, model: str) -> HardwareProfile:
         """The profile of a model, by the name it is installed under."""

@@ -15,6 +15,7 @@ def card(
     graph: int = 0,
     ram: int = 0,
     batch: int = 0,
+    gpus: int = 1,
     load: hardware.Load | None = None,
 ) -> HardwareProfile:
     """A card with so many bytes of memory, in a host with so many."""
@@ -24,7 +25,7 @@ def card(
         source="the tests",
         trust="C",
         synthetic=True,
-        memory=hardware.Memory(vram_bytes=vram, ram_bytes=ram, graph_bytes=graph),
+        memory=hardware.Memory(vram_bytes=vram, ram_bytes=ram, graph_bytes=graph, gpus=gpus),
         batch=Batch(n=batch),
         load=load or hardware.Load(),
     )

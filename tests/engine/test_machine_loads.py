@@ -193,6 +193,17 @@ def test_models_share_the_gpu_while_they_fit() -> None:
     office(main, profile=card(10 * GIB))
 
 
+@pytest.mark.parametrize(("gpus", "stay"), [(0, 3), (1, 3), (2, 6)])
+def test_three_models_for_each_gpu(gpus: int, stay: int) -> None:
+    """Unless the settings say how many."""
+
+    async def main(here: Office) -> None:
+        await used(here, *(large(name, 1) for name in "abcdefgh"))
+        assert len(here.names) == stay
+
+    office(main, profile=card(99 * GIB, gpus=gpus))
+
+
 def test_as_many_go_as_have_to() -> None:
     """One after the other."""
 

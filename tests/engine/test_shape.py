@@ -81,13 +81,14 @@ def test_the_old_profile_shows_the_context_that_was_asked_for() -> None:
         (99 * GIB, {"context_length": 6000}, 6000),
         (99 * GIB, {"wire": "0.13.5"}, 4096),
         (99 * GIB, {"gpu": False}, 4096),
+        (99 * GIB, {"profile": card(99 * GIB, gpus=0)}, 4096),
     ],
 )
 def test_the_context_follows_the_memory_of_the_gpu(
     vram: int, settings: dict[str, Any], context: int
 ) -> None:
     """If nobody says otherwise, and at most what the model was trained for (1.2)."""
-    here = Settings(profile=card(vram), **settings)
+    here = Settings(**{"profile": card(vram), **settings})
     assert made({}, here, of=model(context_length=0)).context == context
     assert made({}, here).context == min(context, 8192)
     assert made({"num_ctx": 5000}, here).context == 5000

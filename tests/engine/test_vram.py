@@ -85,6 +85,12 @@ def test_what_does_not_fit_is_not_on_the_gpu(wire: Any, margin: int) -> None:
     assert vram.room(of, made(of, settings), 10 * GIB) == Room(2 * GIB, 0)
 
 
+def test_each_gpu_keeps_its_margin() -> None:
+    settings = Settings(profile=card(gpus=2))
+    of = model(memory_bytes=50 * GIB)
+    assert Vram(settings).room(of, made(of, settings), 0).vram == 8 * GIB
+
+
 def test_what_is_reserved_is_not_there() -> None:
     """`OLLAMA_GPU_OVERHEAD`."""
     settings = Settings(profile=card(), gpu_overhead=4 * GIB)
@@ -94,10 +100,13 @@ def test_what_is_reserved_is_not_there() -> None:
     assert Vram(Settings(profile=card(), gpu_overhead=99 * GIB)).budget == 0
 
 
-@pytest.mark.parametrize(("settings", "options"), [({"gpu": False}, {}), ({}, {"num_gpu": 0})])
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [({"gpu": False}, {}), ({"profile": card(gpus=0)}, {}), ({}, {"num_gpu": 0})],
+)
 def test_nothing_is_on_the_gpu(settings: dict[str, Any], options: dict[str, Any]) -> None:
     """And so there is always room."""
-    here = Settings(profile=card(), **settings)
+    here = Settings(**{"profile": card(), **settings})
     of = model(memory_bytes=50 * GIB)
     wanted = made(of, here, **options)
     assert Vram(here).room(of, wanted, 0) == Room(50 * GIB, 0)

@@ -34,7 +34,7 @@ from ollama_simulator.records import See
 from ollama_simulator.settings import Settings
 
 MODELS = 3
-"""How many models are in memory at most, unless the settings say otherwise (6.1)."""
+"""How many models are in memory at most for each GPU, unless the settings say otherwise (6.1)."""
 
 
 class Scheduler:
@@ -242,8 +242,8 @@ class Scheduler:
     @property
     def _most(self) -> int:
         """How many models may be in memory."""
-        most = self._settings.max_loaded_models
-        return most if most > 0 else MODELS
+        most, gpus = self._settings.max_loaded_models, self._settings.hardware.memory.gpus
+        return most if most > 0 else MODELS * max(gpus, 1)
 
     def unload(self, installed: Installed) -> None:
         """Have a model go, on a client's wish: now if it is idle, else after its requests."""

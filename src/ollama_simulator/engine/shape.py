@@ -104,7 +104,7 @@ def default_context(settings: Settings) -> int:
     """Tokens of context where neither the request nor the model says how many."""
     if settings.context_length:
         return settings.context_length
-    vram = settings.hardware.memory.vram_bytes - settings.gpu_overhead if settings.gpu else 0
+    vram = settings.hardware.memory.vram_bytes - settings.gpu_overhead if settings.on_gpu else 0
     tiers = () if settings.wire == "0.13.5" else CONTEXTS
     return next((tokens for least, tokens in tiers if vram >= least), CONTEXT)
 
@@ -135,7 +135,7 @@ def shape(
         num_batch=_batch(model, context * slots, settings) if batch is None else batch,
         asked_batch=batch,
         # Without a GPU nothing is mapped, unless somebody wants it.
-        mmap=False if mmap is None and (gpus == 0 or not settings.gpu) else mmap,
+        mmap=False if mmap is None and (gpus == 0 or not settings.on_gpu) else mmap,
         asked_mmap=mmap,
         num_gpu=gpus,
         kept=Kept(

@@ -25,7 +25,7 @@ OVERHEAD = 671_088_640
 STORED: Mapping[KvType, tuple[int, int]] = {"f16": (1, 1), "q8_0": (17, 32), "q4_0": (9, 32)}
 """What part of the memory of `f16` a KV cache takes."""
 MARGIN: Mapping[Profile, int] = {"0.33": 1024 * 2**20, "0.13.5": 457 * 2**20}
-"""Bytes of VRAM that stay free when layers are placed."""
+"""Bytes of VRAM that stay free on each GPU when layers are placed."""
 HEADROOM = 80
 """Per cent of the free VRAM that a further model may be predicted to take."""
 BATCHES = ((2048, 2 * 2**30, 60), (1024, 768 * 2**20, 75))
@@ -70,7 +70,7 @@ class Vram:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        there = settings.hardware.memory.vram_bytes if settings.gpu else 0
+        there = settings.hardware.memory.vram_bytes if settings.on_gpu else 0
         self.budget = max(there - settings.gpu_overhead, 0)
         """Bytes that models may take, if that is limited."""
         self.limited = there > 0
@@ -78,11 +78,12 @@ class Vram:
     def room(self, model: Model, shape: Shape, used: int) -> Room:
         """What a model would take if it were loaded now. What doesn't fit is not on the GPU."""
         size = needs(self._settings, model, shape)
-        if not self._settings.gpu or shape.num_gpu == 0:
+        if not self._settings.on_gpu or shape.num_gpu == 0:
             return Room(size, 0)
         if not self.limited:
             return Room(size, size)
-        most = self.budget - used - MARGIN[self._settings.wire]
+        margin = MARGIN[self._settings.wire] * self._settings.hardware.memory.gpus
+        most = self.budget - used - margin
         return Room(size, max(0, min(size, most)))
 
     def fits(self, model: Model, shape: Shape, used: int) -> bool:
