@@ -91,6 +91,19 @@ SOUND = MODEL.replace("a b", "a")
             "`servers[0].port`: 1 is the control port, too",
         ),
         (
+            "[[servers]]\nport = 1\n[[servers]]\nport = 101\n[[servers]]\nport = 1001\n"
+            "[defaults]\nhelper = true",
+            "`servers[0].helper`: 101, the port of the helper of 1, is a server's, too",
+        ),
+        (
+            "control_port = 101\n[[servers]]\nport = 1\nhelper = true",
+            "`servers[0].helper`: 101, the port of the helper of 1, is the control port, too",
+        ),
+        (
+            "[[servers]]\nport = 65436\nhelper = true",
+            "`servers[0].helper`: there is no port 65536 for the helper of 65436",
+        ),
+        (
             '[[servers]]\nwire = "0.12"',
             "`servers[0].wire`: Invalid enum value '0.12'; there are 0.33, 0.13.5",
         ),

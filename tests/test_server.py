@@ -30,8 +30,9 @@ from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
+from ollama_simulator.presence import Unsupported
 from ollama_simulator.records import Asked, DoorMoved, Finished, Record
-from ollama_simulator.server import SimServer, Unsupported
+from ollama_simulator.server import SimServer
 from ollama_simulator.settings import Settings
 from tests.net.loops import on_each_loop
 from tests.net.peers import Peer, refused, settle
@@ -420,7 +421,8 @@ async def test_loading_by_hand() -> None:
         server.sim.load("TEST-model")
         assert server.sim.loaded_model == "test-model:latest"
         await server.whole()
-        assert server.journal.where(records.ModelLoaded) == []
+        (loaded,) = server.journal.where(records.ModelLoaded)
+        assert (loaded.exchange, loaded.seconds, loaded.slots) == (None, 0.0, 1)
         server.sim.load("nowhere:1b")
         assert (server.sim.loaded_model, server.sim.cached_tokens) == ("nowhere:1b", [])
         server.sim.load(None)

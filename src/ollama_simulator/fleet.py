@@ -22,12 +22,15 @@ from ollama_simulator.faults.fault import Fault
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.net import kernel
+from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.script import Script
 from ollama_simulator.server import SimServer
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import HELPER_OFFSET, KvType, Settings
 
 HOST = "127.0.0.1"
+TRIES = 100
+"""How often a free port is looked for that has a free one so much higher."""
 
 
 class UnknownServer(LookupError):
@@ -59,6 +62,9 @@ class Fleet:
         self.clock: Clock = clock or WallClock()
         self.servers: dict[int, SimServer] = {}
         """The servers by their ports, in the order given."""
+        self.helpers: dict[int, socket.socket] = {}
+        """The ports of the servers' helpers, by those of the servers. Nobody listens on them until
+        they are served (`control.serve.helping`)."""
         self._ports = tuple(ports)
         self.seed = seed
         self._group: asyncio.TaskGroup
@@ -68,9 +74,13 @@ class Fleet:
         numbers = itertools.count(1)
         with ExitStack() as undo:
             sockets: list[socket.socket] = []
-            for port in self._ports:
-                sockets.append(kernel.listen(HOST, port))
-                undo.callback(sockets[-1].close)
+            for port, settings in zip(self._ports, self._settings, strict=True):
+                sock, helper = _with_helper(port) if settings.helper else _alone(port)
+                sockets.append(sock)
+                undo.callback(sock.close)
+                if helper is not None:
+                    self.helpers[sock.getsockname()[1]] = helper
+                    undo.callback(helper.close)
             undo.pop_all()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
@@ -96,7 +106,9 @@ class Fleet:
     ) -> None:
         """End every connection, as a process that ends does, and give the ports back."""
         for server in self.servers.values():
-            await server.listener.close()
+            await server.close()
+        for helper in self.helpers.values():
+            helper.close()
         await self._group.__aexit__(None, None, None)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -124,6 +136,17 @@ class Fleet:
         for server in self.select(port):
             await server.behave(behavior)
 
+    async def restart(
+        self,
+        port: int | None,
+        kv_cache_type: KvType | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """End the process of one server, or of all, and start it again, as `SimServer.restart`."""
+        for server in self.select(port):
+            await server.restart(kv_cache_type, seconds=seconds)
+
     def install(self, port: int | None, models: Sequence[Model]) -> None:
         """Replace the installed models of one server, or of all."""
         for server in self.select(port):
@@ -150,3 +173,30 @@ class Fleet:
             await server.reset()
         if clear_counters:
             self.journal.clear_counters()
+
+
+Sockets = tuple[socket.socket, socket.socket | None]
+"""That of a server, and that of its helper."""
+
+
+def _alone(port: int) -> Sockets:
+    return kernel.listen(HOST, port), None
+
+
+def _with_helper(port: int) -> Sockets:
+    """Take a server's port and its helper's. Of free ports, one that has both."""
+    with ExitStack() as others:
+        for tries_left in reversed(range(TRIES if port == 0 else 1)):
+            sock = kernel.listen(HOST, port)
+            found: int = sock.getsockname()[1]
+            try:
+                return sock, kernel.reserve(HOST, found + HELPER_OFFSET)
+            except OSError as error:
+                # It is kept until the end: else the kernel may offer it again.
+                others.callback(sock.close)
+                if not tries_left:
+                    words = f"{error}; the helper of the server on port {found} needs it"
+                    if isinstance(error, PortTaken):
+                        raise PortTaken(error.errno, words) from None
+                    raise OSError(words) from None
+    raise AssertionError("the last try returns or raises")

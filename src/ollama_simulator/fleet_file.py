@@ -12,7 +12,7 @@ It must not import the fleet or anything above.
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ import msgspec
 
 from ollama_simulator.complaints import about_models, field_of, with_choices
 from ollama_simulator.environment import Invalid, settings_in
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import HELPER_OFFSET, Settings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
@@ -125,8 +125,24 @@ def _check(fleet: FleetFile, path: Path) -> None:
             raise BadFile(f"{place}.port`: {server.port} stands twice")
         if server.port and server.port == fleet.control_port:
             raise BadFile(f"{place}.port`: {server.port} is the control port, too")
+        if clash := about_helper(server, fleet.servers, fleet.control_port):
+            raise BadFile(f"{place}.helper`: {clash}")
         if wrong := about_models(server.installed_models or ()):
             raise BadFile(f"{place}.installed_models{wrong[0]}`: {wrong[1]}")
+
+
+def about_helper(server: Server, servers: Iterable[Server], control_port: int | None) -> str | None:
+    """What is wrong with the port of a server's helper, in words; None if nothing is."""
+    port = server.port + HELPER_OFFSET
+    if not (server.helper and server.port):
+        return None
+    if port > 65535:
+        return f"there is no port {port} for the helper of {server.port}"
+    if port == control_port:
+        return f"{port}, the port of the helper of {server.port}, is the control port, too"
+    if any(other.port == port for other in servers):
+        return f"{port}, the port of the helper of {server.port}, is a server's, too"
+    return None
 
 
 def _placed(message: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ollama_simulator.records import Asked, Received, Record
+from ollama_simulator.tally.folds import Tally
 
 R = TypeVar("R", bound=Record)
 
@@ -31,6 +32,8 @@ class Journal:
         self._limit = limit
         self.requests: Counter[str] = Counter()
         """Requests of each server since the counters were cleared."""
+        self.tally = Tally()
+        """All other numbers."""
         self._waiting: list[tuple[Callable[[Record], bool], asyncio.Future[Record]]] = []
 
     def add(self, record: Record) -> None:
@@ -41,6 +44,7 @@ class Journal:
             del self.records[: -self._limit]
         if isinstance(record, Asked):
             self.requests[record.server] += 1
+        self.tally.add(record)
         for wanted, future in self._waiting:
             if not future.done() and wanted(record):
                 future.set_result(record)
@@ -48,6 +52,7 @@ class Journal:
     def clear_counters(self) -> None:
         """Start the counters anew. The records stay."""
         self.requests.clear()
+        self.tally.clear()
 
     def where(self, kind: type[R], *, since: int = 0, **fields: Any) -> list[R]:
         """The records of a kind whose fields have these values.

@@ -89,7 +89,7 @@ class Released(Record, frozen=True, kw_only=True, tag=True):
 
 
 class ModelLoaded(Record, frozen=True, kw_only=True, tag=True):
-    """A model was brought into memory."""
+    """A model was brought into memory, by a request or by the user's hand."""
 
     model: str
     seconds: float
@@ -105,8 +105,8 @@ class ModelUnloaded(Record, frozen=True, kw_only=True, tag=True):
 
     model: str
     why: str
-    """`expired`, `asked`, `replaced` by another model, `reloaded` with other settings, or
-    `crashed` before."""
+    """`expired`, `asked`, `replaced` by another model, `reloaded` with other settings, `crashed`
+    before, or gone with its server's process: a `reset`, or `restarted`."""
 
 
 class Evaluated(Record, frozen=True, kw_only=True, tag=True):
@@ -188,6 +188,18 @@ class Behaved(Record, frozen=True, kw_only=True, tag=True):
     """The server was given another behaviour."""
 
     behavior: str
+
+
+class Stopped(Record, frozen=True, kw_only=True, tag=True):
+    """The server's process was ended: connections are reset, and what was in memory is lost."""
+
+
+class Restarted(Record, frozen=True, kw_only=True, tag=True):
+    """The server is there again."""
+
+    kv_cache_type: str
+    seconds: float
+    """For how long it was down."""
 
 
 class Failed(Record, frozen=True, kw_only=True, tag=True):

@@ -8,13 +8,15 @@ Rules of this file:
 It must not import the fleet or anything above.
 """
 
-import asyncio
+import math
 import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from ollama_simulator import records
-from ollama_simulator.acts import Door, How, Reply
+from ollama_simulator.acts import Door, How
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.engine import Engine
@@ -23,22 +25,18 @@ from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import TEST_MODEL, Store
 from ollama_simulator.exchange import Exchange
-from ollama_simulator.faults.fault import Fault, bend
+from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
-from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
-from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
-from ollama_simulator.settings import Settings
+from ollama_simulator.presence import Presence
+from ollama_simulator.served import Served
+from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.wire.codec import Wire
 
 R = TypeVar("R", bound=records.Record)
-
-
-class Unsupported(Exception):
-    """This operating system can't do it. The text says what."""
 
 
 class SimServer:
@@ -58,20 +56,18 @@ class SimServer:
         self.settings = settings
         self.scripts = Scripts(settings.scripts)
         self.name = name
-        self.behavior: Fault = Normal()
-        self.listener: Listener
+        self._presence = Presence(self, clock, f"{seed}/{name}/restarts")
+        self.kv_cache_type: KvType = settings.kv_cache_type
+        """How the KV cache is stored. `restart` changes it."""
         self.store = Store(clock, self._models_at_the_start)
-        self.scheduler = Scheduler(clock, settings, self._unloaded, f"{seed}/{name}")
-        self.memory = self.scheduler.memory
         self._clock = clock
+        self._seed = seed
         self._journal = journal
         self._number = number
-        self._engine = Engine(self.store, self.scheduler, clock, seed, settings, self.scripts)
+        self._boot()
         self._wire = Wire(clock.wall_ns, random.Random(f"{seed}/{name}"), settings)
-        self._running: set[_Served] = set()
+        self._running: set[Served] = set()
         self._ordinal = 0
-        self._moving = asyncio.Lock()
-        """Held while a behaviour is set: two at once leave the door to the later one."""
 
     @property
     def _models_at_the_start(self) -> tuple[Model, ...]:
@@ -102,25 +98,87 @@ class SimServer:
         """Requests in progress."""
         return len(self._running)
 
+    @property
+    def listener(self) -> Listener:
+        """Who listens on its port."""
+        return self._presence.listener
+
+    @listener.setter
+    def listener(self, listener: Listener) -> None:
+        self._presence.listener = listener
+
+    @property
+    def behavior(self) -> Fault:
+        """How it behaves."""
+        return self._presence.behavior
+
     async def behave(self, behavior: Fault) -> None:
         """Behave like this from now on; returns when the door stands accordingly.
 
         Raises `Unsupported` if the door can't stand so on this system, and `PortTaken` if
-        another program took the port; nothing changes then.
+        another program took the port; nothing changes then. While the server is down the door
+        stays shut; the behaviour's door comes afterwards.
         """
-        if behavior.door is Door.DEAF and not kernel.CAN_BE_DEAF:
-            raise Unsupported(f"{type(behavior).__name__} works on Linux only")
-        async with self._moving:
-            before, self.behavior = self.behavior, behavior
-            try:
-                # The behaviour comes first: whoever comes through the open door meets it.
-                if self.listener.door is not behavior.door:
-                    await self.listener.move(behavior.door)
-                    self.see(records.DoorMoved, door=behavior.door)
-            except Exception:
-                self.behavior = before
-                raise
-            self.see(records.Behaved, behavior=type(behavior).__name__)
+        await self._presence.behave(behavior)
+
+    # --- its process --------------------------------------------------------------------------
+
+    async def restart(
+        self, kv_cache_type: KvType | None = None, *, seconds: float | None = None
+    ) -> None:
+        """End the server's process and start it again, with another type of KV cache if one is
+        given. Returns when it is down; it comes back by itself (see `up`).
+
+        It is down for so many `seconds`, or 5 to 15, drawn from the fleet's seed: connections
+        are reset, and from then on refused; what was in memory is lost. Models on disk, scripts
+        and the behaviour stay. If it is down already, it starts from the beginning.
+        """
+        if seconds is not None and not 0 <= seconds < math.inf:
+            raise ValueError(f"a server can't be down for {seconds} seconds")
+        self.kv_cache_type = kv_cache_type or self.kv_cache_type
+        await self._presence.restart(seconds)
+
+    @property
+    def down(self) -> bool:
+        """Whether its process is not there, because it restarts."""
+        return self._presence.down
+
+    async def up(self) -> None:
+        """Wait until its process is there."""
+        await self._presence.up()
+
+    async def close(self) -> None:
+        """Give the port back and end every connection, as a process that ends does."""
+        await self._presence.close()
+
+    async def ended(self) -> None:
+        """Lose what was in memory, when the requests are over whose connections are gone."""
+        while self._running:
+            await self._clock.breathe()
+        self._forget("restarted")
+
+    def begun(self) -> None:
+        """Have what a process has that was just started, on the machine that it was on."""
+        before = self.scheduler
+        self._boot()
+        self.scheduler.host.speed = before.host.speed
+        self.scheduler.pages.inherit(before.pages)
+
+    def _boot(self) -> None:
+        settings = msgspec.structs.replace(self.settings, kv_cache_type=self.kv_cache_type)
+        self.scheduler = Scheduler(
+            self._clock, settings, self._unloaded, f"{self._seed}/{self.name}"
+        )
+        self.memory = self.scheduler.memory
+        self._engine = Engine(
+            self.store, self.scheduler, self._clock, self._seed, settings, self.scripts
+        )
+
+    def _forget(self, why: str) -> None:
+        """Have nothing in memory any more."""
+        for runner in self.memory.runners:
+            self._unloaded(runner.model.name, why, self._clock.now())
+        self.scheduler.clear()
 
     def load(self, name: str | None) -> None:
         """Have a model in memory and no other, at once; None for none.
@@ -131,19 +189,34 @@ class SimServer:
         if name is None:
             self.scheduler.empty()
             return
+        before = self.memory.runners
         installed = self.store.get(name)
         self.scheduler.load(installed.model if installed else Model(name, 0, "", "", "", ""))
+        for runner in self.memory.runners:
+            if runner not in before:
+                self.see(
+                    records.ModelLoaded,
+                    model=runner.model.name,
+                    seconds=0.0,
+                    slots=runner.slots.count,
+                    context=runner.context,
+                    vram=self.memory.shown(runner).vram,
+                )
 
     async def reset(self) -> None:
         """Return to the state of the start. Running requests go on, but for those whose clients
-        are gone: some of them would hang for ever (native specification, 6.7)."""
+        are gone: some of them would hang for ever (native specification, 6.7). A server that is
+        down comes back; one with another type of KV cache is restarted in no time."""
+        if self.kv_cache_type != self.settings.kv_cache_type:
+            await self.restart(self.settings.kv_cache_type, seconds=0.0)
+        await self._presence.hurry()
         for served in tuple(self._running):
             if served.request.left is not None:
                 served.request.abort()
+        self._forget("reset")
+        self.scheduler.pages.clear()
         self.store.replace(self._models_at_the_start)
         self.scripts.replace(self.settings.scripts)
-        self.scheduler.clear()
-        self.scheduler.pages.clear()
         await self.behave(Normal())
 
     def cancel(self) -> int:
@@ -160,7 +233,7 @@ class SimServer:
 
     # --- called by the listener and by exchanges ----------------------------------------------
 
-    def answer(self, request: Request) -> "_Served":
+    def answer(self, request: Request) -> Served:
         """Begin to answer a request."""
         self._ordinal += 1
         number = self._number()
@@ -172,7 +245,7 @@ class SimServer:
             target=request.target,
             ordinal=self._ordinal,
         )
-        served = _Served(self, request, number, self.behavior)
+        served = Served(self, request, number, self.behavior)
         self._running.add(served)
         return served
 
@@ -180,7 +253,7 @@ class SimServer:
         """What is known of a request, for the faults and the answer."""
         return Exchange(request, self._engine, self._wire, self._clock, see)
 
-    def finished(self, served: "_Served") -> None:
+    def finished(self, served: Served) -> None:
         """A request is over."""
         self._running.discard(served)
 
@@ -198,48 +271,3 @@ class SimServer:
 
     def _unloaded(self, model: str, why: str, when: float) -> None:
         self.see(records.ModelUnloaded, model=model, why=why, t=when)
-
-
-class _Served:
-    """One request being answered: what the listener's connection holds of it."""
-
-    def __init__(self, server: SimServer, request: Request, number: int, behavior: Fault) -> None:
-        self.request = request
-        self.number = number
-        self._server = server
-        self._behavior = behavior
-        self._exchange: Exchange | None = None
-        self._performer: Performer | None = None
-        request.gone.wakes(self._left)
-
-    def reply(self, performer: Performer) -> Reply:
-        """The answer, bent by the behaviour."""
-        self._performer = performer
-        exchange = self._exchange = self._server.exchange(self.request, self._see)
-        return bend(exchange, self._behavior)
-
-    async def finish(self, outcome: str) -> None:
-        """Close what is open and record the end."""
-        if self._exchange is not None:
-            await self._exchange.close()
-        performer = self._performer
-        self._see(
-            records.Finished,
-            outcome="left" if self._exchange is not None and self._exchange.abandoned else outcome,
-            status=performer.status if performer else None,
-            tokens=performer.ticks if performer else 0,
-            body_bytes=performer.body_bytes if performer else 0,
-        )
-        self._server.finished(self)
-
-    def failed(self, error: BaseException) -> None:
-        """Record a bug of ours."""
-        self._see(records.Failed, error=f"{type(error).__name__}: {error}")
-
-    def _left(self) -> None:
-        if self.request.left is not None:
-            tokens = self._performer.ticks if self._performer else 0
-            self._see(records.Left, how=self.request.left, tokens=tokens)
-
-    def _see(self, kind: type[records.Record], /, **fields: Any) -> None:
-        self._server.see(kind, exchange=self.number, **fields)

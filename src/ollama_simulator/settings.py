@@ -29,6 +29,8 @@ Caching = Literal["seed", "legacy", "current"]
 last conversation of the server, on `/api/chat` only; `legacy` is that of Ollama before 0.30,
 `current` that since."""
 KvType = Literal["f16", "q8_0", "q4_0"]
+HELPER_OFFSET = 100
+"""How much higher a helper's port is than that of its server (seed facts, 1.0.4)."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

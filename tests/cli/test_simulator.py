@@ -61,6 +61,26 @@ def test_options_hold_for_every_server(served: list[tuple[int, FleetFile]]) -> N
     }
 
 
+def test_helpers_are_beside_every_server(served: list[tuple[int, FleetFile]]) -> None:
+    """If somebody wants them."""
+    assert run("--helpers").exit_code == run().exit_code == 0
+    assert [{each.helper for each in fleet.servers} for _, fleet in served] == [{True}, {False}]
+
+
+def test_helpers_listen_when_the_program_says_so() -> None:
+    """Each says what type its server has, and switches it."""
+    with Program("--control-port", "0", "--server-ports", "0,0", "--helpers") as program:
+        helpers = [
+            int(line.rpartition(":")[2]) for line in program.banner if line.startswith("  Helper")
+        ]
+        assert helpers == [port + 100 for port in program.ports]
+        for helper in helpers:
+            answer = ask(helper, "GET", "/health")
+            assert answer.json() == {"status": "healthy", "kv_cache_type": "q16"}
+        assert ask(helpers[1], "POST", "/set-kv-cache", {"type": "q8_0"}).status == 202
+        assert ask(helpers[1], "GET", "/health").json()["status"] == "restarting"
+
+
 def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: Path) -> None:
     file = tmp_path / "fleet.toml"
     file.write_text("seed = 3\nclock_speed = 4\n[[servers]]\nport = 11700\n", encoding="utf-8")
@@ -83,6 +103,9 @@ def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: P
         ("--servers 2 --server-ports 0", "--servers: --server-ports says how many there are"),
         ("--servers 2 --control-port 11502", "--servers: 11502 is the control port, too"),
         ("--server-ports 7 --control-port 7", "--server-ports: 7 is the control port, too"),
+        ("--servers 101 --helpers", "--helpers: 11601, the port of the helper of 11501, is a "),
+        ("--server-ports 65500 --helpers", "--helpers: there is no port 65600 for the helper of "),
+        ("--helpers --control-port 11602", "--helpers: 11602, the port of the helper of 11502, "),
         ("--wire 0.12", "--wire: '0.12' is not imitated; there are 0.13.5 and 0.33"),
     ],
 )
@@ -97,7 +120,8 @@ def test_options_that_can_not_be_meant(
 
 
 @pytest.mark.parametrize(
-    "options", ["--servers 3", "--profile seed", "--engine seed", "--speed 1", "--seed 0"]
+    "options",
+    ["--servers 3", "--profile seed", "--engine seed", "--speed 1", "--seed 0", "--helpers"],
 )
 def test_an_option_beside_a_file_is_refused(
     served: list[tuple[int, FleetFile]], options: str, tmp_path: Path

@@ -15,9 +15,9 @@ from ollama_simulator import hardware
 from ollama_simulator.cli.program import Command, alone, given, start
 from ollama_simulator.clock import WallClock
 from ollama_simulator.fleet import HOST, Fleet
-from ollama_simulator.fleet_file import BadFile, FleetFile, Server, read
+from ollama_simulator.fleet_file import BadFile, FleetFile, Server, about_helper, read
 from ollama_simulator.net import kernel
-from ollama_simulator.settings import PROFILES, Caching
+from ollama_simulator.settings import HELPER_OFFSET, PROFILES, Caching
 from ollama_simulator.terminal import environment, run, say, stop_event, wrong
 
 SUB_COMMANDS: tuple[Command, ...] = ()
@@ -86,6 +86,14 @@ def simulator(
         ),
     ] = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="What the texts depend on.")] = 0,
+    helpers: Annotated[
+        bool,
+        typer.Option(
+            "--helpers",
+            help=f"Beside each server a helper on its port + {HELPER_OFFSET}, which tells and "
+            "switches its KV cache type.",
+        ),
+    ] = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -125,18 +133,33 @@ def simulator(
             wrong(f"--speed: time can't go {speed} times as fast")
         ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
         fleet = FleetFile(
-            tuple(Server(port=p, wire=wire, profile=profile, engine=engine) for p in ports),
+            tuple(
+                Server(port=p, wire=wire, profile=profile, engine=engine, helper=helpers)
+                for p in ports
+            ),
             seed=seed,
             clock_speed=speed,
         )
     _check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
+    for server in fleet.servers:
+        if clash := about_helper(server, fleet.servers, control_port):
+            wrong(f"--helpers: {clash}" if config is None else f"--config: {clash}")
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
         run(_serve(control_port, fleet))
 
 
 def _in_file(context: typer.Context, config: Path) -> FleetFile:
-    for option in ("server_ports", "servers", "wire", "profile", "engine", "speed", "seed"):
+    for option in (
+        "server_ports",
+        "servers",
+        "wire",
+        "profile",
+        "engine",
+        "speed",
+        "seed",
+        "helpers",
+    ):
         if given(context, option):
             wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
     try:
@@ -186,15 +209,18 @@ async def _serve(control_port: int, described: FleetFile) -> None:
     )
     async with fleet, asyncio.TaskGroup() as group:
         control = kernel.listen(HOST, control_port)
+        for helper in fleet.helpers.values():
+            kernel.start_listening(helper)
         lines = [
             "Ollama Simulator starting...",
             f"  Control API: http://{HOST}:{control.getsockname()[1]}",
             *(f"  Ollama server: http://{HOST}:{port}" for port in fleet.ports),
+            *(f"  Helper: http://{HOST}:{port + HELPER_OFFSET}" for port in fleet.helpers),
         ]
         say("\n".join(lines) + "\n")
         # The slowest import of the package; the servers answer meanwhile.
-        from ollama_simulator.control.serve import serving
+        from ollama_simulator.control.serve import helping, serving
 
-        async with serving(fleet, control, group.create_task):
+        async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
             await stop.wait()
             say("\nShutting down simulator...")

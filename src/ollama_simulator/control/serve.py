@@ -19,15 +19,20 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from ollama_simulator.control import classic, scripts
+from ollama_simulator.control import classic, helper, metrics, scripts
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.fleet import Fleet, UnknownServer
+from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
-from ollama_simulator.server import Unsupported
+from ollama_simulator.presence import Unsupported
 
 
 def application(fleet: Fleet) -> Litestar:
     """The control API of a fleet, as an ASGI application."""
+    return _application(fleet, [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES])
+
+
+def _application(fleet: Fleet, routes: list[Any]) -> Litestar:
     handlers: ExceptionHandlersMap = {
         BadBody: _says(400),
         UnknownServer: _says(404),
@@ -37,7 +42,7 @@ def application(fleet: Fleet) -> Litestar:
         Exception: _bug,
     }
     return Litestar(
-        [*classic.ROUTES, *scripts.ROUTES],
+        routes,
         state=State({"fleet": fleet}),
         exception_handlers=handlers,
         openapi_config=None,
@@ -74,8 +79,28 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(fleet: Fleet, sock: socket.socket, spawn: Any) -> AsyncIterator[None]:
     """Serve the control API on a listening socket until the block ends."""
+    async with _serving(application(fleet), [sock], spawn):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def helping(fleet: Fleet, spawn: Any) -> AsyncIterator[None]:
+    """Serve the helpers of a fleet, where its settings want them, until the block ends."""
+    for sock in fleet.helpers.values():
+        kernel.start_listening(sock)
+    if not fleet.helpers:
+        yield
+        return
+    async with _serving(_application(fleet, helper.ROUTES), list(fleet.helpers.values()), spawn):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    served: Litestar, sockets: list[socket.socket], spawn: Any
+) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        application(fleet),
+        served,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -85,7 +110,7 @@ async def serving(fleet: Fleet, sock: socket.socket, spawn: Any) -> AsyncIterato
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)
-    task = spawn(server.serve(sockets=[sock]))
+    task = spawn(server.serve(sockets=sockets))
     try:
         yield
     finally:

@@ -45,6 +45,10 @@ class PageCache:
             else:
                 del self._held[other]
 
+    def inherit(self, other: "PageCache") -> None:
+        """Hold what another one held: it is the same host's."""
+        self._held = dict(other._held)
+
     def clear(self) -> None:
         """Forget all files."""
         self._held.clear()

@@ -36,7 +36,8 @@ class Listener:
         self.door = Door.OPEN
         self.host, self.port = sock.getsockname()[:2]
         self._service = service
-        self._spawn = spawn
+        self.spawn = spawn
+        """Starts a task that ends with the others of this listener's owner."""
         self._sock = sock
         self._acceptor: Acceptor | None = None
         self._closed = False
@@ -94,6 +95,12 @@ class Listener:
             for connection in self._connections:
                 connection.thaw()
 
+    def drop(self) -> None:
+        """Reset every connection, as the end of a process that had not read all does."""
+        for connection in tuple(self._connections):
+            connection.thaw()
+            connection.abort()
+
     async def close(self) -> None:
         """Give the port back and end every connection, as a process that ends does."""
         self._closed = True
@@ -111,7 +118,7 @@ class Listener:
 
     def _accepted(self, client: socket.socket) -> None:
         self._count += 1
-        self._spawn(self._admit(client, self._count))
+        self.spawn(self._admit(client, self._count))
 
     async def _admit(self, client: socket.socket, number: int) -> None:
         make = functools.partial(Connection, self, number, self._begin)
@@ -122,7 +129,7 @@ class Listener:
             client.close()
 
     def _begin(self, connection: Connection) -> None:
-        self._spawn(self._serve(connection))
+        self.spawn(self._serve(connection))
 
     async def _serve(self, connection: Connection) -> None:
         try:

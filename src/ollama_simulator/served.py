@@ -1,0 +1,76 @@
+"""One request being answered: what the listener's connection holds of it.
+
+Rules of this file:
+
+1. It is recorded as `Finished` exactly once, however it ends, when all that it held is free.
+
+It must not import the server or anything above.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ollama_simulator import records
+from ollama_simulator.acts import Reply
+from ollama_simulator.exchange import Exchange
+from ollama_simulator.faults.fault import Fault, bend
+from ollama_simulator.net.perform import Performer
+from ollama_simulator.net.request import Request
+
+
+class Owner(Protocol):
+    """What it needs of its server."""
+
+    def exchange(self, request: Request, see: Callable[..., None]) -> Exchange:
+        """What is known of a request."""
+
+    def finished(self, served: "Served") -> None:
+        """A request is over."""
+
+    def see(self, kind: type[records.Record], /, **fields: Any) -> None:
+        """Record something that happened."""
+
+
+class Served:
+    """One request being answered: what the listener's connection holds of it."""
+
+    def __init__(self, server: Owner, request: Request, number: int, behavior: Fault) -> None:
+        self.request = request
+        self.number = number
+        self._server = server
+        self._behavior = behavior
+        self._exchange: Exchange | None = None
+        self._performer: Performer | None = None
+        request.gone.wakes(self._left)
+
+    def reply(self, performer: Performer) -> Reply:
+        """The answer, bent by the behaviour."""
+        self._performer = performer
+        exchange = self._exchange = self._server.exchange(self.request, self._see)
+        return bend(exchange, self._behavior)
+
+    async def finish(self, outcome: str) -> None:
+        """Close what is open and record the end."""
+        if self._exchange is not None:
+            await self._exchange.close()
+        performer = self._performer
+        self._see(
+            records.Finished,
+            outcome="left" if self._exchange is not None and self._exchange.abandoned else outcome,
+            status=performer.status if performer else None,
+            tokens=performer.ticks if performer else 0,
+            body_bytes=performer.body_bytes if performer else 0,
+        )
+        self._server.finished(self)
+
+    def failed(self, error: BaseException) -> None:
+        """Record a bug of ours."""
+        self._see(records.Failed, error=f"{type(error).__name__}: {error}")
+
+    def _left(self) -> None:
+        if self.request.left is not None:
+            tokens = self._performer.ticks if self._performer else 0
+            self._see(records.Left, how=self.request.left, tokens=tokens)
+
+    def _see(self, kind: type[records.Record], /, **fields: Any) -> None:
+        self._server.see(kind, exchange=self.number, **fields)

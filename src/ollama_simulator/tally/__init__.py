@@ -1,0 +1,1 @@
+"""What a fleet's records add up to."""

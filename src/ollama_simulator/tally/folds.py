@@ -1,0 +1,120 @@
+"""The numbers of a fleet, worked out as its records come.
+
+Rules of this file:
+
+1. Every number is a fold of records. So it says what the journal says, and dropping old records
+   changes nothing.
+2. Clearing starts the counts and histograms anew. How a server stands is no count, and stays.
+3. Adding is on the way of every request, reading is not: what can wait is done by who reads.
+
+It must not import anything of this package but `records`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from operator import attrgetter
+from typing import Any
+
+from ollama_simulator.records import Record
+from ollama_simulator.tally.counts import COUNTS, HISTOGRAMS, Buckets, Count, Histogram
+from ollama_simulator.tally.standing import CHANGES, Standing
+
+Labels = tuple[str, ...]
+"""What a number is told apart by, in words."""
+
+
+class ServerTally:
+    """The numbers of one server."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self._lost_before = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Start anew."""
+        self._counts: list[dict[Any, float]] = [{} for _ in COUNTS]
+        self._histograms: list[dict[Any, Buckets]] = [{} for _ in HISTOGRAMS]
+        self._lost_before = self.standing.lost
+
+    def add(self, record: Record) -> None:
+        """Take in what happened."""
+        change, counts, histograms = _FOLDS.get(type(record), _NOTHING)
+        if change is not None:
+            change(self.standing, record)
+        for index, key_of, adds in counts:
+            counted = self._counts[index]
+            key = key_of(record)
+            counted[key] = counted.get(key, 0) + (1 if adds is None else adds(record))
+        for index, key_of, histogram in histograms:
+            sorted_by = self._histograms[index]
+            key = key_of(record)
+            if (buckets := sorted_by.get(key)) is None:
+                buckets = sorted_by[key] = Buckets(histogram.bounds)
+            histogram.fold(buckets, record)
+
+    def counted(self, count: Count) -> Iterator[tuple[Labels, float]]:
+        """The values of a count. One that isn't told apart has exactly one."""
+        values = self._counts[COUNTS.index(count)]
+        if not count.by:
+            values = {(): 0} | values
+        return ((_words(count.by, key), value) for key, value in values.items())
+
+    def sorted(self, histogram: Histogram) -> Iterator[tuple[Labels, Buckets]]:
+        """The values of a histogram."""
+        values = self._histograms[HISTOGRAMS.index(histogram)]
+        return ((_words(histogram.by, key), buckets) for key, buckets in values.items())
+
+    @property
+    def slots_lost(self) -> int:
+        """Slots that were never released by requests that are over."""
+        return self.standing.lost - self._lost_before
+
+
+class Tally:
+    """The numbers of every server, by its name."""
+
+    def __init__(self) -> None:
+        self.servers: defaultdict[str, ServerTally] = defaultdict(ServerTally)
+
+    def add(self, record: Record) -> None:
+        """Take in what happened."""
+        self.servers[record.server].add(record)
+
+    def clear(self) -> None:
+        """Start the counts and histograms anew."""
+        for server in self.servers.values():
+            server.clear()
+
+
+def _key_of(by: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What tells the values of some fields: one value, or a tuple of several or of none."""
+    return attrgetter(*by) if by else lambda _: ()
+
+
+def _words(by: tuple[str, ...], key: Any) -> Labels:
+    return tuple(map(_word, (key,) if len(by) == 1 else key))
+
+
+def _word(value: Any) -> str:
+    """A value; that of a field that has none is `none`."""
+    if isinstance(value, Enum):
+        value = value.value
+    return "none" if value is None else str(value)
+
+
+def _of(kind: type[Record], entries: Iterable[Count | Histogram]) -> list[Any]:
+    return [
+        (index, _key_of(entry.by), entry.adds if isinstance(entry, Count) else entry)
+        for index, entry in enumerate(entries)
+        if entry.of is kind
+    ]
+
+
+_NOTHING: Any = (None, (), ())
+_FOLDS: dict[type[Record], Any] = {
+    kind: (CHANGES.get(kind), _of(kind, COUNTS), _of(kind, HISTOGRAMS))
+    for kind in Record.__subclasses__()
+}
+"""By kind of record: how a server stands differently then, and what it is added to."""
