@@ -56,15 +56,15 @@ def prompts(session: Session) -> Iterator[Prompt]:
 def ideal(sessions: Iterable[Session]) -> Ideal:
     """What could be saved of these sessions; they must come to an end."""
     requests = tokens = hits = 0
-    begun: set[tuple[int, ...]] = set()
+    # A tree of the system prompts that have begun: the node behind another by a part's group.
+    tree: dict[tuple[int, int], int] = {}
     for session in sessions:
-        shared = 0
-        path: tuple[int, ...] = ()
+        shared = node = 0
         for part in session.system:
-            path = (*path, part.group)
-            if path in begun:
+            step = (node, part.group)
+            if step in tree:
                 shared += part.tokens
-            begun.add(path)
+            node = tree.setdefault(step, len(tree) + 1)
         for prompt in prompts(session):
             requests += 1
             tokens += prompt.tokens
