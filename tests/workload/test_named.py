@@ -147,7 +147,7 @@ def test_a_trace_is_read(tmp_path: Path) -> None:
         ("chat", {"file": Path("x")}, "takes no workload and no users"),
         (None, {"file": Path("x"), "users": 3}, "takes no workload and no users"),
         (None, {"file": Path("x"), "requests": 0}, "at least 1 request must be asked for, not 0"),
-        (None, {"file": Path("no/such")}, "no/such: No such file"),
+        (None, {"file": Path("missing")}, "missing: No such file"),
     ],
 )
 def test_what_is_no_workload_is_refused(
