@@ -101,6 +101,11 @@ class Machine:
         """Do a job to its end. Each event with the time it came."""
         return [(self.clock.now(), event) async for event in self.run(job, pace, gone)]
 
+    async def done_until(self, job: Job, gone: Interrupt) -> None:
+        """Do a job until its client leaves. Raises what it is told then."""
+        async for _ in self.run(job, gone=gone):
+            pass
+
     async def done(self, job: Job, pace: Pace = DEFAULT_PACE) -> list[Event]:
         """Do a job to its end."""
         return [event async for event in self.run(job, pace)]

@@ -20,6 +20,7 @@ import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.clock import Interrupt
+from ollama_simulator.engine.caching import overflow
 from ollama_simulator.engine.caching.cache import Move
 from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.plan import Work
@@ -38,6 +39,8 @@ class Visit(msgspec.Struct, frozen=True):
     """Tokens of its prompt, whatever is cached."""
     prompt: Any = None
     """The same as `Tokens`, for a job that uses the KV cache; None for one that doesn't."""
+    turns: tuple[int, ...] = ()
+    """Where messages of the user begin in it, as far as the runner is told so."""
     total: int | None = None
     """Tokens that it will generate; None if that isn't known before."""
     kept: int = 0
@@ -71,7 +74,7 @@ class Seat:
             # The one that was left last: what it holds is least likely to be missed.
             self.slot = idle[-1]
         else:
-            place = runner.cache.take(visit.prompt, idle)
+            place = runner.cache.take(visit.prompt, idle, visit.turns)
             self.slot, self.cached, moves = place.slot, place.cached, place.moves
         idle.remove(self.slot)
         self._work = Work(
@@ -79,7 +82,7 @@ class Seat:
             visit.unread - self.cached,
             self.cached,
             total=visit.total,
-            window=runner.context,
+            window=runner.context - (host.settings.engine == "current"),
             kept=visit.kept,
         )
         if not self._work.unread:
@@ -208,6 +211,8 @@ class Seat:
             return
         unread = self._unread if self._ticker is None else self.unread
         read = prompt.first(self._visit.unread - unread)
-        runner.cache.keep(
-            self.slot, read if unread or self._reply is None else read.plus(self._reply)
-        )
+        tokens = read if unread or self._reply is None else read.plus(self._reply)
+        engine = self._host.settings.engine
+        if engine != "seed":
+            tokens = overflow.held(engine, tokens, runner.context, self._visit.kept)
+        runner.cache.keep(self.slot, tokens)

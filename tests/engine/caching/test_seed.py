@@ -53,20 +53,6 @@ def test_a_prompt_changes_nothing_before_its_end() -> None:
     assert share.holds(2) == said("ab")
 
 
-def test_it_is_lost_with_its_model() -> None:
-    """And with no other; a runner that left changes nothing any more."""
-    cache = SeedCache[Words]()
-    owner, other = cache.share(), cache.share()
-    owner.keep(0, said("ab"))
-    other.leave()
-    assert cache.tokens == said("ab")
-    owner.leave()
-    assert cache.tokens is None
-    owner.keep(0, said("ab"))
-    assert cache.tokens is None
-    assert owner.take(said("ab"), [0]).cached == 0
-
-
 def test_clear() -> None:
     """Of all, or of the runner whose it is."""
     cache = SeedCache[Words]()

@@ -80,6 +80,8 @@ class Run:
         self._paused = 0.0
         self._prompt_s = 0.0
         self._begun_reading = 0.0
+        self._full = False
+        """Whether the answer ended at its limit."""
         self._evaluated = False
         self._seat: Seat
         uses = machine.settings.cache_endpoints or USES[machine.settings.engine]
@@ -100,10 +102,16 @@ class Run:
         return Visit(
             len(task.prompt.tokens),
             self._prompt if self._remembers else None,
+            turns=self._turns if task.path == "native" else (),
             kept=window.kept(
                 task.model, task.job, len(task.prompt.tokens), self._lease.runner.context
             ),
         )
+
+    @property
+    def _turns(self) -> tuple[int, ...]:
+        marker = "<|user|>"
+        return tuple(i for i, token in enumerate(self._prompt.words) if token == marker)
 
     def sits(self, seat: Seat) -> None:
         """It has got its slot."""
@@ -218,6 +226,7 @@ class Run:
             raise self._failures.refusal(output, begun=self._begun)
         if isinstance(output, End):
             self._seat.end(self._count)
+            self._full = output.reason == "length"
             if output.reason is not None:
                 return self._done(output.reason, output)
         return None
@@ -280,8 +289,12 @@ class Run:
         if not self._remembers:
             return
         if self._evaluated:
-            self._seat.keep(Words([REPLY, *tokenize("".join(self._told))]))
+            reply = Words([REPLY, *tokenize("".join(self._told))])
+            if self._full and self._machine.settings.engine != "seed":
+                # The token that was drawn last is never fed back, unless it ends the answer.
+                reply = reply.first(len(reply) - 1)
+            self._seat.keep(reply)
             return
-        late = max(0.0, self._first - self._machine.clock.now())
-        uncached = len(self._prompt) - self._seat.cached
-        self._seat.keep(Words(), min(round(late * self._rates.prefill_tps + 0.5), uncached))
+        late = self._first - self._machine.clock.now()
+        unread = round(late * self._rates.prefill_tps + 0.5) if late > 0 else 0
+        self._seat.keep(Words(), min(unread, len(self._prompt) - self._seat.cached))

@@ -65,3 +65,19 @@ def shifted(engine: Engine, tokens: T, context: int, keep: int) -> T:
     if not discarded:
         return tokens
     return tokens.first(keep).plus(tokens.last(held - keep - discarded))
+
+
+def held(engine: Engine, tokens: T, context: int, keep: int) -> T:
+    """What a slot holds of all that it was given, one token after another."""
+    limit = context - (engine == "current")
+    inside = tokens.first(limit)
+    left = len(tokens) - len(inside)
+    while left:
+        inside = shifted(engine, inside, context, keep)
+        more = min(limit - len(inside), left)
+        if more <= 0:
+            # So much stays that nothing can be made room for.
+            return inside
+        inside = inside.plus(tokens.last(left).first(more))
+        left -= more
+    return inside

@@ -1,0 +1,171 @@
+"""What the next request of a conversation finds in the slots, under each engine.
+
+Source: engine model, 1.3 to 1.8.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ollama_simulator.clock import Interrupt, VirtualClock
+from ollama_simulator.engine.caching.overflow import held
+from ollama_simulator.engine.caching.tokens import Words
+from ollama_simulator.model import Abandoned, Infer, Message
+from ollama_simulator.records import CacheMoved, Evaluated, Released
+from ollama_simulator.settings import Caching, Settings
+from tests.engine.driving import NAME, OTHER_MODEL, Machine, chat, prompt, text_of, virtual
+
+RTX = "rtx-5090-qwen3-32b"
+
+
+def follows(answer: str, *before: str) -> Infer:
+    """The next turn of a conversation that began with `before`."""
+    said = [Message(("user", "assistant")[i % 2], text) for i, text in enumerate(before)]
+    messages = (*said, Message("assistant", answer), Message("user", "and"))
+    return Infer(NAME, messages, options={"num_predict": 1}, uses_cache=True)
+
+
+def cached(engine: Caching, *jobs: Infer, profile: str = "seed") -> list[tuple[int, int]]:
+    """Tokens of each prompt, and how many of them were cached."""
+
+    async def main(clock: VirtualClock) -> list[tuple[int, int]]:
+        machine = Machine(clock, settings=Settings(engine=engine, profile=profile))
+        for job in jobs:
+            await machine.done(job)
+        return [(seen.prompt, seen.cached) for seen in machine.saw(Evaluated)]
+
+    return virtual(main)
+
+
+@pytest.mark.parametrize(("engine", "spared"), [("seed", 0), ("legacy", 1), ("current", 1)])
+def test_the_same_prompt_again(engine: Caching, spared: int) -> None:
+    """The seed's engine evaluates nothing, the others at least one token."""
+    first, again = cached(engine, chat("a b c d", limit=1), chat("a b c d", limit=1))
+    assert first == (8, 0)
+    assert again == (8, 8 - spared)
+
+
+@pytest.mark.parametrize("engine", ["legacy", "current"])
+@pytest.mark.parametrize("limit", [5, None])
+def test_prompt_and_answer_stay(engine: Caching, limit: int | None) -> None:
+    """But for a token that nobody fed back, since the limit came."""
+
+    async def main(clock: VirtualClock) -> tuple[Evaluated, int]:
+        machine = Machine(clock, settings=Settings(engine=engine))
+        answer = text_of(await machine.done(chat("a b c d", limit=limit)))
+        made = len(machine.cache)
+        await machine.done(follows(answer, "a b c d"))
+        assert made == 8 + 1 + (20 if limit is None else limit - 1)
+        return machine.saw(Evaluated)[1], made
+
+    evaluated, made = virtual(main)
+    assert evaluated.cached == made
+    assert evaluated.prompt > made
+
+
+@pytest.mark.parametrize(("engine", "shared"), [("seed", 0), ("legacy", 9), ("current", 9)])
+def test_every_endpoint_that_generates(engine: Caching, shared: int) -> None:
+    """Takes part under the engines of a real server, and only `/api/chat` under the seed's."""
+    asked = Infer(NAME, prompt="a b c d", kind="generate", options={"num_predict": 1})
+    sizes = cached(engine, asked, follows("", "a b c d"))
+    assert sizes[1][1] == shared
+
+
+def test_the_setting_says_whose_requests() -> None:
+    """Whatever the engine."""
+    asked = Infer(NAME, prompt="a b c d", kind="generate", options={"num_predict": 1})
+
+    async def main(clock: VirtualClock) -> list[int]:
+        found = []
+        every = Settings(engine="seed", cache_endpoints="all")
+        for settings in (every, Settings(engine="legacy", cache_endpoints="chat")):
+            machine = Machine(clock, settings=settings)
+            await machine.done(asked)
+            await machine.done(asked)
+            found.append(machine.saw(Evaluated)[1].cached)
+        return found
+
+    assert virtual(main) == [8, 0]
+
+
+def test_each_model_has_slots_of_its_own() -> None:
+    """Only the seed's engine has one memory for all."""
+    jobs = [chat("a b c d", limit=1, model=model) for model in (NAME, OTHER_MODEL.name, NAME)]
+    assert [count for _, count in cached("legacy", *jobs)] == [0, 0, 7]
+    assert [count for _, count in cached("seed", *jobs)] == [0, 0, 0]
+
+
+def test_another_conversation_comes_back_from_the_hosts_memory() -> None:
+    """Under `current`; `legacy` with one slot remembers one conversation."""
+    a, b = chat(prompt(500), limit=1), chat("b " * 250, limit=1)
+    assert [count for _, count in cached("legacy", a, b, a, profile=RTX)] == [0, 1, 1]
+    assert [count for _, count in cached("current", a, b, a, profile=RTX)] == [0, 1, 499]
+
+
+def test_every_slot_waits_for_what_is_copied() -> None:
+    """As long as its bytes take."""
+
+    async def main(clock: VirtualClock) -> tuple[list[CacheMoved], list[Evaluated]]:
+        machine = Machine(clock, settings=Settings(engine="current", profile=RTX))
+        for job in (chat(prompt(500), limit=1), chat("b " * 250, limit=1)):
+            await machine.done(job)
+        return machine.saw(CacheMoved), machine.saw(Evaluated)
+
+    (moved,), (first, second) = virtual(main)
+    assert (moved.how, moved.tokens, moved.size) == ("saved", 501, 501 * 262_144)
+    assert moved.seconds == moved.size / 1e9
+    assert second.seconds - first.seconds == pytest.approx(moved.seconds, abs=2e-3)
+
+
+@pytest.mark.parametrize("engine", ["legacy", "current"])
+def test_a_prefill_that_was_given_up_leaves_its_prefix(engine: Caching) -> None:
+    """`legacy` even finishes it; and the slot is free only then (1.11)."""
+
+    async def main(clock: VirtualClock) -> tuple[Released, float, Evaluated]:
+        machine = Machine(clock, settings=Settings(engine=engine, profile=RTX))
+        gone = Interrupt()
+        options = {"num_ctx": 16384, "num_predict": 1}
+        await machine.done(Infer(NAME, options=options))
+        begun = clock.now()
+        clock.alarm(begun + 0.5, gone.fire)
+        job = Infer(NAME, chat(prompt(8000)).messages, options=options)
+        with pytest.raises(Abandoned):
+            await machine.done_until(job, gone)
+        await machine.done(job)
+        released = machine.saw(Released)[0]
+        return released, released.t - begun, machine.saw(Evaluated)[0]
+
+    released, when, evaluated = virtual(main)
+    read = evaluated.cached
+    if engine == "legacy":
+        assert (read, released.wasted_prompt > 6000) == (7999, True)
+        assert when == pytest.approx(0.045 + 16 * 0.0149 + 8000 / 3100)
+    else:
+        # It looks once a second: so long after the job came, and to the end of the iteration.
+        assert 1.045 <= when < 1.045 + 0.0149 + 512 / 3100
+        assert read == 512 * 6 + 1 or read % 512 == 0
+        assert 0 < released.wasted_prompt < read
+    assert released.wasted_tokens == (engine == "legacy")
+
+
+@given(
+    st.sampled_from(["legacy", "current"]),
+    st.integers(1, 400),
+    st.integers(8, 100),
+    st.integers(0, 200),
+)
+def test_a_slot_never_holds_more_than_its_window(
+    engine: Caching, count: int, context: int, keep: int
+) -> None:
+    """It begins with what is kept, and ends with the newest."""
+    assert engine != "seed"
+    tokens = Words([str(i) for i in range(count)])
+    keep = min(keep, context - 4)
+    inside = held(engine, tokens, context, keep).words
+    assert len(inside) <= context
+    assert inside[-1] == str(count - 1)
+    assert inside[: min(keep, count)] == tokens.words[: min(keep, count)]
+    if count < context:
+        assert inside == tokens.words
