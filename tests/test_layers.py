@@ -40,6 +40,7 @@ LAYERS = {
     "served": 4,
     "downtime": 3,
     "presence": 4,
+    "lab": 5,
     "server": 5,
     "fleet": 6,
     "fleet_file": 6,

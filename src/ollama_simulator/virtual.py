@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, TypeVar, TypeVarTuple
 
-from ollama_simulator.clock import Deadlock, VirtualClock
+from ollama_simulator.clock import LONGEST_S, Deadlock, Interrupt, VirtualClock, finish, wait_for
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -37,8 +37,31 @@ _log = logging.getLogger("asyncio")
 class FastClock(VirtualClock):
     """A virtual clock whose program opens no sockets."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop: _DryLoop
+
     def new_loop(self) -> asyncio.AbstractEventLoop:
-        return _DryLoop(self)  # type: ignore[abstract]  # what is missing says so
+        self._loop = _DryLoop(self)  # type: ignore[abstract]  # what is missing says so
+        return self._loop
+
+    async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:
+        if interrupt is not None and interrupt.fired:
+            return False
+        while (delay := when - self._now) > 0:
+            future: asyncio.Future[bool] = asyncio.Future(loop=self._loop)
+            timer = self._loop.call_at(self._now + min(delay, LONGEST_S), finish, future, True)
+            try:
+                if not await (future if interrupt is None else wait_for(future, interrupt)):
+                    return False
+            finally:
+                timer.cancel()
+        return True
+
+    def alarm(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        # To the same moment as the other clocks: what is rounded there is rounded here.
+        delay = min(max(when - self._now, 0.0), LONGEST_S)
+        return self._loop.call_at(self._now + delay, callback)
 
 
 class _Due(asyncio.TimerHandle):
@@ -170,21 +193,17 @@ class _DryLoop(asyncio.AbstractEventLoop):
         ready, timers, clock = self._ready, self._timers, self._clock
         if self.cancelled > MANY_CANCELLED and self.cancelled > len(timers) // 2:
             self._throw_out()
-        while timers and timers[0][2].dropped:
-            self.cancelled -= 1
-            heapq.heappop(timers)[2].loop = None
         if not ready and not self._stopping:
-            if not timers:
-                raise Deadlock("every task waits and no timer is set")
-            if (ahead := timers[0][0] - clock.now()) > 0:
-                clock.advance(min(ahead, LONGEST_JUMP_S))
-        end = clock.now() + RESOLUTION_S
-        while timers and timers[0][0] < end:
-            timer = heapq.heappop(timers)[2]
-            timer.loop = None
-            if timer.dropped:
-                self.cancelled -= 1
-            ready.append(timer)
+            self._jump()
+        if timers:
+            end = clock.now() + RESOLUTION_S
+            while timers and timers[0][0] < end:
+                timer = heapq.heappop(timers)[2]
+                timer.loop = None
+                if timer.dropped:
+                    self.cancelled -= 1
+                else:
+                    ready.append(timer)
         for _ in range(len(ready)):
             handle = ready.popleft()
             try:
@@ -195,6 +214,17 @@ class _DryLoop(asyncio.AbstractEventLoop):
                 self.call_exception_handler(
                     {"message": f"Exception in callback {handle!r}", "exception": error}
                 )
+
+    def _jump(self) -> None:
+        """Nothing is due: go on to the next moment when something is."""
+        timers, clock = self._timers, self._clock
+        while timers and timers[0][2].dropped:
+            self.cancelled -= 1
+            heapq.heappop(timers)[2].loop = None
+        if not timers:
+            raise Deadlock("every task waits and no timer is set")
+        if (ahead := timers[0][0] - clock.now()) > 0:
+            clock.advance(min(ahead, LONGEST_JUMP_S))
 
     def _throw_out(self) -> None:
         for entry in self._timers:

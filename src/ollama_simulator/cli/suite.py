@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ollama_simulator.cli.load import load
+from ollama_simulator.cli.policies import policies
 from ollama_simulator.cli.program import INTERRUPTED, TERMINATED, Command, alone, start
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers.process import (
@@ -23,7 +24,7 @@ from ollama_simulator.conformance.balancers.process import (
 from ollama_simulator.net import kernel
 from ollama_simulator.terminal import environment, run, say, wrong
 
-SUB_COMMANDS: tuple[Command, ...] = (load,)
+SUB_COMMANDS: tuple[Command, ...] = (load, policies)
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)

@@ -17,7 +17,7 @@ Rules of this file:
 It must not import anything but its own package.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Generic
 
 from ollama_simulator.engine.caching.cache import Move, Place, T
@@ -70,6 +70,11 @@ class CurrentCache(Generic[T]):
     def ram(self) -> int:
         """Bytes that are taken of the host's memory."""
         return self._ram.size if self._ram else 0
+
+    @property
+    def stored(self) -> Iterator[T]:
+        """What is in the host's memory, the oldest first."""
+        return (entry.tokens for entry in self._ram.entries) if self._ram else iter(())
 
     def take(self, prompt: T, idle: Collection[int], turns: Sequence[int] = ()) -> Place:
         idle = sorted(idle)

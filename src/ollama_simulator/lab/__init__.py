@@ -1,0 +1,1 @@
+"""The policy laboratory: the same engines and workloads, and a routing policy for a network."""
