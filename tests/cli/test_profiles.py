@@ -54,9 +54,31 @@ def test_a_row() -> None:
     assert shown == ["mine", "a [bold] box", "any", "50.0", "962*", "24.0", "B"]
 
 
+def test_no_time_at_all() -> None:
+    """A profile without any cost has no rate that could be told."""
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(profiles.table([HardwareProfile("free", "none", "me", "A")]))
+    shown = re.split(r"  +", captured.get().splitlines()[-1].strip())
+    assert shown == ["free", "none", "any", "∞", "∞", "any", "A"]
+
+
+def test_a_narrow_terminal_still_has_a_line_for_each() -> None:
+    """The rates are never cut."""
+    console = Console(width=80)
+    known = [hardware.named(name) for name in hardware.names()]
+    with console.capture() as captured:
+        console.print(profiles.table(known))
+    lines = captured.get().splitlines()
+    assert len(lines) == 2 + len(known)
+    for line, each in zip(lines[2:], known, strict=True):
+        assert f" {512 / each.prefill_s(512):,.0f}" in line
+
+
 def test_a_paragraph() -> None:
     assert profiles.about(MINE).splitlines() == [
         "mine: its owner",
+        "  a [bold] box; any model",
         "  trust B, engine any",
         "  derived: prefill.r_tps",
         "  It hums.",

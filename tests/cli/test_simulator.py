@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from ollama_simulator import hardware
 from ollama_simulator.cli import simulator
 from ollama_simulator.cli.program import application
 from ollama_simulator.fleet_file import FleetFile
@@ -135,6 +136,19 @@ def test_an_option_beside_a_file_is_refused(
     assert done.stderr == f"error: {option}: with --config, the file says that\n"
 
 
+def test_one_profile_can_be_looked_at(served: list[tuple[int, FleetFile]], tmp_path: Path) -> None:
+    """One's own, before it is used."""
+    file = tmp_path / "mine.toml"
+    file.write_text('name = "p"\nhardware = "h"\nsource = "s"\ntrust = "B"\n', encoding="utf-8")
+    done = run("--list-profiles", "--profile", str(file))
+    assert (done.exit_code, served) == (0, [])
+    assert "\np: s\n" in done.stdout
+    assert "\nseed" not in done.stdout
+    done = run("--list-profiles", "--profile", "x")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --profile: there is no profile 'x'")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_more_servers_than_the_system_allows() -> None:
     """Status 2, and one line that says where the limit is."""
@@ -169,10 +183,28 @@ def test_a_fleet_in_fast_time() -> None:
         assert generate(second)["response"] != answer["response"], "the seed has an effect"
 
 
-def generate(program: Program) -> Any:
-    """650 tokens."""
-    options = {"num_predict": 650}
-    body = {"model": "test-model", "prompt": "Hello", "stream": False, "options": options}
-    answer = ask(program.ports[0], "POST", "/api/generate", body, silence=15.0)
+def test_each_server_of_a_file_is_its_own_machine(tmp_path: Path) -> None:
+    """Its tokens take what its profile says, to the microsecond, at whatever speed time goes."""
+    file = tmp_path / "fleet.toml"
+    file.write_text(
+        "control_port = 0\nclock_speed = 20\n"
+        '[[servers]]\nprofile = "rtx-4090-llama3-8b"\n'
+        '[[servers]]\nprofile = "m4-llama3.1-8b"\nspeed = 2\n',
+        encoding="utf-8",
+    )
+    with Program("--config", str(file)) as program:
+        for index, (name, speed) in enumerate((("rtx-4090-llama3-8b", 1), ("m4-llama3.1-8b", 2))):
+            profile = hardware.named(name)
+            answer = generate(program, index, profile.model.name, 16)
+            # The first token comes with the last of the prompt.
+            expected = profile.decode_s(15, depth=answer["prompt_eval_count"]) / speed
+            assert answer["eval_duration"] / 1e9 == pytest.approx(expected, abs=1e-6)
+
+
+def generate(program: Program, index: int = 0, model: str = "test-model", tokens: int = 650) -> Any:
+    """So many tokens of a server."""
+    options = {"num_predict": tokens}
+    body = {"model": model, "prompt": "Hello", "stream": False, "options": options}
+    answer = ask(program.ports[index], "POST", "/api/generate", body, silence=15.0)
     assert answer.status == 200
     return answer.json()

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ollama_simulator import hardware
 from ollama_simulator.hardware import HardwareProfile
 from ollama_simulator.terminal import say
 
@@ -20,9 +19,8 @@ WIDTH = 160
 DERIVED = "*"
 
 
-def show() -> None:
-    """Print the profiles that come with the package: a table, then a paragraph for each."""
-    known = [hardware.named(name) for name in hardware.names()]
+def show(known: list[HardwareProfile]) -> None:
+    """Print profiles: a table, then a paragraph for each."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
@@ -41,10 +39,11 @@ def table(profiles: list[HardwareProfile]) -> Table:
         shown.add_column(name, no_wrap=name == "profile")
     for name in ("decode\ntok/s", "prefill\ntok/s", "VRAM\nGB"):
         shown.add_column(name, justify="right", no_wrap=True)
-    shown.add_column("trust")
+    shown.add_column("trust", no_wrap=True)
     for each in profiles:
-        # As texts: square brackets in a user's own words are no marks.
-        shown.add_row(*map(Text, _row(each)))
+        # Where the terminal is narrow, hardware and model are cut; below they stand in full.
+        # As texts, since square brackets in a user's own words are no marks.
+        shown.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in _row(each)))
     return shown
 
 
@@ -57,17 +56,22 @@ def _row(profile: HardwareProfile) -> tuple[str, ...]:
         profile.name,
         profile.hardware,
         profile.model.name or "any",
-        f"{1 / profile.decode_s(1):,.1f}{mark('step.t0_ms')}",
-        f"{PROMPT / profile.prefill_s(PROMPT):,.0f}{mark('prefill.r_tps')}",
+        f"{_rate(1, profile.decode_s(1))}{mark('step.t0_ms')}",
+        f"{_rate(PROMPT, profile.prefill_s(PROMPT), 0)}{mark('prefill.r_tps')}",
         f"{vram / 1e9:,.1f}{mark('memory.vram_bytes')}" if vram else "any",
         profile.trust,
     )
+
+
+def _rate(tokens: int, seconds: float, digits: int = 1) -> str:
+    return f"{tokens / seconds:,.{digits}f}" if seconds else "∞"
 
 
 def about(profile: HardwareProfile) -> str:
     """What is known of a profile, in lines."""
     lines = [
         f"{profile.name}: {profile.source}",
+        f"  {profile.hardware}; {profile.model.name or 'any model'}",
         f"  trust {profile.trust}, engine {profile.engine}",
     ]
     if profile.derived:

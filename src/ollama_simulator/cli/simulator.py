@@ -103,7 +103,8 @@ def simulator(
         ),
     ] = None,
     list_profiles: Annotated[
-        bool, typer.Option("--list-profiles", help="Show the hardware profiles, and end.")
+        bool,
+        typer.Option("--list-profiles", help="Show all profiles, or that of --profile, and end."),
     ] = False,
 ) -> None:
     """Start simulated Ollama servers and the control API that makes them misbehave.
@@ -115,7 +116,8 @@ def simulator(
     if list_profiles:
         from ollama_simulator.cli.profiles import show
 
-        show()
+        names = [profile] if given(context, "profile") else hardware.names()
+        show([_named(name) for name in names])
         return
     if config is not None:
         fleet = _in_file(context, config)
@@ -125,10 +127,7 @@ def simulator(
             wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
         if engine not in ENGINES:
             wrong(f"--engine: {engine!r} is none; there are {', '.join(ENGINES)}")
-        try:
-            hardware.named(profile)
-        except hardware.BadProfile as bad:
-            wrong(f"--profile: {bad}")
+        _named(profile)
         if not 0 < speed < math.inf:
             wrong(f"--speed: time can't go {speed} times as fast")
         ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
@@ -147,6 +146,13 @@ def simulator(
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
         run(_serve(control_port, fleet))
+
+
+def _named(profile: str) -> hardware.HardwareProfile:
+    try:
+        return hardware.named(profile)
+    except hardware.BadProfile as bad:
+        wrong(f"--profile: {bad}")
 
 
 def _in_file(context: typer.Context, config: Path) -> FleetFile:
