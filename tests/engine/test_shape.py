@@ -222,10 +222,11 @@ def test_which_batch_reloads_an_embedder(before: Options, after: Options, serves
     ("context", "batch"), [(4096, 512), (4097, 1024), (32768, 1024), (32769, 2048)]
 )
 def test_the_batch_follows_the_context(context: int, batch: int) -> None:
-    """That of all slots, unless it is given. Of old it was always the same."""
+    """That of all slots, unless it is given. Of old, and to old engines, it was all the same."""
     large = model(context_length=0)
     assert made({"num_ctx": context}, of=large).num_batch == batch
-    assert made({"num_ctx": context}, Settings(wire="0.13.5"), of=large).num_batch == 512
+    for old in (Settings(wire="0.13.5"), Settings(engine="legacy")):
+        assert made({"num_ctx": context}, old, of=large).num_batch == 512
     four = Settings(num_parallel=4)
     assert made({"num_ctx": context // 4}, four, of=large).num_batch <= batch
     assert made({"num_ctx": context // 4 + 1}, four, of=large).num_batch >= batch

@@ -154,7 +154,7 @@ def _batch(model: Model, context: int, settings: Settings) -> int:
     """The batch that is taken unless a request says how large it is to be."""
     if measured := settings.hardware_for(model.name).batch.n:
         return measured
-    if settings.wire == "0.13.5":
+    if settings.wire == "0.13.5" or settings.engine == "legacy":
         return BATCH
     return next(size for above, size in BATCHES if context > above)
 

@@ -99,7 +99,7 @@ class Vram:
     def fitted(self, model: Model, shape: Shape, used: int) -> Shape:
         """The shape with the batch that there is room for, if nobody said how large it is to be."""
         said = shape.asked_batch is not None or self._settings.hardware_for(model.name).batch.n
-        if said or not self.limited or self._settings.wire == "0.13.5":
+        if said or not self.limited or shape.num_batch <= BATCH:
             return shape
         predicted = self._predicted(model, shape)
         for batch, extra, percent in BATCHES:
