@@ -126,9 +126,9 @@ def test_a_state_goes_back_to_a_checkpoint(shared: int, cached: int) -> None:
 def test_the_same_prompt_again() -> None:
     """Has its last four tokens evaluated."""
     made = runner(NOWHERE)
-    for cached in (0, 1996, 1996):
+    for cached, answer in ((0, 50), (1996, 0), (1996, 0)):
         assert made.take(talk("a", 2000), [0]).cached == cached
-        made.keep(0, talk("b", 50, after=talk("a", 2000)))
+        made.keep(0, talk("b", answer, after=talk("a", 2000)))
 
 
 def test_those_behind_are_forgotten() -> None:
@@ -140,6 +140,7 @@ def test_those_behind_are_forgotten() -> None:
     assert made.take(talk("b", 5, after=long.first(1600)), [0]).cached == 1488
     made.keep(0, talk("b", 5, after=long.first(1600)))
     assert made.take(long, [0]).cached == 1488
+    assert Checkpoints(NOWHERE, 512).resume(state(1488, 1996), 1600, 1605) == (1488, state(1488))
 
 
 def test_a_prompt_that_was_given_up() -> None:
@@ -209,3 +210,13 @@ def test_the_same_prompt_again_with_a_window() -> None:
     made.take(prompt, [0])
     made.keep(0, talk("b", 50, after=prompt))
     assert made.take(prompt, [0]).cached == 949
+
+
+def test_a_window_is_whole_again_after_a_new_start() -> None:
+    """What was lost of another conversation doesn't matter."""
+    made = runner(WINDOW, batch=128)
+    made.keep(0, talk("a", 1000))
+    other = talk("b", 300)
+    assert made.take(other, [0]).cached == 0
+    made.keep(0, other)
+    assert made.take(talk("c", 9, after=other.first(200)), [0]).cached == 200

@@ -110,8 +110,16 @@ def test_a_quarter_of_an_entry_must_be_of_use() -> None:
     # It shares no more with the prompt than the slot does.
     assert made.take(said("abyy"), [0]) == Place(0, 2, (saved(6),))
     made.keep(0, said("abcz" + "z" * 20))
-    # This one has more of the prompt, and keeps more of itself.
+    # It has more of the prompt, and keeps more of itself.
     assert made.take(said("abcdy"), [0]).moves == (saved(24), restored(6))
+
+
+def test_an_entry_that_keeps_less_of_itself_stays() -> None:
+    """Though it has more of the prompt."""
+    made = cache("abcdefghij")
+    made.take(said("q"), [0])
+    made.keep(0, said("abzzz"))
+    assert made.take(said("abcqqqqq"), [0]) == Place(0, 2, (saved(5),))
 
 
 def test_a_shared_system_prompt_thrashes() -> None:
@@ -235,6 +243,9 @@ def test_no_limit_in_bytes_is_one_in_tokens() -> None:
     assert made.ram == 4 * MIB
     made.keep(0, said("?"))
     assert made.take(said("aa!"), [0]).cached == 0
+    made = cache("aa", mib=100, context=1)
+    made.take(said("?"), [0])
+    assert made.ram == 2 * MIB
     made = cache("a", mib=-1)
     for number in range(50):
         made.take(said("?"), [0])

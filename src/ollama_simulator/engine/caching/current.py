@@ -37,7 +37,7 @@ class _Slot(Generic[T]):
         self.ended = 0
         """When its last job ended, as the number of that; 0 for never."""
         self.copy: Entry[T] | None = None
-        """Where its content was last seen in the host's memory."""
+        """Where its content was last seen in the host's memory. A part of that is there, too."""
 
 
 class CurrentCache(Generic[T]):
@@ -88,7 +88,6 @@ class CurrentCache(Generic[T]):
             self._ram.trim()
         cached = self._resume(slot, shared, prompt, turns)
         slot.tokens = prompt.first(cached)
-        slot.copy = None
         if self._ram:
             for other in idle:
                 if other != number:

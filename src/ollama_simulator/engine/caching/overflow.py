@@ -40,7 +40,7 @@ def shifts(
     """
     if engine == "legacy":
         return True
-    narrow = rewinding.to == "window" and padded(rewinding.window + batch) < padded(context)
+    narrow = rewinding.to == "window" and padded(rewinding.window + batch) < context
     return not projector and not narrow
 
 
