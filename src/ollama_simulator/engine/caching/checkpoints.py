@@ -5,8 +5,8 @@ Source: engine model, 1.5; the checkpoints of llama.cpp's server.
 Rules of this file:
 
 1. A checkpoint is made where a batch of the prompt begins, of what is there before that batch.
-   Batches end early where one is wanted: a batch and four tokens before the end of the prompt,
-   and where messages of the user begin.
+   Batches end early where one is wanted: a batch before the end of the prompt, four tokens
+   before it, and where messages of the user begin.
 2. Those near the end of the prompt are made whatever the distance to others.
 3. A model with a window gets them too. It goes back without one while the window before that
    place is still there, which is never so at the head of a conversation: there the check for it
@@ -61,7 +61,7 @@ class Checkpoints:
         self._recurrent = rewinding.to == "nowhere"
         self._window = rewinding.window
         self._batch = batch
-        self._span = padded(rewinding.window + batch)
+        self._span = -(-(rewinding.window + batch) // PADDING) * PADDING
 
     def floor(self, floor: int, count: int) -> int:
         """The first position that is there when a sequence with this floor has so many tokens."""
@@ -106,11 +106,6 @@ class Checkpoints:
             if at >= near or (turn and (far or at == last_turn)):
                 points = _with(points, Checkpoint(at, self.floor(state.floor, at), task))
         return points
-
-
-def padded(count: int) -> int:
-    """How many tokens a memory for so many has room for."""
-    return -(-count // PADDING) * PADDING
 
 
 def _with(points: tuple[Checkpoint, ...], new: Checkpoint) -> tuple[Checkpoint, ...]:
