@@ -31,8 +31,8 @@ class Process(Protocol):
 
     kv_cache_type: Any
 
-    async def ended(self) -> None:
-        """Its connections are reset, and nobody can connect any more."""
+    def ended(self) -> None:
+        """Its connections are gone, and nobody can connect any more."""
 
     def begun(self) -> None:
         """It is there again, before anybody can connect."""
@@ -93,9 +93,9 @@ class Presence:
             try:
                 await self._stand(Door.SHUT)
             finally:
-                self.listener.drop()
                 self.listener.spawn(self._come_back(self._clock.now()))
-            await self._process.ended()
+                await self.listener.drop()
+                self._process.ended()
 
     async def hurry(self) -> None:
         """If it is down, have it up at once."""

@@ -151,10 +151,8 @@ class SimServer:
         """Give the port back and end every connection, as a process that ends does."""
         await self._presence.close()
 
-    async def ended(self) -> None:
-        """Lose what was in memory, when the requests are over whose connections are gone."""
-        while self._running:
-            await self._clock.breathe()
+    def ended(self) -> None:
+        """Lose what was in memory."""
         self._forget("restarted")
 
     def begun(self) -> None:

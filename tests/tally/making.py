@@ -42,6 +42,8 @@ def made(kind: type[Record], exchange: int | None = None, **fields: Any) -> Reco
         records.Finished: {"outcome": "complete", "status": 200, "tokens": 0, "body_bytes": 0},
         records.DoorMoved: {"door": Door.SHUT},
         records.Failed: {"error": "a bug"},
+        records.Stopped: {},
+        records.Restarted: {"kv_cache_type": "q8_0", "seconds": 5.0},
     }
     common = {"t": 0.0, "server": "s1", "exchange": exchange}
     return kind(**{**common, **given[kind], **fields})
@@ -53,6 +55,9 @@ def traffic(draw: st.DrawFn) -> list[Record]:
     out: list[Record] = []
     open_now: list[tuple[str, int]] = []
     """Requests that are not over: the server and the exchange."""
+    models: dict[int, str] = {}
+    """The model of each request that had a slot."""
+    over: list[tuple[str, int]] = []
     held: Counter[int] = Counter()
     loaded: dict[str, list[tuple[str, int]]] = {server: [] for server in SERVERS}
     """The models of each server with their free slots."""
@@ -60,7 +65,9 @@ def traffic(draw: st.DrawFn) -> list[Record]:
     for _ in range(draw(st.integers(0, 60))):
         server = draw(st.sampled_from(SERVERS))
         mine = [number for name, number in open_now if name == server]
-        step = draw(st.sampled_from("ask ask wait run run free load unload left end end".split()))
+        step = draw(
+            st.sampled_from("ask ask wait run run free notice load unload left end end".split())
+        )
         model = draw(st.sampled_from(MODELS))
         here: dict[str, Any] = {"server": server}
         if step == "ask":
@@ -84,6 +91,7 @@ def traffic(draw: st.DrawFn) -> list[Record]:
                 what = draw(st.sampled_from(["slot", "load"]))
                 out.append(made(records.Queued, number, **here, waits_for=what))
             elif step == "run":
+                model = models.setdefault(number, model)
                 held[number] += 1
                 waited = draw(st.floats(0, 400))
                 out.append(made(records.Admitted, number, **here, model=model, waited=waited))
@@ -92,11 +100,17 @@ def traffic(draw: st.DrawFn) -> list[Record]:
                 wasted = draw(st.integers(0, 9))
                 fields = here | {"model": model, "wasted_tokens": wasted}
                 out.append(made(records.Released, number, **fields))
+            elif step == "notice" and over:
+                server, number = draw(st.sampled_from(over))
+                if held[number]:
+                    held[number] -= 1
+                    out.append(made(records.Released, number, server=server))
             elif step == "left":
                 how = draw(st.sampled_from(list(How)))
                 out.append(made(records.Left, number, **here, how=how))
             elif step == "end":
                 open_now.remove((server, number))
+                over.append((server, number))
                 status = draw(st.sampled_from([None, 200, 503]))
                 outcome = draw(st.sampled_from(["complete", "left", "rst"]))
                 fields = here | {"outcome": outcome, "status": status, "body_bytes": number}
@@ -127,7 +141,7 @@ def standing(told: Iterable[Record], server: str) -> dict[str, Any]:
         "active": len(active),
         "waiting": {what: waiting[what] for what in ("slot", "load")},
         "running": sum(map(slots, active)),
-        "lost": sum(map(slots, ended)),
+        "abandoned": sum(slots(own) for own in ended if stays_on(own, mine)),
         "loaded": stays(mine),
     }
 
@@ -136,6 +150,24 @@ def slots(own: Iterable[Record]) -> int:
     """How many slots a request has and did not give back."""
     kinds = Counter(map(type, own))
     return kinds[records.Admitted] - kinds[records.Released]
+
+
+def stays_on(own: Sequence[Record], mine: Sequence[Record]) -> bool:
+    """Whether the runner that a request was last admitted to is still in memory: its name was
+    never without a model since, and neither was the server."""
+    admitted = last(own, records.Admitted)
+    if not isinstance(admitted, records.Admitted):
+        return True
+    began = next(index for index, record in enumerate(mine) if record is admitted)
+    left = (
+        (record, stays(mine[: index + 1]))
+        for index, record in enumerate(mine)
+        if index > began and isinstance(record, records.ModelUnloaded)
+    )
+    return not any(
+        not loaded or (record.model == admitted.model and not loaded[record.model])
+        for record, loaded in left
+    )
 
 
 def stays(told: Iterable[Record]) -> Counter[str]:

@@ -112,17 +112,16 @@ def test_cleared_counters_start_anew_and_gauges_stay() -> None:
         made(records.Finished, 2),
     )
     server = journal.tally.servers["s1"]
-    assert server.slots_lost == 1
+    assert server.standing.abandoned == 1
     journal.clear_counters()
     for each in COUNTS:
         assert counted(each.name, journal) == ({} if each.by else {(): 0})
     assert [list(server.sorted(each)) for each in HISTOGRAMS] == [[], [], []]
-    assert server.slots_lost == 0
     now = server.standing
     assert (now.connections, now.active, now.running, list(now.loaded)) == (1, 1, 1, [A])
     journal.add(made(records.Finished, 1))
     assert counted("requests_finished", journal) == {("complete", "200"): 1}
-    assert (server.slots_lost, now.running, now.active) == (1, 0, 0)
+    assert (now.abandoned, now.running, now.active) == (2, 0, 0)
 
 
 # --- histograms ---------------------------------------------------------------------------

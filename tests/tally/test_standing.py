@@ -31,7 +31,7 @@ def seen(now: Standing) -> dict[str, Any]:
         "active": now.active,
         "waiting": {what: now.waiting[what] for what in ("slot", "load")},
         "running": now.running,
-        "lost": now.lost,
+        "abandoned": now.abandoned,
         "loaded": {model: len(stays) for model, stays in now.loaded.items()},
     }
 
@@ -48,14 +48,14 @@ def test_at_the_start() -> None:
         "active": 0,
         "waiting": {"slot": 0, "load": 0},
         "running": 0,
-        "lost": 0,
+        "abandoned": 0,
         "loaded": {},
     }
     assert after().door is Door.OPEN
 
 
 @pytest.mark.parametrize(
-    ("told", "active", "waiting", "running", "lost"),
+    ("told", "active", "waiting", "running", "abandoned"),
     [
         ([ASKED], 1, 0, 0, 0),
         ([ASKED, QUEUED], 1, 1, 0, 0),
@@ -66,16 +66,17 @@ def test_at_the_start() -> None:
         ([ASKED, QUEUED, FINISHED], 0, 0, 0, 0),
         ([ASKED, QUEUED, made(records.Left, 1)], 1, 1, 0, 0),
         ([ASKED, ADMITTED, FINISHED], 0, 0, 0, 1),
+        ([ASKED, ADMITTED, FINISHED, RELEASED], 0, 0, 0, 0),
     ],
     ids=[
         *("asked", "waits", "runs", "released", "over", "refused", "left-while-waiting"),
-        *("half-closed", "slot-lost"),
+        *("half-closed", "slot-abandoned", "slot-noticed"),
     ],
 )
-def test_a_job(told: list[Record], active: int, waiting: int, running: int, lost: int) -> None:
+def test_a_job(told: list[Record], active: int, waiting: int, running: int, abandoned: int) -> None:
     now = after(*told)
     assert (now.active, now.waiting["slot"]) == (active, waiting)
-    assert (now.running, now.lost) == (running, lost)
+    assert (now.running, now.abandoned) == (running, abandoned)
 
 
 def test_a_job_that_waits_for_its_load_and_then_for_its_slot() -> None:
@@ -102,6 +103,24 @@ def test_models_come_and_go() -> None:
     (stay,) = after(*told).loaded[B]
     assert (stay.slots, stay.vram) == (4, 20)
     assert list(after(*told).loaded) == [B]
+
+
+@pytest.mark.parametrize("last", [FINISHED, made(records.ModelUnloaded)])
+def test_an_abandoned_slot_goes_with_its_model(last: Record) -> None:
+    """Whichever is over first. Its name may be another one than that of the model in memory."""
+    first = made(records.ModelUnloaded) if last is FINISHED else FINISHED
+    told = [ASKED, made(records.ModelLoaded), ADMITTED]
+    assert after(*told, first, last).abandoned == 0
+    other = [made(records.ModelLoaded, model=B), *told]
+    assert after(*other, first, last).abandoned == 0
+    assert after(*other, FINISHED, made(records.ModelUnloaded, model=B)).abandoned == 1
+    alias = [made(records.ModelLoaded, model=B), ASKED, ADMITTED, FINISHED]
+    assert after(*alias, made(records.ModelUnloaded, model=B)).abandoned == 0
+
+
+def test_it_is_down_while_it_restarts() -> None:
+    assert not after(made(records.Stopped)).up
+    assert after(made(records.Stopped), made(records.Restarted)).up
 
 
 def test_two_models_of_one_name() -> None:

@@ -60,7 +60,6 @@ class Numbers(Collector):
         self._families = [
             *(_gauge(gauge, each) for gauge in GAUGES),
             *(_count(count, each) for count in COUNTS),
-            _lost(each),
             *(_histogram(histogram, each) for histogram in HISTOGRAMS),
         ]
 
@@ -82,14 +81,6 @@ def _count(count: Count, each: Each) -> Metric:
     for name, tally in each:
         for told, value in tally.counted(count):
             family.add_metric((*name, *told), value)
-    return family
-
-
-def _lost(each: Each) -> Metric:
-    says = "Slots that left with a client that was written to, and stay taken."
-    family = CounterMetricFamily(f"{PREFIX}slots_lost", says, labels=SERVER)
-    for name, tally in each:
-        family.add_metric(name, tally.slots_lost)
     return family
 
 

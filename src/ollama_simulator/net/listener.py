@@ -95,11 +95,15 @@ class Listener:
             for connection in self._connections:
                 connection.thaw()
 
-    def drop(self) -> None:
-        """Reset every connection, as the end of a process that had not read all does."""
-        for connection in tuple(self._connections):
-            connection.thaw()
-            connection.abort()
+    async def drop(self) -> None:
+        """Reset every connection, as the end of a process that had not read all does. Returns
+        when all are gone."""
+        while self._connections:
+            for connection in tuple(self._connections):
+                # What waits behind the answer in progress is never asked.
+                connection.retire()
+                connection.abort()
+            await self.clock.breathe()
 
     async def close(self) -> None:
         """Give the port back and end every connection, as a process that ends does."""

@@ -169,6 +169,7 @@ COUNTS = (
         attrgetter("seconds"),
         by=("model", "how"),
     ),
+    Count("restarts", "Restarts that are over.", records.Restarted),
     Count("internal_errors", "Bugs of the simulator itself.", records.Failed),
 )
 HISTOGRAMS = (

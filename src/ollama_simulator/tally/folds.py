@@ -29,14 +29,12 @@ class ServerTally:
 
     def __init__(self) -> None:
         self.standing = Standing()
-        self._lost_before = 0
         self.clear()
 
     def clear(self) -> None:
         """Start anew."""
         self._counts: list[dict[Any, float]] = [{} for _ in COUNTS]
         self._histograms: list[dict[Any, Buckets]] = [{} for _ in HISTOGRAMS]
-        self._lost_before = self.standing.lost
 
     def add(self, record: Record) -> None:
         """Take in what happened."""
@@ -65,11 +63,6 @@ class ServerTally:
         """The values of a histogram."""
         values = self._histograms[HISTOGRAMS.index(histogram)]
         return ((_words(histogram.by, key), buckets) for key, buckets in values.items())
-
-    @property
-    def slots_lost(self) -> int:
-        """Slots that were never released by requests that are over."""
-        return self.standing.lost - self._lost_before
 
 
 class Tally:

@@ -30,6 +30,7 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 GAUGES = (
+    Gauge("up", "Whether it is there: 0 while it restarts.", lambda now: [((), now.up)]),
     Gauge(
         "door",
         "How the port stands: 1 for the state it is in.",
@@ -45,6 +46,12 @@ GAUGES = (
         by=("waits_for",),
     ),
     Gauge("jobs_running", "Jobs that hold a slot.", lambda now: [((), now.running)]),
+    Gauge(
+        "slots_abandoned",
+        "Slots that are held for requests that are over: nobody noticed yet that their clients "
+        "left, or ever will.",
+        lambda now: [((), now.abandoned)],
+    ),
     Gauge(
         "slots",
         "Slots of the models in memory.",
