@@ -52,7 +52,7 @@ class Answer:
     def __init__(self, dialect: Dialect, now: Callable[[], float], due: float) -> None:
         """`now` tells the seconds since the play began, as `due` does."""
         self._dialect = dialect
-        self._now = now
+        self.now = now
         self.due = due
         self._sent: float | None = None
         self._status: int | None = None
@@ -64,6 +64,8 @@ class Answer:
         self._done = False
         self._error: tuple[str, str] | None = None
         self._tokens: tuple[int | None, int | None] = (None, None)
+        self.size = 0
+        """Bytes of the body."""
         self.texts: list[str] = []
         """The pieces of the answer's text."""
         self.thoughts = 0
@@ -71,7 +73,7 @@ class Answer:
 
     def begin(self) -> None:
         """We begin to connect."""
-        self._sent = self._now()
+        self._sent = self.now()
 
     def head(self, status: int) -> None:
         """The head has come."""
@@ -81,6 +83,7 @@ class Answer:
 
     def take(self, data: bytes) -> None:
         """Bytes of the body have come, just now."""
+        self.size += len(data)
         if self._status != 200:
             self._rest = (self._rest + data)[:LONGEST]
             return
@@ -126,7 +129,7 @@ class Answer:
             sent=self._sent,
             first=self._first,
             gaps=tuple(self._gaps),
-            ended=self._now(),
+            ended=self.now(),
             pieces=self._count,
             answered=answered,
             asked=asked,
@@ -155,7 +158,7 @@ class Answer:
         )
 
     def _speak(self, text: str) -> None:
-        now = self._now()
+        now = self.now()
         if self._first is None:
             self._first = now
         else:

@@ -149,7 +149,7 @@ def _bottleneck(tally: Tally) -> str | None:
     if tally.held_back:
         return (
             f"{tally.held_back} requests had to wait for others of ours to end: "
-            "more may be in flight with a higher --in-flight"
+            "more may be in flight with a higher --in-flight, or with more users of Locust"
         )
     late = tally.late.percentiles(99)
     if late is not None and late[0] > TOO_LATE_S:
