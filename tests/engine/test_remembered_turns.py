@@ -5,6 +5,7 @@ Source: engine model, 1.3 to 1.8.
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from ollama_simulator.clock import Interrupt, VirtualClock
 from ollama_simulator.engine.caching.overflow import held
 from ollama_simulator.engine.caching.tokens import Words
-from ollama_simulator.model import Abandoned, Infer, Message
+from ollama_simulator.engine.store import TEST_MODEL
+from ollama_simulator.model import Abandoned, Done, Infer, Message
 from ollama_simulator.records import CacheMoved, Evaluated, Released
 from ollama_simulator.settings import Caching, Settings
 from tests.engine.driving import NAME, OTHER_MODEL, Machine, chat, prompt, text_of, virtual
@@ -148,6 +150,27 @@ def test_a_prefill_that_was_given_up_leaves_its_prefix(engine: Caching) -> None:
         assert read == 512 * 6 + 1 or read % 512 == 0
         assert 0 < released.wasted_prompt < read
     assert released.wasted_tokens == (engine == "legacy")
+
+
+@pytest.mark.parametrize(
+    ("engine", "sees", "ends"),
+    [("legacy", True, 60), ("current", False, 60), ("current", True, 24), ("seed", True, 60)],
+)
+def test_an_answer_that_fills_its_context(engine: Caching, sees: bool, ends: int) -> None:
+    """Goes on, but under `current` not with a model that has a projector for pictures."""
+
+    async def main(clock: VirtualClock) -> tuple[int, str]:
+        model = OTHER_MODEL if not sees else msgspec.structs.replace(TEST_MODEL, name="sees")
+        machine = Machine(clock, settings=Settings(engine=engine), models=(model,))
+        options = {"num_ctx": 2048 if sees else 32, "num_predict": 60}
+        said = prompt(2024 if sees else 8)
+        job = Infer(model.name, (Message("user", said),), options=options, truncate=False)
+        done = (await machine.done(job))[-1]
+        assert isinstance(done, Done)
+        assert done.usage is not None
+        return done.usage.tokens, done.reason
+
+    assert virtual(main) == (ends, "length")
 
 
 @given(

@@ -59,7 +59,9 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
             yield Rendered(prompt.text, prompt.images)
             return
         checks.refuse_level(machine.settings, model, checked.job)
-        asked = task(machine.settings.wire, model, checked, script, prompt, context)
+        asked = task(
+            machine.settings.wire, model, checked, script, prompt, context, shifts=lease.shifts
+        )
         run = Run(machine, asked, call, lease, started)
         run.check(again=False)
         await lease.render(len(asked.prompt.tokens), call.gone)

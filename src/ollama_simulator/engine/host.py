@@ -23,6 +23,9 @@ from ollama_simulator.engine.vram import kv_bytes_per_token
 from ollama_simulator.model import Model
 from ollama_simulator.settings import Settings
 
+UNKNOWN_KV = 131_072
+"""Bytes of KV cache for a token where nothing is known of it: those of an 8B model."""
+
 
 class Host:
     """One machine."""
@@ -66,7 +69,7 @@ class Host:
                 return CurrentCache(
                     shape.slots,
                     ram_mib=settings.cache_ram_mib,
-                    bytes_per_token=round(kv_bytes_per_token(settings, model)),
+                    bytes_per_token=round(kv_bytes_per_token(settings, model)) or UNKNOWN_KV,
                     fixed_bytes=model.kv_fixed_bytes,
                     context=shape.context * shape.slots,
                     rewinding=back,

@@ -14,6 +14,8 @@ import msgspec
 from ollama_simulator import records
 from ollama_simulator.clock import Interrupt
 from ollama_simulator.engine.answer.failures import found_dead
+from ollama_simulator.engine.caching import overflow
+from ollama_simulator.engine.caching.rewinding import rewinding
 from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.seat import Seat, Visit
@@ -47,6 +49,19 @@ class Lease:
         """Seconds until the runner was ready: queue, eviction and load."""
         self._name = name
         self._host = host
+
+    @property
+    def shifts(self) -> bool:
+        """Whether the runner can make room in a full context (1.6)."""
+        settings, runner = self._host.settings, self.runner
+        if settings.engine != "current":
+            return True
+        return overflow.shifts(
+            rewinding(settings.engine, runner.model),
+            runner.context,
+            runner.shape.num_batch,
+            projector="vision" in runner.model.capabilities,
+        )
 
     async def greet(self, gone: Interrupt) -> None:
         """Wait as long as the server takes to turn to a request. It counts as load time (1.10).

@@ -39,12 +39,12 @@ class Visit(msgspec.Struct, frozen=True):
     """Tokens of its prompt, whatever is cached."""
     prompt: Any = None
     """The same as `Tokens`, for a job that uses the KV cache; None for one that doesn't."""
-    turns: tuple[int, ...] = ()
-    """Where messages of the user begin in it, as far as the runner is told so."""
     total: int | None = None
     """Tokens that it will generate; None if that isn't known before."""
     kept: int = 0
     """Tokens at the beginning that stay when the window is full."""
+    turns: tuple[int, ...] = ()
+    """Where messages of the user begin in the prompt, as far as the runner is told so."""
 
 
 class Seat:

@@ -110,8 +110,7 @@ class Run:
 
     @property
     def _turns(self) -> tuple[int, ...]:
-        marker = "<|user|>"
-        return tuple(i for i, token in enumerate(self._prompt.words) if token == marker)
+        return tuple(i for i, token in enumerate(self._prompt.words) if token == "<|user|>")
 
     def sits(self, seat: Seat) -> None:
         """It has got its slot."""
@@ -186,6 +185,7 @@ class Run:
             task.limit,
             None if first else task.format,
             self._way.thinks and not again,
+            task.sized,
         )
 
     def token(self, output: Output) -> int:

@@ -39,6 +39,8 @@ class Task(msgspec.Struct, frozen=True):
     stops: tuple[str, ...]
     limit: int | None
     """Tokens of the answer at most."""
+    sized: bool = False
+    """Whether the request says how many, and not only the context."""
 
     @property
     def path(self) -> Path:
@@ -83,8 +85,13 @@ def task(
     script: Script | None,
     made: Prompt,
     context: int,
+    *,
+    shifts: bool = True,
 ) -> Task:
-    """The task of a job whose prompt is made. Raises `Refusal` if the runner gets or takes none."""
+    """The task of a job whose prompt is made. Raises `Refusal` if the runner gets or takes none.
+
+    `shifts` is whether the runner can make room in a full context.
+    """
     job = checked.job
     images = [image for message in job.messages for image in message.images]
     pictures.check((*job.images, *images))
@@ -104,8 +111,11 @@ def task(
         None,
     )
     room = window.room(wire, model, job, len(tokens), context)
+    if room is None and not shifts:
+        room = context - len(tokens)
     limit = options.limit(checked.options, context, room)
     if limit == 0 and not asked.chats:
         # On its way to these runners it gets lost (3.5).
         limit = None
-    return msgspec.structs.replace(asked, limit=limit)
+    sized = checked.options.get("num_predict", -1) >= 0
+    return msgspec.structs.replace(asked, limit=limit, sized=sized)

@@ -46,6 +46,8 @@ class Asked(msgspec.Struct, frozen=True):
     format: str | None
     """The format of the answer, as JSON; None for free text."""
     thinks: bool
+    sized: bool = True
+    """Whether it is the request that limits it: then it is as long as that."""
 
 
 def outputs(asked: Asked, speech: Speech) -> Iterator[Output]:
@@ -66,7 +68,7 @@ def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
     thought = 0
     if asked.limit == 0:
         return
-    if asked.thinks and (asked.tokens or asked.limit or asked.format):
+    if asked.thinks and (asked.tokens or asked.sized or asked.format):
         for word in pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS):
             tokens = speech.think(word)
             thought += len(tokens)
@@ -74,7 +76,9 @@ def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
     if asked.format is not None:
         words: Iterable[str] = _WORD.findall(schema.text(asked.format, _Draw(asked)))
     else:
-        length = asked.tokens if asked.limit is None else max(0, asked.limit - thought)
+        length = asked.tokens
+        if asked.sized and asked.limit is not None:
+            length = max(0, asked.limit - thought)
         words = pieces(asked.seed, asked.model, list(asked.prompt), length)
     for word in words:
         yield speech.say(word)

@@ -61,7 +61,7 @@ class Checkpoints:
         self._recurrent = rewinding.to == "nowhere"
         self._window = rewinding.window
         self._batch = batch
-        self._span = -(-(rewinding.window + batch) // PADDING) * PADDING
+        self._span = padded(rewinding.window + batch)
 
     def floor(self, floor: int, count: int) -> int:
         """The first position that is there when a sequence with this floor has so many tokens."""
@@ -106,6 +106,11 @@ class Checkpoints:
             if at >= near or (turn and (far or at == last_turn)):
                 points = _with(points, Checkpoint(at, self.floor(state.floor, at), task))
         return points
+
+
+def padded(count: int) -> int:
+    """How many tokens a memory for so many has room for."""
+    return -(-count // PADDING) * PADDING
 
 
 def _with(points: tuple[Checkpoint, ...], new: Checkpoint) -> tuple[Checkpoint, ...]:

@@ -16,12 +16,24 @@ It must not import anything but its own package.
 from typing import Literal
 
 from ollama_simulator.engine.caching.cache import T
+from ollama_simulator.engine.caching.checkpoints import padded
+from ollama_simulator.engine.caching.rewinding import Rewinding
 
 Engine = Literal["legacy", "current"]
 
 
 SPARE = 4
 """Tokens behind those to keep that the engine `current` always has."""
+
+
+def shifts(rewinding: Rewinding, context: int, batch: int, *, projector: bool) -> bool:
+    """Whether the engine `current` can make room; else the answer ends where the context does.
+
+    It can't with a model that has a projector for pictures, nor with one whose window is narrower
+    than the context.
+    """
+    narrow = rewinding.to == "window" and padded(rewinding.window + batch) < context
+    return not projector and not narrow
 
 
 def shifted(engine: Engine, tokens: T, context: int, keep: int) -> T:
