@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.exposition import choose_encoder
@@ -17,18 +19,21 @@ from prometheus_client.samples import Sample
 
 from ollama_simulator import records
 from ollama_simulator.acts import Door
+from ollama_simulator.clock import VirtualClock, WallClock
 from ollama_simulator.control.metrics import PREFIX, Numbers
 from ollama_simulator.faults.cut import AbruptClose, FailMidStream
 from ollama_simulator.faults.door import Frozen
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
 from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.pace import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.records import Record
 from ollama_simulator.script import Load, Script, Step
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import Caching, Settings
+from tests.engine.driving import virtual
 from tests.net.loops import on_each_loop
 from tests.net.peers import Peer, settle, until
 from tests.tally.making import made
@@ -287,6 +292,24 @@ async def test_a_slot_that_is_lost() -> None:
 
 
 @on_each_loop
+async def test_a_slot_that_works_on() -> None:
+    """A machine notices late that a client left: until then the slot is taken for nobody."""
+    machine = Settings(profile="rtx-5090-qwen3-32b", engine="current")
+    async with Fleet(settings=machine, clock=WallClock(5)) as fleet:
+        async with await Peer.connect(fleet.ports[0]) as peer:
+            await peer.send(post("/api/chat", messages=[{"role": "user", "content": "a " * 3000}]))
+            await seen(fleet, records.Admitted)
+            peer.reset()
+            await seen(fleet, records.Finished)
+            told = check(fleet)
+            assert (told("jobs_running"), told("slots_abandoned")) == (0, 1)
+        await seen(fleet, records.Released)
+        told = check(fleet)
+        assert (told("jobs_running"), told("slots_abandoned")) == (0, 0)
+        assert told("wasted_prompt_tokens_total") > 0
+
+
+@on_each_loop
 async def test_a_restart() -> None:
     """It is not up meanwhile, and has nothing."""
     async with Fleet() as fleet:
@@ -330,6 +353,80 @@ async def test_doors() -> None:
             assert check(fleet)("door", door=door.value) == 1
 
 
+# --- anything at all ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["seed", "current"])
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_clients_do(seed: int, engine: Caching) -> None:
+    """They ask, wait, read, leave or are cancelled; models come, crash and go; the server is
+    restarted. At every moment the numbers are those of the journal, and no slot is held twice."""
+    draw = random.Random(seed)
+    machine = Settings(
+        profile="tiny",
+        engine=engine,
+        num_parallel=2,
+        max_loaded_models=1,
+        max_queue=2,
+        keep_alive=0.5,
+        installed_models=(A, B),
+        scripts=(
+            Script(contains="crash", answer=(Step(content="a"), Step(crash="CUDA error"))),
+            Script(contains="fail", load=Load(delay_ms=20, exit=1)),
+        ),
+    )
+    behaviors = [FAST, FAST, SLOW, Normal(), HttpError(503, "no"), FailMidStream(3, 500.0)]
+
+    async def main(clock: VirtualClock) -> None:
+        async with Fleet(seed=seed, clock=clock, settings=machine) as fleet:
+            (server,) = fleet.servers.values()
+            peers: list[Peer] = []
+            for _ in range(100):
+                match draw.choice(
+                    "ask ask ask ask ask ask reset half cancel behave restart".split()
+                ):
+                    case "ask" if not server.down:
+                        if len(peers) == 12:
+                            peers.pop(0).sock.close()
+                        peers.append(await Peer.connect(fleet.ports[0]))
+                        words = draw.choice(["hi", "hi", "hi", "crash", "fail"])
+                        model = draw.choice([A, B]).name
+                        asked = post(
+                            draw.choice(["/api/chat", "/api/chat", "/api/embed"]),
+                            model=model,
+                            messages=[{"role": "user", "content": words}],
+                            input=words,
+                            stream=draw.random() < 0.5,
+                        )
+                        await peers[-1].send(asked)
+                    case "reset" if peers:
+                        peers.pop(draw.randrange(len(peers))).reset()
+                    case "half" if peers:
+                        with contextlib.suppress(OSError):
+                            draw.choice(peers).half_close()
+                    case "cancel" if draw.random() < 0.3:
+                        server.cancel()
+                    case "behave" if draw.random() < 0.5:
+                        await server.behave(draw.choice(behaviors))
+                    case "restart" if draw.random() < 0.3:
+                        await server.restart(seconds=draw.random() / 10)
+                await clock.sleep_until(clock.now() + draw.choice([0, 0, 0.001, 0.01, 0.1]))
+                check(fleet)
+            for peer in peers:
+                peer.sock.close()
+            await clock.sleep_until(clock.now() + 60)
+            server.cancel()
+            await clock.sleep_until(clock.now() + 60)
+            told = check(fleet)
+            for name in ("requests_active", "jobs_waiting", "jobs_running", "connections"):
+                assert told(name) == 0
+            assert told("slots_abandoned") == told("models_loaded") == 0
+            assert told("jobs_admitted_total") > 10
+            assert told("jobs_queued_total", waits_for="load") > 0
+
+    virtual(main)
+
+
 # --- the text -----------------------------------------------------------------------------
 
 
@@ -353,14 +450,8 @@ def test_histograms_add_up() -> None:
 def fake(journal: Journal) -> Any:
     """A fleet of one server, which is nothing but this journal."""
 
-    class Named(msgspec.Struct):
-        name: str
-
-    class Told(msgspec.Struct):
-        journal: Any
-        servers: dict[int, Named]
-
-    return Told(journal, {11501: Named("s1")})
+    server = SimpleNamespace(name="s1", memory=SimpleNamespace(expire=lambda: None))
+    return SimpleNamespace(journal=journal, servers={11501: server})
 
 
 def test_a_scrape_is_one_moment() -> None:
