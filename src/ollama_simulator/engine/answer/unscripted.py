@@ -68,7 +68,8 @@ def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
     thought = 0
     if asked.limit == 0:
         return
-    if asked.thinks and (asked.tokens or asked.sized or asked.format):
+    length = asked.limit if asked.sized else None
+    if asked.thinks and (asked.tokens or length or asked.format):
         for word in pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS):
             tokens = speech.think(word)
             thought += len(tokens)
@@ -76,10 +77,8 @@ def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
     if asked.format is not None:
         words: Iterable[str] = _WORD.findall(schema.text(asked.format, _Draw(asked)))
     else:
-        length = asked.tokens
-        if asked.sized and asked.limit is not None:
-            length = max(0, asked.limit - thought)
-        words = pieces(asked.seed, asked.model, list(asked.prompt), length)
+        count = asked.tokens if length is None else max(0, length - thought)
+        words = pieces(asked.seed, asked.model, list(asked.prompt), count)
     for word in words:
         yield speech.say(word)
 
