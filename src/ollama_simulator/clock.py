@@ -59,11 +59,17 @@ class Interrupt:
         await wait_for(asyncio.get_running_loop().create_future(), self)
 
 
+NEVER = Interrupt()
+"""One that never fires: for jobs that nobody leaves."""
+
+
 async def wait_for(future: "asyncio.Future[bool]", interrupt: Interrupt) -> bool:
     """Wait until `future` has a result, or give it the result False when `interrupt` fires.
 
     Returns the future's result, so whoever sets it to True knows that it was heard.
     """
+    if interrupt is NEVER:
+        return await future
 
     def wake() -> None:
         finish(future, False)

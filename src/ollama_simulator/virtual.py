@@ -19,7 +19,15 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, TypeVar, TypeVarTuple
 
-from ollama_simulator.clock import LONGEST_S, Deadlock, Interrupt, VirtualClock, finish, wait_for
+from ollama_simulator.clock import (
+    LONGEST_S,
+    NEVER,
+    Deadlock,
+    Interrupt,
+    VirtualClock,
+    finish,
+    wait_for,
+)
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -46,6 +54,8 @@ class FastClock(VirtualClock):
         return self._loop
 
     async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:
+        if interrupt is NEVER:
+            interrupt = None
         if interrupt is not None and interrupt.fired:
             return False
         while (delay := when - self._now) > 0:
@@ -137,13 +147,7 @@ class _DryLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    def call_soon_threadsafe(
-        self,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: contextvars.Context | None = None,
-    ) -> _Due:
-        return self.call_soon(callback, *args, context=context)
+    call_soon_threadsafe = call_soon
 
     def call_at(
         self,

@@ -41,7 +41,8 @@ class Batch:
         self._turn = turn
         self._rotates = rotates
         self._rotation = 0
-        self._slowness = 1.0
+        self.slowness = 1.0
+        """How many times the time of its profile it takes."""
         self._works: list[Work] = []
         self._plan: Plan | None = None
         self._delay = 0.0
@@ -99,10 +100,9 @@ class Batch:
 
     def slow(self, slowness: float, now: float) -> None:
         """Take so many times the time, from the next iteration on."""
-        if slowness != self._slowness:
-            self.advance(now)
-            self._slowness = slowness
-            self._change(now)
+        self.advance(now)
+        self.slowness = slowness
+        self._change(now)
 
     def delay(self, seconds: float, now: float) -> None:
         """Have all wait once, before the next iteration."""
@@ -114,9 +114,9 @@ class Batch:
 
     def advance(self, now: float) -> None:
         """Take note of the iterations that are over."""
-        while (plan := self._plan) is not None and plan.end(plan.count) <= now:
+        while (plan := self._plan) is not None and plan.over_at <= now:
             self._apply(plan, plan.count)
-            self._compose(plan.end(plan.count))
+            self._compose(plan.over_at)
 
     def made(self, work: Work, now: float) -> int:
         """The tokens that a job has generated."""
@@ -145,9 +145,10 @@ class Batch:
             return work.read_at if token == 0 else work.last_at
         if plan is None:
             return math.inf
-        if not work.unread and work in plan.generating:
-            return plan.end(min(token - work.made, plan.count))
-        return plan.end(plan.count)
+        ahead = token - work.made
+        if ahead < plan.count and not work.unread and work in plan.generating:
+            return plan.end(ahead)
+        return plan.over_at
 
     def boundary(self, now: float) -> float:
         """When the iteration in progress is over; now if there is none."""
@@ -175,7 +176,7 @@ class Batch:
             self.advance(now)
             return
         if number < plan.count:
-            plan.count = number
+            plan.shorten(number)
 
     def _apply(self, plan: Plan, number: int) -> None:
         """So many iterations of a plan are over."""
@@ -205,24 +206,32 @@ class Batch:
             self._rotation += 1
             first = self._rotation % len(works)
             works = [*works[first:], *works[:first]]
-        able = [work for work in works if work.able]
-        reading = [work for work in works if work.unread]
+        able: list[Work] = []
+        reading: list[Work] = []
+        for work in works:
+            if work.unread:
+                reading.append(work)
+            elif work.able:
+                able.append(work)
         if not able and not reading:
             return
         if self._rotates and able and reading:
             able, takes = self._by_turns(works)
         else:
-            takes = self._greedy(reading, max(self._size - len(able), 1))
+            takes = self._greedy(reading, max(self._size - len(able), 1)) if reading else []
+        contexts = tokens = 0
+        read = 0.0
         for work in able:
             work.make_room()
+            contexts += work.depth
+        for work, taken in takes:
+            tokens += taken
+            read += positions(taken, work.depth)
         count = self._repeats(able, takes, len(works))
         timing = self._timing
-        contexts = sum(work.depth for work in able)
-        tokens = sum(taken for _, taken in takes)
-        read = sum(positions(taken, work.depth) for work, taken in takes)
         base = timing.iteration(tokens, read, len(able), contexts)
         slope = timing.per_context * len(able) + timing.per_position * tokens * tokens
-        slowness = self._slowness
+        slowness = self.slowness
         start += self._delay
         self._delay = 0.0
         self._plan = Plan(
@@ -261,7 +270,9 @@ class Batch:
         """How many iterations of this make-up follow each other."""
         if takes and ((self._rotates and works > 1) or len(takes) > 1):
             return 1
-        count = min((work.room for work in able), default=2**62)
+        count = 2**62
+        for work in able:
+            count = min(count, work.room)
         for work, taken in takes:
             # The one that reads the last token yields one, so it is another make-up from there.
             count = min(count, max((work.unread - 1) // taken, 1))

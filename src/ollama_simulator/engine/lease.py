@@ -35,6 +35,8 @@ class Want(msgspec.Struct, frozen=True):
     """Seconds; None for what is in force; below 0, as 0, for not at all."""
     load: Load | None = None
     """How the runner starts if this request has to start it; None for well."""
+    heard: bool = False
+    """Whether it is known already that its client is still there."""
     load_s: float = 0.0
     """Seconds that it takes unless `load` says otherwise."""
 

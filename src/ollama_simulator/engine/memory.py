@@ -54,13 +54,20 @@ class Memory:
 
     def expire(self) -> None:
         """Have those leave whose time is over."""
-        due = [r for r in self._runners.values() if r.expires <= self._clock.now()]
+        now = self._clock.now()
+        for runner in self._runners.values():
+            if runner.expires <= now:
+                break
+        else:
+            return
+        due = [runner for runner in self._runners.values() if runner.expires <= now]
         for runner in sorted(due, key=lambda runner: runner.expires):
             self.drop(runner, "expired", runner.expires)
 
     def get(self, key: str) -> Runner | None:
         """The runner of a weight file."""
-        return next((runner for runner in self.runners if runner.key == key), None)
+        self.expire()
+        return self._runners.get(key)
 
     @property
     def latest(self) -> Runner | None:

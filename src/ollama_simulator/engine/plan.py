@@ -42,6 +42,7 @@ class Work:
         depth: int,
         *,
         total: int | None = None,
+        wanted: int = 0,
         window: int = 0,
         kept: int = 0,
     ) -> None:
@@ -54,7 +55,7 @@ class Work:
         """Tokens that it has generated."""
         self.total = total
         """Tokens that it will generate at most; None if that isn't known before."""
-        self.wanted = 0
+        self.wanted = wanted
         """The token that its reader waits for, counted from 1."""
         self.window = window
         """Tokens of context that its slot holds; 0 for any number."""
@@ -98,6 +99,7 @@ class Plan:
         "done",
         "factors",
         "generating",
+        "over_at",
         "reading",
         "slope",
         "start",
@@ -129,6 +131,13 @@ class Plan:
         """The number of the first iteration."""
         self.done = 0
         """How many had ended when it was asked last."""
+        self.over_at = self.end(count)
+        """When all of them are over."""
+
+    def shorten(self, count: int) -> None:
+        """Have fewer of them."""
+        self.count = count
+        self.over_at = self.end(count)
 
     def end(self, number: int) -> float:
         """When so many of them are over."""

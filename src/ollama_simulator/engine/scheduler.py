@@ -28,7 +28,7 @@ from ollama_simulator.engine.loading import out_of_memory
 from ollama_simulator.engine.memory import Memory, Unloaded
 from ollama_simulator.engine.queue import Entry, LoadQueue
 from ollama_simulator.engine.runner import Runner
-from ollama_simulator.engine.shape import shape, smaller
+from ollama_simulator.engine.shape import Shapes, shape, smaller
 from ollama_simulator.model import Installed, Loaded, Model, Refusal
 from ollama_simulator.records import See
 from ollama_simulator.settings import Settings
@@ -48,6 +48,7 @@ class Scheduler:
         self.memory = Memory(clock, settings, unloaded, self.host)
         self._clock = clock
         self._settings = settings
+        self._shapes = Shapes(settings)
         self._queue = LoadQueue(settings.max_queue)
         self._loader = Loader(clock, settings, self.memory)
         self.pages = self._loader.pages
@@ -83,10 +84,10 @@ class Scheduler:
         # That a client shut its sending side down right behind its request is heard by then:
         # what came while the request was read is reported in the next turn of the event loop,
         # behind what waits for that turn.
-        for _ in range(2):
+        for _ in range(0 if want.heard else 2):
             await self._clock.breathe()
         model = installed.model
-        wanted = shape(model, want.options, want.shift, self._settings)
+        wanted = self._shapes.wanted(model, want.options, want.shift)
         await self._unlocked(model, see)
         runner = self.memory.get(model.weight_file)
         if runner is not None and runner.serves(wanted) and not gone.fired:

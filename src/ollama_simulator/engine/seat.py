@@ -41,6 +41,8 @@ class Visit(msgspec.Struct, frozen=True):
     """The same as `Tokens`, for a job that uses the KV cache; None for one that doesn't."""
     total: int | None = None
     """Tokens that it will generate; None if that isn't known before."""
+    wanted: int = 0
+    """Tokens that its reader takes as they come, without being asked for each."""
     kept: int = 0
     """Tokens at the beginning that stay when the window is full."""
     turns: tuple[int, ...] = ()
@@ -82,12 +84,14 @@ class Seat:
             visit.unread - self.cached,
             self.cached,
             total=visit.total,
+            wanted=visit.wanted,
             window=runner.context - (host.settings.engine == "current"),
             kept=visit.kept,
         )
         if not self._work.unread:
             self._work.read_at = self._since
-        self._copy(moves)
+        if moves:
+            self._copy(moves)
         if self._ticker is not None:
             self._ticker.join(self._work)
 
@@ -121,6 +125,11 @@ class Seat:
         if self._ticker is None:
             return not self._gone.fired
         return await self._ticker.until(self._work, token, self._gone)
+
+    @property
+    def first_at(self) -> float:
+        """When the first token was made; `inf` before, or if the machine takes no time."""
+        return self._work.first_at
 
     def time_of(self, token: int) -> float:
         """When that was; `-inf` if the machine takes no time."""

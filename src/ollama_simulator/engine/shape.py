@@ -40,6 +40,9 @@ ONE_SLOT: Mapping[Profile, frozenset[str]] = {
 }
 """Families that can't do two things at once."""
 
+REMEMBERED = 64
+"""Models whose shape is worked out once."""
+
 
 class Kept(msgspec.Struct, frozen=True):
     """What may not change without a reload, and is compared as it stands."""
@@ -148,6 +151,26 @@ def shape(
         slots=slots,
         automatic=not (old or settings.context_length or "num_ctx" in options),
     )
+
+
+class Shapes:
+    """The shapes that requests to one server want."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._plain: dict[int, tuple[Model, Shape]] = {}
+        """Those of models that nobody wants anything special of, as most requests don't."""
+
+    def wanted(self, model: Model, options: Mapping[str, Any], shift: bool | None) -> Shape:
+        """The shape that a request wants."""
+        if options or shift is not None:
+            return shape(model, options, shift, self._settings)
+        known = self._plain.get(id(model))
+        if known is None:
+            if len(self._plain) >= REMEMBERED:
+                self._plain.clear()
+            known = self._plain[id(model)] = (model, shape(model, {}, None, self._settings))
+        return known[1]
 
 
 def _batch(model: Model, context: int, settings: Settings) -> int:

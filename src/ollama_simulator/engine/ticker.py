@@ -56,8 +56,9 @@ class Ticker:
 
     def slow(self, slowness: float) -> None:
         """Take so many times the time."""
-        self.batch.slow(slowness, self._clock.now())
-        self._tick()
+        if slowness != self.batch.slowness:
+            self.batch.slow(slowness, self._clock.now())
+            self._tick()
 
     def delay(self, seconds: float) -> None:
         """Have all wait once."""
@@ -118,6 +119,8 @@ class Ticker:
             self._alarm.cancel()
             self._alarm = None
         self._when = math.inf
+        if not self._waiting:
+            return
         now = self._clock.now()
         self.batch.advance(now)
         next_one = math.inf

@@ -36,7 +36,9 @@ KNOWING = "informed"
 def play(trial: Trial, *, journal: bool = False, clock: VirtualClock | None = None) -> Outcome:
     """Play a trial from its start to its end. A journal costs as much as all the rest."""
     clock = clock or FastClock()
-    return clock.run(Player(trial, clock, Journal() if journal else None).play())
+    player = Player(trial, clock, Journal() if journal else None)
+    clock.run(player.play())
+    return player.outcome
 
 
 class Player:
@@ -73,10 +75,11 @@ class Player:
         self._tally = Tally()
         self._waiting: deque[tuple[Request, asyncio.Future[int]]] = deque()
         self._numbers = 0
+        self._ended_at = 0.0
         self._begun: set[tuple[int, ...]] = set()
         """The beginnings of system prompts that were asked so far."""
 
-    async def play(self) -> Outcome:
+    async def play(self) -> None:
         """Play it."""
         trial, clock = self._trial, self._clock
         async with asyncio.TaskGroup() as group:
@@ -87,10 +90,14 @@ class Player:
                 else:
                     await self._closed(talking, trial.workload.users)
             watch.cancel()
-        ended_at = max(clock.now(), trial.seconds)
+        self._ended_at = max(clock.now(), trial.seconds)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of it."""
         busy = [server.busy_s for server in self._servers]
         counts = [server.counts for server in self._servers]
-        return Outcome(trial, self._tally, ended_at, busy, counts, self._journal)
+        return Outcome(self._trial, self._tally, self._ended_at, busy, counts, self._journal)
 
     # --- clients ------------------------------------------------------------------------------
 
@@ -133,7 +140,7 @@ class Player:
                     path = (*path, part.group)
                     shared += part.tokens if path in self._begun else 0
                     self._begun.add(path)
-            ideal = min(max(asked.known, shared), len(asked.prompt) - 1)
+            ideal = min(max(asked.known, shared), asked.prompt.size - 1)
             if not await self._ask(session, client, asked, ideal):
                 break
         self._view.forget(session.number)

@@ -10,7 +10,6 @@ It must not import anything but layer 0 and its own package.
 import asyncio
 import math
 
-from ollama_simulator.clock import Interrupt
 from ollama_simulator.lab.stretches import Stretches
 from ollama_simulator.lab.talk import Asked
 
@@ -31,7 +30,6 @@ class Request:
         "conversation",
         "ends_at",
         "first_at",
-        "gone",
         "last_at",
         "made",
         "model",
@@ -56,10 +54,8 @@ class Request:
         self.num_ctx: int | None = None
         self.asked_at = at
         # --------------------------------------------------------------------------------------
-        self.gone = Interrupt()
-        """What the engine watches; who gives up cancels the task."""
         self.task = asyncio.current_task()
-        """Who waits for the answer."""
+        """Who waits for the answer, and is cancelled by who gives it up."""
         self.verdict: int | None = None
         """How it ended if it was given up."""
         self.alarm: asyncio.TimerHandle | None = None
@@ -92,7 +88,7 @@ class Request:
     @property
     def answered(self) -> int:
         """Tokens that will be generated: what no balancer knows."""
-        return len(self.asked.answer)
+        return self.asked.answer.size
 
     def cut(self, outcome: int) -> None:
         """Give it up."""

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import records
-from ollama_simulator.clock import Clock
+from ollama_simulator.clock import NEVER, Clock
 from ollama_simulator.engine.lease import Lease, Want
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.scheduler import Scheduler
@@ -117,16 +117,17 @@ class Server:
                 see(records.Finished, outcome=outcome, status=status, tokens=tokens, body_bytes=0)
 
     async def _serve(self, request: Request, see: See) -> None:
-        clock, gone = self._clock, request.gone
+        clock, gone = self._clock, NEVER
         await clock.sleep_until(self._ready_at)
         came = clock.now()
         installed = self._installed.get(request.model) or self._find(request.model)
         options = {} if request.num_ctx is None else {"num_ctx": request.num_ctx}
-        async with self.scheduler.lease(installed, Want(options), gone, see) as lease:
+        async with self.scheduler.lease(installed, Want(options, heard=True), gone, see) as lease:
             await lease.greet(gone)
             prompt = request.asked.fitting(lease.runner.context)
-            await lease.render(len(prompt), gone)
-            visit = Visit(len(prompt), prompt, request.answered)
+            await lease.render(prompt.size, gone)
+            tokens = request.answered
+            visit = Visit(prompt.size, prompt, total=tokens, wanted=tokens)
             async with lease.seat(visit, gone, see) as seat:
                 try:
                     await self._answer(request, lease, seat, prompt, came, see)
@@ -147,19 +148,23 @@ class Server:
         began = clock.now()
         request.cached = seat.cached
         pace = None if math.isinf(lease.profile.pace.decode_tps) else lease.profile.pace
-        read = began + (len(prompt) - seat.cached) / pace.prefill_tps if pace else began
+        read = began + (prompt.size - seat.cached) / pace.prefill_tps if pace else began
         step = 1 / pace.decode_tps if pace else 0.0
-        await seat.made(1)
-        if pace:
-            await clock.sleep_until(read + step)
-        request.begins(clock.now())
-        # The iteration that reads the last of a prompt yields the first token.
-        seconds = (read if pace else request.first_at) - began
-        see(records.Evaluated, prompt=len(prompt), cached=seat.cached, seconds=seconds)
-        see(records.FirstToken, model=request.model, seconds=request.first_at - came)
+        if pace or self._journal is not None or request.alarm is not None:
+            # Somebody wants to know when the first token comes.
+            await seat.made(1)
+            if pace:
+                await clock.sleep_until(read + step)
+            request.begins(clock.now())
+            # The iteration that reads the last of a prompt yields the first token.
+            seconds = (read if pace else request.first_at) - began
+            see(records.Evaluated, prompt=prompt.size, cached=seat.cached, seconds=seconds)
+            see(records.FirstToken, model=request.model, seconds=request.first_at - came)
         await seat.made(tokens)
         if pace:
             await clock.sleep_until(read + step * tokens)
+        else:
+            request.first_at = seat.first_at
         request.ends(clock.now(), tokens)
         seconds = request.last_at - request.first_at
         see(records.Generated, model=request.model, tokens=tokens, seconds=seconds)

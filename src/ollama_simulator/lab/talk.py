@@ -47,16 +47,16 @@ class Asked:
         """What will be answered, thinking included."""
         self.known = known
         """Tokens of the prompt that the session's own turns before left in a cache at best."""
-        self.messages = (len(system) > 0) + 2 * len(said) - 1
+        self.messages = (system.size > 0) + 2 * len(said) - 1
         """How many the prompt has."""
         self._system = system
         self._said = said
 
     def fitting(self, context: int) -> Stretches:
         """The prompt for a context of so many tokens."""
-        if len(self.prompt) < context:
+        if self.prompt.size < context:
             return self.prompt
-        size = len(self.prompt)
+        size = self.prompt.size
         first = 0
         while first < len(self._said) - 1 and size >= context:
             size -= len(self._said[first])
@@ -64,7 +64,7 @@ class Asked:
         prompt = self._system
         for part in self._said[first:]:
             prompt = prompt.plus(part)
-        if len(prompt) < context:
+        if prompt.size < context:
             return prompt
         kept = min(KEPT, context - 2)
         return prompt.first(kept).plus(prompt.last(context - 1 - kept))
@@ -87,5 +87,5 @@ def turns(session: Session) -> Iterator[Asked]:
         said.append(question.plus(spoken))
         so_far = prompt.plus(spoken)
         # The last token of an answer was never read.
-        known = len(prompt) if thought else len(so_far) - 1
+        known = prompt.size if thought else so_far.size - 1
         text += 2

@@ -58,7 +58,7 @@ class Tally:
                 first - request.asked_at if made else math.nan,
                 now,
                 (request.last_at - first) / (made - 1) if made > 1 else 0.0,
-                len(asked.prompt) if made else 0,
+                asked.prompt.size if made else 0,
                 request.cached if made else 0,
                 ideal if made else 0,
                 asked.number,

@@ -50,7 +50,7 @@ class Knowing:
             behind = latest.common(request.prompt)
             # With one slot, who is ahead has replaced what is there now.
             held = behind if runner.slots.count == 1 else max(held, behind)
-        return min(held, len(request.prompt) - 1)
+        return min(held, request.prompt.size - 1)
 
     def ttft(self, server: int, request: Request) -> float:
         return self._wait(server, request) + self._reading(server, request)
@@ -66,7 +66,7 @@ class Knowing:
     def _reading(self, server: int, request: Request) -> float:
         profile = self._profiles[server]
         there = self._servers[server]
-        size = len(request.prompt)
+        size = request.prompt.size
         cached = self.cached(server, request)
         seconds = reading_s(profile, size - cached, cached) / there.scheduler.host.speed
         if there.runner(request.model) is None:
@@ -80,7 +80,7 @@ class Knowing:
         """A request goes to a server."""
         profile = self._profiles[server]
         speed = self._servers[server].scheduler.host.speed
-        writing = writing_s(profile, request.answered, len(request.prompt)) / speed
+        writing = writing_s(profile, request.answered, request.prompt.size) / speed
         start = now + self.ttft(server, request)
         request.ends_at = start + writing
         self._ends[server][request.number] = request.ends_at

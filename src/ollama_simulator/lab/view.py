@@ -80,6 +80,10 @@ class View:
         """Servers that are to change their KV cache's type before the next request."""
         self.notes: dict[str, Any] = {}
         """What a policy wants to remember until its next request."""
+        self._with = [self.size]
+        """How many servers have none, one, two … requests in flight."""
+        self._fewest = 0
+        """None has fewer."""
         self._homes: dict[int, int] = {}
         self._holders: dict[int, dict[int, int]] = {}
 
@@ -93,11 +97,12 @@ class View:
         if self.down:
             rotated = [(start + i) % self.size for i in range(self.size)]
             return min((i for i in rotated if self.up[i]), key=self.in_flight.__getitem__)
-        fewest = min(self.in_flight)
+        while not self._with[self._fewest]:
+            self._fewest += 1
         try:
-            return self.in_flight.index(fewest, start)
+            return self.in_flight.index(self._fewest, start)
         except ValueError:
-            return self.in_flight.index(fewest)
+            return self.in_flight.index(self._fewest)
 
     def servers(self) -> Sequence[int]:
         """Those that are up."""
@@ -127,13 +132,22 @@ class View:
     def sends(self, request: Request, server: int) -> None:
         """A request goes to a server."""
         self.sent += 1
-        self.in_flight[server] += 1
+        busy = self.in_flight[server]
+        self.in_flight[server] = busy + 1
+        self._with[busy] -= 1
+        if busy + 1 == len(self._with):
+            self._with.append(0)
+        self._with[busy + 1] += 1
         self._homes[request.conversation] = server
 
     def ended(self, request: Request) -> None:
         """A request is over."""
         server = request.server
-        self.in_flight[server] -= 1
+        busy = self.in_flight[server]
+        self.in_flight[server] = busy - 1
+        self._with[busy] -= 1
+        self._with[busy - 1] += 1
+        self._fewest = min(self._fewest, busy - 1)
         if request.outcome == COMPLETE:
             self.reliability[server] = RELIABLE
             messages = request.messages + 1
