@@ -16,6 +16,7 @@ from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.model import Abandoned, Done, Infer, Message
 from ollama_simulator.records import CacheMoved, Evaluated, Released
+from ollama_simulator.script import Script, Step
 from ollama_simulator.settings import Caching, Settings
 from tests.engine.driving import NAME, OTHER_MODEL, Machine, chat, prompt, text_of, virtual
 
@@ -150,6 +151,24 @@ def test_a_prefill_that_was_given_up_leaves_its_prefix(engine: Caching) -> None:
         assert read == 512 * 6 + 1 or read % 512 == 0
         assert 0 < released.wasted_prompt < read
     assert released.wasted_tokens == (engine == "legacy")
+
+
+@pytest.mark.parametrize("engine", ["seed", "legacy", "current"])
+def test_a_scripted_prompt_that_was_given_up(engine: Caching) -> None:
+    """Has been read as far as the machine came, whatever the script says of its time."""
+
+    async def main(clock: VirtualClock) -> int:
+        machine = Machine(clock, settings=Settings(engine=engine, profile=RTX))
+        machine.engine.scripts.replace([Script(answer=(Step(content="a"),), prompt_ms=3000)])
+        gone = Interrupt()
+        await machine.done(Infer(NAME))
+        clock.alarm(clock.now() + 1.0, gone.fire)
+        with pytest.raises(Abandoned):
+            await machine.done_until(chat(prompt(100)), gone)
+        await clock.sleep_until(clock.now() + 5.0)
+        return len(machine.cache)
+
+    assert virtual(main) == 100
 
 
 @pytest.mark.parametrize(

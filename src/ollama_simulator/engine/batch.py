@@ -15,8 +15,9 @@ It must not import anything but layer 0 and its own package.
 
 import math
 
+from ollama_simulator.engine.filling import by_turns, greedy
 from ollama_simulator.engine.jitter import Factors
-from ollama_simulator.engine.plan import Plan, Work
+from ollama_simulator.engine.plan import FOREVER, OUTBOX, Plan, Work
 from ollama_simulator.engine.timing import Timing, positions
 
 
@@ -83,20 +84,55 @@ class Batch:
         """Have a job read so many tokens more, and then count its tokens anew."""
         self.advance(now)
         work.unread = unread
-        work.made = work.wanted = 0
+        work.made = work.taken = 0
         work.read_at = math.inf if unread else now
         self._change(now)
 
-    def want(self, work: Work, token: int, now: float) -> None:
-        """Somebody waits for a token of a job."""
-        if token <= work.wanted:
-            return
-        self.advance(now)
-        work.wanted = token
-        plan = self._plan
-        takes_part = work.unread or (plan is not None and work in plan.generating)
-        if not takes_part and work.able:
+    def want(self, work: Work, now: float) -> None:
+        """The reader of a job waits for a token from now on."""
+        if work.held and not work.paused:
+            work.absent = True
+            self.pause(now)
+        work.waits = True
+        work.held = work.absent = False
+        if work.paused:
+            work.paused = False
             self._change(now)
+
+    def there(self, work: Work, token: int, now: float) -> bool:
+        """Whether a token is made. If it is, it is given to who waits for it.
+
+        Token 0 is the end of the prompt.
+        """
+        if self.unread(work, now):
+            return False
+        made = self.made(work, now)
+        if made < token:
+            return False
+        work.waits = False
+        work.taken = made
+        return True
+
+    def pause(self, now: float) -> None:
+        """Pause who is ahead of a reader that has not asked since this was called last: from the
+        iteration on in which it fell behind, which may be over."""
+        self.advance(now)
+        plan = self._plan
+        if plan is None:
+            return
+        ended = plan.ended(now)
+        for work in plan.generating:
+            fell = max(work.taken + OUTBOX - work.made, 0)
+            if work.waits or ended <= fell:
+                continue
+            if not work.absent:
+                # It may be our own lateness: then it asks as soon as it has its turn.
+                work.absent = True
+                continue
+            work.paused = True
+            self._cut(fell, now)
+            self.pause(now)
+            return
 
     def slow(self, slowness: float, now: float) -> None:
         """Take so many times the time, from the next iteration on."""
@@ -216,9 +252,9 @@ class Batch:
         if not able and not reading:
             return
         if self._rotates and able and reading:
-            able, takes = self._by_turns(works)
+            able, takes = by_turns(works, self._size)
         else:
-            takes = self._greedy(reading, max(self._size - len(able), 1)) if reading else []
+            takes = greedy(reading, max(self._size - len(able), 1)) if reading else []
         contexts = tokens = 0
         read = 0.0
         for work in able:
@@ -238,39 +274,11 @@ class Batch:
             start, count, base * slowness, slope * slowness, able, takes, self._factors, self._turn
         )
 
-    def _greedy(self, reading: list[Work], room: int) -> list[tuple[Work, int]]:
-        """Tokens of prompts, slot by slot, until the batch is full."""
-        takes = []
-        for work in reading:
-            if room <= 0:
-                break
-            taken = min(work.unread, room)
-            takes.append((work, taken))
-            room -= taken
-        return takes
-
-    def _by_turns(self, works: list[Work]) -> tuple[list[Work], list[tuple[Work, int]]]:
-        """The same where a prompt that fills the batch leaves out who comes behind it."""
-        room = self._size
-        able: list[Work] = []
-        takes: list[tuple[Work, int]] = []
-        for work in works:
-            if room <= 0:
-                break
-            if work.unread:
-                taken = min(work.unread, room)
-                takes.append((work, taken))
-                room -= taken
-            elif work.able:
-                able.append(work)
-                room -= 1
-        return able, takes
-
     def _repeats(self, able: list[Work], takes: list[tuple[Work, int]], works: int) -> int:
         """How many iterations of this make-up follow each other."""
         if takes and ((self._rotates and works > 1) or len(takes) > 1):
             return 1
-        count = 2**62
+        count = FOREVER
         for work in able:
             count = min(count, work.room)
         for work, taken in takes:

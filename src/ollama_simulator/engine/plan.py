@@ -15,23 +15,31 @@ import math
 from ollama_simulator.engine.jitter import Factors
 
 OUTBOX = 16
-"""Tokens that a slot is ahead of its reader at most; then it pauses, and nobody else."""
+"""Tokens that a slot is ahead at most of a reader that doesn't take them; then it pauses, and
+nobody else. Whoever would take them is not behind, however late we are to tell him."""
+
+FOREVER = 2**62
+"""Iterations of a plan that nothing ends by itself."""
 
 
 class Work:
     """One job in the batch."""
 
     __slots__ = (
+        "absent",
         "depth",
         "first_at",
+        "held",
         "kept",
         "last_at",
         "made",
+        "paused",
         "read_at",
         "slot",
+        "taken",
         "total",
         "unread",
-        "wanted",
+        "waits",
         "window",
     )
 
@@ -42,7 +50,6 @@ class Work:
         depth: int,
         *,
         total: int | None = None,
-        wanted: int = 0,
         window: int = 0,
         kept: int = 0,
     ) -> None:
@@ -55,8 +62,16 @@ class Work:
         """Tokens that it has generated."""
         self.total = total
         """Tokens that it will generate at most; None if that isn't known before."""
-        self.wanted = wanted
-        """The token that its reader waits for, counted from 1."""
+        self.waits = False
+        """Whether its reader waits for a token."""
+        self.taken = 0
+        """The tokens that there were when it was given one last."""
+        self.absent = False
+        """Whether its reader was seen to be behind, and has not asked since."""
+        self.held = False
+        """Whether its reader was held up for so long that it may be behind."""
+        self.paused = False
+        """Whether it generates nothing until its reader takes what there is."""
         self.window = window
         """Tokens of context that its slot holds; 0 for any number."""
         self.kept = kept
@@ -69,20 +84,15 @@ class Work:
 
     @property
     def able(self) -> bool:
-        """Whether it can generate: its answer goes on, and its reader is not too far behind."""
-        if self.unread or (self.total is not None and self.made >= self.total):
-            return False
-        return self.made < self.wanted + OUTBOX
+        """Whether it can generate."""
+        full = self.total is not None and self.made >= self.total
+        return not (self.unread or self.paused or full)
 
     @property
     def room(self) -> int:
         """Tokens that it can generate until something about it changes."""
-        room = self.wanted + OUTBOX - self.made
-        if self.total is not None:
-            room = min(room, self.total - self.made)
-        if self.window:
-            room = min(room, self.window - self.depth)
-        return room
+        room = FOREVER if self.total is None else self.total - self.made
+        return min(room, self.window - self.depth) if self.window else room
 
     def make_room(self) -> None:
         """In a full window half of what isn't kept goes (1.6)."""

@@ -41,8 +41,6 @@ class Visit(msgspec.Struct, frozen=True):
     """The same as `Tokens`, for a job that uses the KV cache; None for one that doesn't."""
     total: int | None = None
     """Tokens that it will generate; None if that isn't known before."""
-    wanted: int = 0
-    """Tokens that its reader takes as they come, without being asked for each."""
     kept: int = 0
     """Tokens at the beginning that stay when the window is full."""
     turns: tuple[int, ...] = ()
@@ -84,7 +82,6 @@ class Seat:
             visit.unread - self.cached,
             self.cached,
             total=visit.total,
-            wanted=visit.wanted,
             window=runner.context - (host.settings.engine == "current"),
             kept=visit.kept,
         )
@@ -136,6 +133,10 @@ class Seat:
         if self._ticker is None:
             return -math.inf
         return self._ticker.batch.time_of(self._work, token)
+
+    def stalled(self) -> None:
+        """The reader was held up: what was made meanwhile may have been too much for it."""
+        self._work.held = True
 
     def read_again(self, tokens: int) -> None:
         """Have so many tokens read, and then the tokens of the answer counted anew."""

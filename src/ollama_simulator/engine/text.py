@@ -57,6 +57,11 @@ def prompt_tokens(messages: Iterable[Message]) -> list[str]:
     return tokens
 
 
+def questions(tokens: Iterable[str]) -> tuple[int, ...]:
+    """Where messages of the user begin in a prompt."""
+    return tuple(i for i, token in enumerate(tokens) if token == "<|user|>")
+
+
 def pieces(seed: int, model: str, prompt: list[str], count: int) -> Iterator[str]:
     """The `count` tokens of the answer to a prompt.
 

@@ -80,8 +80,8 @@ class Ticker:
         if gone.fired:
             return False
         now = self._clock.now()
-        self.batch.want(work, token, now)
-        if self._there(work, token, now):
+        self.batch.want(work, now)
+        if self.batch.there(work, token, now):
             return True
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[future] = (work, token)
@@ -108,11 +108,6 @@ class Ticker:
         else:
             self._clock.alarm(when, lambda: self._at(when, callback))
 
-    def _there(self, work: Work, token: int, now: float) -> bool:
-        if token == 0:
-            return not self.batch.unread(work, now)
-        return self.batch.made(work, now) >= token
-
     def _tick(self) -> None:
         """Wake whose token is there, and set the timer for the next."""
         if self._alarm is not None:
@@ -122,10 +117,10 @@ class Ticker:
         if not self._waiting:
             return
         now = self._clock.now()
-        self.batch.advance(now)
+        self.batch.pause(now)
         next_one = math.inf
         for future, (work, token) in list(self._waiting.items()):
-            if self._there(work, token, now):
+            if self.batch.there(work, token, now):
                 del self._waiting[future]
                 finish(future, True)
             else:

@@ -127,7 +127,7 @@ class Server:
             prompt = request.asked.fitting(lease.runner.context)
             await lease.render(prompt.size, gone)
             tokens = request.answered
-            visit = Visit(prompt.size, prompt, total=tokens, wanted=tokens)
+            visit = Visit(prompt.size, prompt, total=tokens)
             async with lease.seat(visit, gone, see) as seat:
                 try:
                     await self._answer(request, lease, seat, prompt, came, see)

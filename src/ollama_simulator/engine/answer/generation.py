@@ -31,7 +31,7 @@ from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.render import window
 from ollama_simulator.engine.render.tokens import tokens
 from ollama_simulator.engine.seat import Seat, Visit
-from ollama_simulator.engine.text import tokenize
+from ollama_simulator.engine.text import questions, tokenize
 from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
 from ollama_simulator.names import canonical
 from ollama_simulator.settings import Caching
@@ -102,15 +102,11 @@ class Run:
         return Visit(
             len(task.prompt.tokens),
             self._prompt if self._remembers else None,
-            turns=self._turns if task.path == "native" else (),
+            turns=questions(self._prompt.words) if task.path == "native" else (),
             kept=window.kept(
                 task.model, task.job, len(task.prompt.tokens), self._lease.runner.context
             ),
         )
-
-    @property
-    def _turns(self) -> tuple[int, ...]:
-        return tuple(i for i, token in enumerate(self._prompt.words) if token == "<|user|>")
 
     def sits(self, seat: Seat) -> None:
         """It has got its slot."""
@@ -251,6 +247,7 @@ class Run:
     def stalled(self, seconds: float) -> None:
         """The reader took so long for a token that the others come later."""
         self._first += seconds
+        self._seat.stalled()
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -296,5 +293,6 @@ class Run:
             self._seat.keep(reply)
             return
         late = self._first - self._machine.clock.now()
-        unread = round(late * self._rates.prefill_tps + 0.5) if late > 0 else 0
-        self._seat.keep(Words(), min(unread, len(self._prompt) - self._seat.cached))
+        uncached = len(self._prompt) - self._seat.cached
+        unread = min(late * self._rates.prefill_tps + 0.5, uncached) if late > 0 else 0
+        self._seat.keep(Words(), round(unread))
