@@ -29,7 +29,7 @@ async def running(clock: VirtualClock, *works: Work) -> AsyncIterator[Ticker]:
         ticker.join(work)
     yield ticker
     for work in works:
-        ticker.leave(work)
+        ticker.leave(work, clock.now())
 
 
 def generating(slot: int = 0) -> Work:

@@ -63,11 +63,21 @@ class Batch:
         self._works.sort(key=lambda each: each.slot)
         self._change(now)
 
-    def leave(self, work: Work, now: float) -> None:
-        """Take part no more, from the next iteration on."""
+    def leave(self, work: Work, at: float, now: float) -> None:
+        """Take part no more, from the iteration on that begins at a moment or is the next then.
+
+        That may be over: an iteration that began since is done without it.
+        """
         self.advance(now)
         self._works.remove(work)
-        self._change(now)
+        plan = self._plan
+        if plan is None:
+            self._change(now)
+            return
+        number = plan.ended(now)
+        while number and plan.end(number) > at:
+            number -= 1
+        self._cut(number + (plan.end(number) < at), now)
 
     def finish(self, work: Work, tokens: int, now: float) -> None:
         """The same for a job whose answer ends with this token: an iteration that began since
@@ -85,7 +95,7 @@ class Batch:
         self.advance(now)
         work.unread = unread
         work.made = work.taken = 0
-        work.begun_at = work.read_at = math.inf if unread else now
+        work.read_at = math.inf if unread else now
         self._change(now)
 
     def want(self, work: Work, now: float) -> None:
@@ -228,7 +238,6 @@ class Batch:
             work.depth += number
             work.last_at = end
         for work, tokens in plan.reading:
-            work.begun_at = min(work.begun_at, plan.start)
             work.unread -= tokens * number
             work.depth += tokens * number
             if not work.unread:

@@ -86,7 +86,7 @@ class Seat:
             kept=visit.kept,
         )
         if not self._work.unread:
-            self._work.begun_at = self._work.read_at = self._since
+            self._work.read_at = self._since
         if moves:
             self._copy(moves)
         if self._ticker is not None:
@@ -138,13 +138,6 @@ class Seat:
         """The reader was held up: what was made meanwhile may have been too much for it."""
         self._work.held = True
 
-    @property
-    def reading_s(self) -> float:
-        """Seconds that the machine read its prompt, without what it copied or read of others
-        before; 0 if it takes no time."""
-        work = self._work
-        return 0.0 if self._ticker is None else work.read_at - work.begun_at
-
     def read_again(self, tokens: int) -> None:
         """Have so many tokens read, and then the tokens of the answer counted anew."""
         self._tokens = None
@@ -188,19 +181,19 @@ class Seat:
 
         freed = Interrupt()
 
-        def free() -> None:
+        def free(at: float) -> None:
             if freed.fired:
                 return
             freed.fire()
+            ticker.leave(work, at)
             then = self._host.clock.now()
             in_vain = max(batch.made(work, then) - made, 0), unread - batch.unread(work, then)
             self._keep()
-            ticker.leave(work)
             self._free(*in_vain)
 
         engine = self._host.settings.engine
         if engine == "seed" or self._runner.crashed:
-            free()
+            free(now)
             return
         if not unread:
             ticker.at_boundary(now, free)

@@ -39,15 +39,15 @@ class Ticker:
         self.batch.join(work, self._clock.now())
         self._tick()
 
-    def leave(self, work: Work) -> None:
-        """Take part no more."""
-        self.batch.leave(work, self._clock.now())
-        self._left()
+    def leave(self, work: Work, at: float) -> None:
+        """Take part no more from a moment on: now, or the end of an iteration before."""
+        self.batch.leave(work, at, self._clock.now())
+        self._left(work)
 
     def finish(self, work: Work, tokens: int) -> None:
         """Take part no more: the answer ended with this token."""
         self.batch.finish(work, tokens, self._clock.now())
-        self._left()
+        self._left(work)
 
     def read_again(self, work: Work, unread: int) -> None:
         """Read so many tokens more."""
@@ -65,7 +65,11 @@ class Ticker:
         self.batch.delay(seconds, self._clock.now())
         self._tick()
 
-    def _left(self) -> None:
+    def _left(self, gone: Work) -> None:
+        for future, (work, _) in list(self._waiting.items()):
+            if work is gone:
+                # Nobody comes for what is not made any more.
+                del self._waiting[future]
         if not self.batch.busy:
             self._works(False)
         self._tick()
@@ -91,20 +95,24 @@ class Ticker:
         finally:
             self._waiting.pop(future, None)
 
-    def when_read(self, work: Work, callback: Callable[[], None]) -> None:
-        """Call back when a prompt is read to its end."""
+    def when_read(self, work: Work, callback: Callable[[float], None]) -> None:
+        """Call back when a prompt is read to its end, with that moment."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda _: callback())
+        future.add_done_callback(lambda _: callback(work.read_at))
         self._waiting[future] = (work, 0)
         self._tick()
 
-    def at_boundary(self, when: float, callback: Callable[[], None]) -> None:
-        """Call back at the end of the iteration that is in progress at a moment."""
-        self._at(when, lambda: self._at(self.batch.boundary(self._clock.now()), callback))
+    def at_boundary(self, when: float, callback: Callable[[float], None]) -> None:
+        """Call back at the end of the iteration that is in progress at a moment, with that end."""
 
-    def _at(self, when: float, callback: Callable[[], None]) -> None:
+        def boundary(_: float) -> None:
+            self._at(self.batch.boundary(self._clock.now()), callback)
+
+        self._at(when, boundary)
+
+    def _at(self, when: float, callback: Callable[[float], None]) -> None:
         if self._clock.now() >= when:
-            callback()
+            callback(when)
         else:
             self._clock.alarm(when, lambda: self._at(when, callback))
 
