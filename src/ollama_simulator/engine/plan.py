@@ -21,13 +21,16 @@ nobody else. Whoever would take them is not behind, however late we are to tell 
 FOREVER = 2**62
 """Iterations of a plan that nothing ends by itself."""
 
+INSTANT_S = 1e-6
+"""Seconds that an iteration takes at least. Without it, a machine on which decoding costs nothing
+would make token after token in one instant, and nobody would ever take them."""
+
 
 class Work:
     """One job in the batch."""
 
     __slots__ = (
         "absent",
-        "begun_at",
         "depth",
         "first_at",
         "held",
@@ -77,8 +80,6 @@ class Work:
         """Tokens of context that its slot holds; 0 for any number."""
         self.kept = kept
         """Tokens at the beginning that stay when the window is full and half the rest goes."""
-        self.begun_at = math.inf
-        """When the first iteration began that carried tokens of its prompt."""
         self.read_at = math.inf
         """When its prompt was read."""
         self.first_at = math.inf
@@ -132,7 +133,7 @@ class Plan:
     ) -> None:
         self.start = start
         self.count = count
-        self.base = base
+        self.base = max(base, INSTANT_S)
         """Seconds of the first one."""
         self.slope = slope
         """Seconds that each takes longer than the one before."""
