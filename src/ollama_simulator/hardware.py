@@ -113,7 +113,7 @@ class Cache(_Part, frozen=True):
 class Jitter(_Part, frozen=True):
     """How regular the iterations are."""
 
-    sigma: NonNegative = 0.0
+    sigma: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     """Of a log-normal factor of mean 1 on each iteration, common to all slots."""
     stall_p: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     """Share of iterations that take `stall_ms` longer."""

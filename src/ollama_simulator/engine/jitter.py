@@ -56,6 +56,8 @@ class Factors:
     def seconds(self, start: int, count: int, base: float, slope: float) -> float:
         """What `count` iterations take from the `start`-th on, whose regular times are
         `base`, `base + slope`, `base + 2 * slope` and so on."""
+        # All repeats after a period; of small numbers the differences are exact after weeks, too.
+        start %= PERIOD
         end = start + count
         plain = self._sum(end) - self._sum(start)
         ramp = self._ramp(end) - self._ramp(start) - start * plain
