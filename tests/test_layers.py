@@ -48,7 +48,6 @@ LAYERS = {
     "load": 7,
     "conformance": 8,
     "golden": 8,
-    "calibrate": 8,
     "pytest_plugin": 10,
     "terminal": 9,
     "cli": 10,
@@ -64,6 +63,7 @@ ALLOWED = {
     ("registry", "model"),  # a registry holds models
     ("settings", "hardware"),  # ... and with a machine
     ("settings", "registry"),  # a server is set up with its registries
+    ("settings", "names"),  # a profile of a single model is found by its name
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
     ("answering", "exchange"),  # what is answered is an exchange
     ("settings", "model"),  # a web search finds values that a job answers with

@@ -2,7 +2,7 @@
 
 Source: native specification 6.1.
 
-It must not import anything of this package but `golang`, `hardware`, `model`, `registry` and
+It must not import anything of this package but `hardware`, `model`, `names`, `registry` and
 `script`.
 """
 
@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from ollama_simulator import hardware
+from ollama_simulator import hardware, names
 from ollama_simulator.hardware import HardwareProfile
 from ollama_simulator.model import Found, Model
 from ollama_simulator.registry import OLLAMA, Registry
@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model_profiles: Mapping[str, str | HardwareProfile] = {}
     """Profiles of single models, by name, where they differ from that of the server."""
     engine: Caching = "seed"
-    speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    speed: Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)] = 1.0
     """How fast the machine is compared with its profile: 0.5 takes twice the time."""
     cache_endpoints: Literal["chat", "all"] | None = None
     """Whose requests use the KV cache: those of `/api/chat`, or all that generate; None for what
@@ -119,8 +119,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.gpu and self.hardware.memory.gpus > 0
 
     def hardware_for(self, model: str) -> HardwareProfile:
-        """The profile of a model, by the name it is installed under."""
-        return _profile(self.model_profiles.get(model, self.profile))
+        """The profile of a model, by any spelling of the name it is installed under."""
+        meant = names.parse(model.strip()).folded
+        for name, profile in self.model_profiles.items():
+            if names.parse(name.strip()).folded == meant:
+                return _profile(profile)
+        return _profile(self.profile)
 
 
 def _profile(profile: str | HardwareProfile) -> HardwareProfile:

@@ -28,6 +28,7 @@ class Request:
         "cached",
         "client",
         "conversation",
+        "ends_at",
         "first_at",
         "last_at",
         "made",
@@ -61,6 +62,8 @@ class Request:
         """When the client loses patience."""
         self.server = -1
         """Where it was sent; -1 for nowhere."""
+        self.ends_at = math.inf
+        """When it should be over, as was estimated when it was sent."""
         self.cached = 0
         self.first_at = math.inf
         self.last_at = math.inf
