@@ -48,6 +48,7 @@ LAYERS = {
     "load": 7,
     "conformance": 8,
     "golden": 8,
+    "calibrate": 8,
     "pytest_plugin": 10,
     "terminal": 9,
     "cli": 10,

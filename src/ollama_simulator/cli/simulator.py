@@ -12,6 +12,7 @@ from typing import Annotated, get_args
 import typer
 
 from ollama_simulator import hardware
+from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.program import Command, alone, given, start
 from ollama_simulator.clock import WallClock
 from ollama_simulator.fleet import HOST, Fleet
@@ -20,7 +21,7 @@ from ollama_simulator.net import kernel
 from ollama_simulator.settings import HELPER_OFFSET, PROFILES, Caching
 from ollama_simulator.terminal import environment, run, say, stop_event, wrong
 
-SUB_COMMANDS: tuple[Command, ...] = ()
+SUB_COMMANDS: tuple[Command, ...] = (calibrate,)
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)

@@ -95,7 +95,7 @@ class Batch:
         self.advance(now)
         work.unread = unread
         work.made = work.taken = 0
-        work.read_at = math.inf if unread else now
+        work.begun_at = work.read_at = math.inf if unread else now
         self._change(now)
 
     def want(self, work: Work, now: float) -> None:
@@ -238,6 +238,7 @@ class Batch:
             work.depth += number
             work.last_at = end
         for work, tokens in plan.reading:
+            work.begun_at = min(work.begun_at, plan.start)
             work.unread -= tokens * number
             work.depth += tokens * number
             if not work.unread:

@@ -31,6 +31,7 @@ class Work:
 
     __slots__ = (
         "absent",
+        "begun_at",
         "depth",
         "first_at",
         "held",
@@ -80,6 +81,8 @@ class Work:
         """Tokens of context that its slot holds; 0 for any number."""
         self.kept = kept
         """Tokens at the beginning that stay when the window is full and half the rest goes."""
+        self.begun_at = math.inf
+        """When the first iteration began that carried tokens of its prompt."""
         self.read_at = math.inf
         """When its prompt was read."""
         self.first_at = math.inf

@@ -86,7 +86,7 @@ class Seat:
             kept=visit.kept,
         )
         if not self._work.unread:
-            self._work.read_at = self._since
+            self._work.begun_at = self._work.read_at = self._since
         if moves:
             self._copy(moves)
         if self._ticker is not None:
@@ -137,6 +137,13 @@ class Seat:
     def stalled(self) -> None:
         """The reader was held up: what was made meanwhile may have been too much for it."""
         self._work.held = True
+
+    @property
+    def reading_s(self) -> float:
+        """Seconds that the machine read its prompt, without what it copied or read of others
+        before; 0 if it takes no time."""
+        work = self._work
+        return 0.0 if self._ticker is None else work.read_at - work.begun_at
 
     def read_again(self, tokens: int) -> None:
         """Have so many tokens read, and then the tokens of the answer counted anew."""

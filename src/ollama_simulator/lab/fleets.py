@@ -19,7 +19,7 @@ from ollama_simulator.hardware import HardwareProfile
 from ollama_simulator.lab.server import model_of
 from ollama_simulator.lab.talk import turns
 from ollama_simulator.lab.trial import Machine
-from ollama_simulator.lab.truth import reading_s, writing_s
+from ollama_simulator.lab.truth import crowded, reading_s, writing_s
 from ollama_simulator.settings import Settings
 from ollama_simulator.workload.session import Workload
 
@@ -77,6 +77,4 @@ def _turn_s(machine: Machine, workload: Workload) -> float:
     """Seconds between two requests that are done, all slots at work."""
     profile = machine.settings.hardware_for(machine.models[0].name)
     slots = max(machine.settings.num_parallel, 1)
-    alone = profile.step.t0_ms or 1.0
-    crowded = alone + profile.decode.b_ms * (slots - 1) ** profile.decode.g if slots > 1 else alone
-    return request_s(workload, machine) * crowded / alone / slots
+    return request_s(workload, machine) * crowded(profile, slots) / slots

@@ -56,7 +56,7 @@ class Player:
         self._default = firsts[0]
         for server, name in zip(self._servers, firsts, strict=True):
             server.load(name)
-        self._truth = Knowing(self._servers, firsts)
+        self._truth = Knowing(clock, self._servers, firsts)
         settings = [machine.settings for machine in trial.machines]
         self._view = View(
             self._truth,
@@ -194,7 +194,7 @@ class Player:
         request.server = server
         self._view.sends(request, server)
         if self._knows:
-            self._truth.sent(server, request, self._clock.now())
+            self._truth.sent(server, request)
         if server in self._view.switched:
             self._servers[server].switch(self._view.switched.pop(server))
 
@@ -208,7 +208,7 @@ class Player:
         """A request has left its server."""
         self._view.ended(request)
         if self._knows:
-            self._truth.ended(request.server, request, self._clock.now())
+            self._truth.ended(request.server, request)
         if not self._servers[request.server].up:
             self._view.lost(request.server)
         self._next()

@@ -28,7 +28,6 @@ class Request:
         "cached",
         "client",
         "conversation",
-        "ends_at",
         "first_at",
         "last_at",
         "made",
@@ -62,8 +61,6 @@ class Request:
         """When the client loses patience."""
         self.server = -1
         """Where it was sent; -1 for nowhere."""
-        self.ends_at = math.inf
-        """When it should be over, as was estimated when it was sent."""
         self.cached = 0
         self.first_at = math.inf
         self.last_at = math.inf

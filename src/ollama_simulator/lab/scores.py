@@ -24,7 +24,7 @@ import msgspec
 
 from ollama_simulator.lab.request import FAILED, LEFT, REFUSED
 from ollama_simulator.lab.tally import Row, good
-from ollama_simulator.lab.trial import Incident, Outcome
+from ollama_simulator.lab.trial import Outcome
 
 LEAST_ROWS = 10
 """Requests that a client needs to have its own percentile."""
@@ -82,8 +82,8 @@ class Score(msgspec.Struct, frozen=True):
     """Tokens that were generated for clients that had left."""
     wasted_prompt: int
     recovery_s: tuple[float, ...]
-    """For each incident, how long the share of good requests was below 90 % of what it was before;
-    `inf` for to the end."""
+    """For each incident, how long from then on fewer requests were good than 90 % of the share
+    before the first one; `inf` for to the end."""
 
 
 def score(outcome: Outcome) -> Score:
@@ -95,6 +95,7 @@ def score(outcome: Outcome) -> Score:
     thousands = len(rows) / 1000 or 1.0
     ended = {kind: sum(row.outcome == kind for row in rows) for kind in (FAILED, REFUSED, LEFT)}
     counts = outcome.counts
+    first = min((incident.at for incident in trial.incidents), default=0.0)
     speeds = [machine.settings.speed for machine in trial.machines]
     return Score(
         policy=trial.policy,
@@ -119,7 +120,7 @@ def score(outcome: Outcome) -> Score:
         reloads=sum(each.reloads for each in counts) / thousands,
         wasted_tokens=sum(each.wasted_tokens for each in counts),
         wasted_prompt=sum(each.wasted_prompt for each in counts),
-        recovery_s=tuple(recovery(rows, incident) for incident in trial.incidents),
+        recovery_s=tuple(recovery(rows, each.at, first) for each in trial.incidents),
     )
 
 
@@ -154,19 +155,19 @@ def worst_client(rows: Sequence[Row]) -> float:
     return max(found) / median(found) if found and median(found) else math.nan
 
 
-def recovery(rows: Sequence[Row], incident: Incident) -> float:
-    """Seconds until as many requests are good as before an incident."""
+def recovery(rows: Sequence[Row], since: float, first: float) -> float:
+    """Seconds since an incident until as many requests are good as before the first one."""
     ordered = sorted(rows, key=lambda row: row.asked_at)
     asked = [row.asked_at for row in ordered]
     fine = [0, *accumulate(good(row) for row in ordered)]
-    until = bisect_left(asked, incident.at)
+    until = bisect_left(asked, first)
     if not until:
         return math.nan
     enough = WELL * fine[until] / until
-    start = incident.at
+    start = since
     while start + WINDOW_S <= asked[-1]:
         first, last = bisect_left(asked, start), bisect_left(asked, start + WINDOW_S)
         if last > first and (fine[last] - fine[first]) / (last - first) >= enough:
-            return start - incident.at
+            return start - since
         start += STEP_S
     return math.inf

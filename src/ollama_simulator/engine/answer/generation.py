@@ -79,7 +79,6 @@ class Run:
         self._last = 0.0
         self._paused = 0.0
         self._prompt_s = 0.0
-        self._begun_reading = 0.0
         self._full = False
         """Whether the answer ended at its limit."""
         self._evaluated = False
@@ -120,7 +119,6 @@ class Run:
         if again:
             unread = self._count
             self._seat.read_again(unread)
-        self._begun_reading = now
         self._prompt_s = unread / self._rates.prefill_tps
         wait = self._prompt_s
         if script is not None and script.prompt_ms is not None:
@@ -136,7 +134,7 @@ class Run:
         """The prompt is read. Raises `Refusal` if the runner won't answer it."""
         script = self._task.script
         self._first = self._last = max(self._first, self._seat.time_of(0))
-        self._prompt_s = max(self._prompt_s, self._seat.time_of(0) - self._begun_reading)
+        self._prompt_s = max(self._prompt_s, self._seat.reading_s)
         if script is not None and script.refuse is not None:
             raise Refusal(script.refuse.status, script.refuse.body, Origin.RUNNER)
         if again:

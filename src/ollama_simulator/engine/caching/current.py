@@ -76,6 +76,13 @@ class CurrentCache(Generic[T]):
         """What is in the host's memory, the oldest first."""
         return (entry.tokens for entry in self._ram.entries) if self._ram else iter(())
 
+    def unsaved(self, slot: int) -> int:
+        """Tokens in a slot that are not in the host's memory, and would be copied there."""
+        held = self._slots[slot]
+        if not self._ram or not held.tokens or (held.copy and not held.copy.gone):
+            return 0
+        return len(held.tokens)
+
     def take(self, prompt: T, idle: Collection[int], turns: Sequence[int] = ()) -> Place:
         idle = sorted(idle)
         number, shared, spare = self._choose(prompt, idle)

@@ -1,0 +1,4 @@
+"""A hardware profile from a running server: what is asked, what follows from the answers.
+
+Source: engine model, 2.4.
+"""
