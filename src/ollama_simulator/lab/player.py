@@ -156,7 +156,10 @@ class Player:
             request.alarm = clock.alarm(clock.now() + patience, lambda: request.cut(LEFT))
         try:
             if await self._placed(request):
-                await self._sent(request)
+                server = self._servers[request.server]
+                if not server.up:
+                    self._view.lost(request.server)
+                await server.serve(request)
         except asyncio.CancelledError:
             if request.verdict is None:
                 raise
@@ -197,12 +200,6 @@ class Player:
             self._truth.sent(server, request)
         if server in self._view.switched:
             self._servers[server].switch(self._view.switched.pop(server))
-
-    async def _sent(self, request: Request) -> None:
-        server = self._servers[request.server]
-        if not server.up:
-            self._view.lost(request.server)
-        await server.serve(request)
 
     def _over(self, request: Request) -> None:
         """A request has left its server."""

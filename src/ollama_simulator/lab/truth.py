@@ -163,7 +163,7 @@ def crowded(profile: HardwareProfile, slots: int) -> float:
     if slots < 2 or not profile.step.t0_ms:
         return 1.0
     more = profile.decode.b_ms * (slots - 1) ** profile.decode.g
-    return (profile.step.t0_ms + more) / profile.step.t0_ms
+    return float(1 + more / profile.step.t0_ms)
 
 
 def writing_s(profile: HardwareProfile, tokens: int, depth: int) -> float:
