@@ -13,6 +13,7 @@ from ollama_simulator.engine.machine import Pace
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.engine.vectors import cut, embed
 from ollama_simulator.golang.gojson import narrow
+from ollama_simulator.hardware import HardwareProfile, Prefill, Step
 from ollama_simulator.model import (
     Answer,
     Embed,
@@ -269,3 +270,26 @@ def test_names() -> None:
         assert message.startswith(f'Post "http://127.0.0.1:1{path}?ts=')
     with pytest.raises(ModelMissing):
         asked(Embed("embed:cloud", ()), settings=OLD)
+
+
+READER = HardwareProfile(
+    name="reader",
+    hardware="a machine on which long texts are slow",
+    source="the tests",
+    trust="C",
+    synthetic=True,
+    step=Step(t0_ms=10.0),
+    prefill=Prefill(r_tps=1000.0, q_ns=1e6),
+)
+
+
+def test_each_text_is_read_from_its_beginning() -> None:
+    """None is behind another one, however many there are; each takes an iteration of its own."""
+
+    async def main(clock: VirtualClock) -> float:
+        machine = Machine(clock, settings=Settings(profile=READER))
+        await machine.done(Embed(NAME, ("!" * 100, "", "!" * 50)))
+        return clock.now()
+
+    positions = (99 * 100 + 49 * 50) / 2
+    assert virtual(main) == pytest.approx(2 * 0.010 + 0.150 + positions * 1e-3)

@@ -73,14 +73,19 @@ async def embeddings(machine: Machine, job: Embed, call: Call) -> AsyncGenerator
         await lease.greet(call.gone)
         told = script.embeddings or Vectors()
         runner = _Runner(machine, installed.model, told, job, lease.runner.context)
-        count = sum(map(runner.count, job.inputs))
+        counts = [runner.count(text) for text in job.inputs] or [0]
+        count = sum(counts)
         await lease.render(count, call.gone)
-        async with lease.seat(Visit(count, total=0), call.gone, call.see) as seat:
+        async with lease.seat(Visit(counts[0], total=0), call.gone, call.see) as seat:
             begun = machine.clock.now()
             prompt_s = count / call.pace.rates(lease.profile).prefill_tps
             if script.prompt_ms is not None:
                 prompt_s = script.prompt_ms / 1000
             read = await seat.made(0)
+            for tokens in counts[1:]:
+                if read and not seat.timeless:
+                    seat.read_another(tokens)
+                    read = await seat.made(0)
             if not read or not await machine.clock.sleep_until(begun + prompt_s, call.gone):
                 raise Abandoned(500, "context canceled", Origin.RUNNER)
             prompt_s = max(prompt_s, seat.time_of(0) - begun)

@@ -151,6 +151,11 @@ class Seat:
         if self._ticker is not None:
             self._ticker.read_again(self._work, tokens)
 
+    def read_another(self, tokens: int) -> None:
+        """Have a text of so many tokens read, which doesn't follow the one before."""
+        self._work.depth = 0
+        self.read_again(tokens)
+
     @property
     def unread(self) -> int:
         """Tokens of the prompt that are still to be read; 0 if the machine takes no time."""
