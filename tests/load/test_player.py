@@ -133,6 +133,14 @@ def test_so_many_requests_where_sessions_have_turns() -> None:
     assert game.length == 1.0 + 2 * ANSWER_S
 
 
+def test_so_many_requests_though_somebody_thinks_beyond_the_time() -> None:
+    """A user whose next request will never be due in this play doesn't end it."""
+    late = session(1, None, Turn(5, 3, think_s=100.0))
+    each = (session(0, None), late, *(session(n, None) for n in range(2, 9)))
+    game = Game(Sessions(*each, users=2), Bounds(requests=4, duration=50.0))
+    assert (game.tally.requests, game.player.ended_by) == (4, "requests")
+
+
 def test_so_much_time() -> None:
     """No request begins after it; who is in flight is waited for."""
     game = Game(every(0.5, 10), Bounds(duration=1.5))

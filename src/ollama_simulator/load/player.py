@@ -178,7 +178,7 @@ class Player:
     async def _wait(self, due: float) -> bool:
         """Wait until something is due. Returns False if it never is, in this play."""
         if due >= self._bounds.duration:
-            self._end("duration")
+            self.ended_by = self.ended_by or "duration"
             return False
         return await self._clock.sleep_until(self._start + due, self._over)
 
@@ -187,9 +187,8 @@ class Player:
             return False
         self.begun += 1
         if self.begun == self._bounds.requests:
-            self._end("requests")
+            if self.ended_by != "interrupt":
+                # Even if a user's next request was due after the duration: others went on.
+                self.ended_by = "requests"
             self._over.fire()
         return True
-
-    def _end(self, why: str) -> None:
-        self.ended_by = self.ended_by or why
