@@ -33,7 +33,7 @@ def test_the_line_is_taken() -> None:
         answer = program.control("GET", "/metrics")
         assert answer.status == 200
         media = answer.header("Content-Type") or ""
-        assert media.startswith("text/plain; version=0.0.4")
+        assert media == "text/plain; version=0.0.4; charset=utf-8"
         families = {family.name: family for family in parse(answer.body.decode())}
         ups = [sample.labels for sample in families[f"{PREFIX}up"].samples]
         assert ups == [

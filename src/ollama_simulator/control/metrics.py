@@ -45,7 +45,9 @@ Each = Sequence[tuple[tuple[str, str], ServerTally]]
 async def metrics(state: State, request: Request[Any, Any, State]) -> Response[bytes]:
     """The numbers of every server."""
     encode, media = choose_encoder(request.headers.get("accept", ""))
-    return Response(await asyncio.to_thread(encode, Numbers(fleet_in(state))), media_type=media)
+    text = await asyncio.to_thread(encode, Numbers(fleet_in(state)))
+    # As a header, since a media type would get a second charset.
+    return Response(text, headers={"content-type": media})
 
 
 class Numbers(Collector):
