@@ -465,6 +465,22 @@ async def test_a_machine_has_the_model_that_it_was_measured_with() -> None:
 
 
 @on_each_loop
+async def test_a_machine_has_the_models_that_have_profiles_of_their_own() -> None:
+    """Under their names: a profile that stands in for that of another model brings none."""
+    own = {
+        "GPT-OSS:20b": "m2-ultra-gpt-oss-20b",
+        "gpt-oss:120b": "m2-ultra-gpt-oss-120b",
+        "qwen3:8b": "m2-ultra-llama3-8b",
+        "any:1b": "seed",
+    }
+    mac = Settings(profile="m2-ultra-gpt-oss-120b", model_profiles=own)
+    async with Fleet(settings=[mac, replace(mac, profile="seed")], ports=[0, 0]) as fleet:
+        first, second = (fleet.server(port) for port in fleet.ports)
+        assert first.store.names == [TEST_MODEL.name, "gpt-oss:120b", "gpt-oss:20b"]
+        assert second.store.names == [TEST_MODEL.name, "gpt-oss:20b", "gpt-oss:120b"]
+
+
+@on_each_loop
 async def test_running_requests_go_on_over_a_reset() -> None:
     """They keep what they have."""
     async with (

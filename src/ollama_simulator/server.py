@@ -71,9 +71,10 @@ class SimServer:
 
     @property
     def _models_at_the_start(self) -> tuple[Model, ...]:
-        given = self.settings.installed_models
-        own = measured(self.settings.hardware.model)
-        return (TEST_MODEL, *own) if given is None else given
+        if self.settings.installed_models is not None:
+            return self.settings.installed_models
+        own = (model for weights in self.settings.measured for model in measured(weights))
+        return (TEST_MODEL, *own)
 
     @property
     def loaded_model(self) -> str | None:

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from ollama_simulator import hardware, names
-from ollama_simulator.hardware import HardwareProfile
+from ollama_simulator.hardware import HardwareProfile, Weights
 from ollama_simulator.model import Found, Model
 from ollama_simulator.registry import OLLAMA, Registry
 from ollama_simulator.script import Script
@@ -92,7 +92,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registries: tuple[Registry, ...] = (OLLAMA,)
     """What can be pulled, and from where. All other hosts are out of reach."""
     installed_models: tuple[Model, ...] | None = None
-    """What is installed at the start, and after a reset; None for the test model alone."""
+    """What is installed at the start, and after a reset; None for the test model, and those that
+    its profiles were measured with."""
     scripts: tuple[Script, ...] = ()
     """What is answered when, from the start, and after a reset."""
 
@@ -117,6 +118,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def on_gpu(self) -> bool:
         """Whether models are in the memory of a GPU: the machine has one, and it is used."""
         return self.gpu and self.hardware.memory.gpus > 0
+
+    @property
+    def measured(self) -> tuple[Weights, ...]:
+        """The models that its profiles were measured with: that of the machine, and those that
+        `model_profiles` calls by their names."""
+        found = {names.parse(self.hardware.model.name).folded: self.hardware.model}
+        for name, profile in self.model_profiles.items():
+            model = _profile(profile).model
+            if names.parse(name.strip()).folded == names.parse(model.name).folded:
+                found.setdefault(names.parse(model.name).folded, model)
+        return tuple(found.values())
 
     def hardware_for(self, model: str) -> HardwareProfile:
         """The profile of a model, by any spelling of the name it is installed under."""
