@@ -146,8 +146,8 @@ SOUND = MODEL.replace("a b", "a")
             "`servers[0].scripts[0].done_reason`: Expected `str` matching regex '^(stop|length)$'",
         ),
         (
-            '[[servers]]\n[[servers]]\nprofile = "rtx"',
-            "`servers[1]`: profile: there is no profile 'rtx'; there are seed, ",
+            '[[servers]]\n[[servers]]\nprofile = "abc"',
+            "`servers[1]`: profile: there is no profile 'abc'; there are seed, ",
         ),
         (
             '[[servers]]\nmodel_profiles = { "a:b" = "none.toml" }',

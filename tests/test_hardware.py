@@ -125,9 +125,15 @@ def test_rounded_numbers_may_touch_the_bound(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_is_not_there(tmp_path: Path) -> None:
-    """By a name all others are told; by a path what the system says."""
-    with pytest.raises(BadProfile, match=r"there is no profile 'rtx'; there are seed, .*, tiny$"):
-        hardware.named("rtx")
+    """By a name similar ones are told, or else all; by a path what the system says."""
+    for name, there in (
+        ("abc", "there are seed, .*, tiny"),
+        ("x", "there are seed, .*, tiny"),
+        ("RTX-4090", "similar ones are 2x-rtx-4090-llama3-70b, rtx-4090-llama3-8b"),
+        ("rtx-5090-qwen3-23b", "similar ones are rtx-5090-qwen3-32b, .*"),
+    ):
+        with pytest.raises(BadProfile, match=rf"^there is no profile '{name}'; {there}$"):
+            hardware.named(name)
     with pytest.raises(BadProfile, match=r"none\.toml: No such file or directory"):
         hardware.named(str(tmp_path / "none.toml"))
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")

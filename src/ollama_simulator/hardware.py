@@ -12,6 +12,7 @@ Rules of this file:
 It must not import anything of this package.
 """
 
+import difflib
 import functools
 import math
 import tomllib
@@ -33,6 +34,8 @@ NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 """Not infinite: nothing would ever end."""
 Bytes = Annotated[int, msgspec.Meta(ge=0)]
 
+PART = 3
+"""Letters of a name that say which profiles may have been meant."""
 HEADROOM = 1.02
 """How far above the bandwidth bound a measured rate may be: sizes and bandwidths are rounded."""
 
@@ -249,8 +252,17 @@ def named(name: str) -> HardwareProfile:
         return read(Path(name))
     file = _folder() / f"{name}.toml"
     if name not in names():
-        raise BadProfile(f"there is no profile {name!r}; there are {', '.join(names())}")
+        raise BadProfile(_no_profile(name))
     return _read(file.read_text(encoding="utf-8"), name)
+
+
+def _no_profile(name: str) -> str:
+    """A complaint that tells which may have been meant, or else all."""
+    part = name.strip().lower()
+    near = [each for each in names() if len(part) >= PART and part in each]
+    near = near or difflib.get_close_matches(part, names())
+    there = f"similar ones are {', '.join(near)}" if near else f"there are {', '.join(names())}"
+    return f"there is no profile {name!r}; {there}"
 
 
 def read(path: Path) -> HardwareProfile:

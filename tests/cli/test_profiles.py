@@ -19,7 +19,7 @@ MINE = HardwareProfile(
     trust="B",
     derived=("prefill.r_tps",),
     note="It hums.",
-    memory=Memory(vram_bytes=24_000_000_000),
+    memory=Memory(vram_bytes=24 << 30),
     step=Step(t0_ms=20.0),
     prefill=Prefill(r_tps=1000.0),
 )

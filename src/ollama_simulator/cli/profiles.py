@@ -18,6 +18,9 @@ WIDTH = 160
 
 DERIVED = "*"
 
+GIB = 1 << 30
+"""Memory is shown in the unit that its makers count it in."""
+
 
 def show(known: list[HardwareProfile]) -> None:
     """Print profiles: a table, then a paragraph for each."""
@@ -37,7 +40,7 @@ def table(profiles: list[HardwareProfile]) -> Table:
     shown = Table(box=None, pad_edge=False)
     for name in ("profile", "hardware", "model"):
         shown.add_column(name, no_wrap=name == "profile")
-    for name in ("decode\ntok/s", "prefill\ntok/s", "VRAM\nGB"):
+    for name in ("decode\ntok/s", "prefill\ntok/s", "VRAM\nGiB"):
         shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("trust", no_wrap=True)
     for each in profiles:
@@ -58,7 +61,7 @@ def _row(profile: HardwareProfile) -> tuple[str, ...]:
         profile.model.name or "any",
         f"{_rate(1, profile.decode_s(1))}{mark('step.t0_ms')}",
         f"{_rate(PROMPT, profile.prefill_s(PROMPT), 0)}{mark('prefill.r_tps')}",
-        f"{vram / 1e9:,.1f}{mark('memory.vram_bytes')}" if vram else "any",
+        f"{vram / GIB:,.1f}{mark('memory.vram_bytes')}" if vram else "any",
         profile.trust,
     )
 
