@@ -164,6 +164,10 @@ SOUND = MODEL.replace("a b", "a")
         ("[[servers]]\nspeed = 0", "`servers[0].speed`: Expected `float` >= 1e-06"),
         ("[[servers]]\nspeed = inf", "`servers[0].speed`: Expected `float` <= 1000000.0"),
         ("clock_speed = 0\n[[servers]]", "`clock_speed`: Expected `float` > 0"),
+        (
+            "clock_speed = 1e-9\n[[servers]]",
+            "`clock_speed`: time can't go 1e-09 times as fast; a millionth to a million can be",
+        ),
         ("clock_speed = inf\n[[servers]]", "`clock_speed`: time can't go inf times as fast"),
         ("[[servers]", "(at line 1, column 10)"),
     ],

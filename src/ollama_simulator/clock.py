@@ -23,6 +23,9 @@ Ts = TypeVarTuple("Ts")
 LONGEST_S = 86_400.0
 """Longest single timer; a longer wait takes several, as event loops bound theirs."""
 
+SLOWEST, FASTEST = 1e-6, 1e6
+"""How fast a wall clock may go: beyond, its numbers are too coarse, or its dates are none."""
+
 
 class Interrupt:
     """A one-shot signal that ends the waits of one job early."""
@@ -138,7 +141,7 @@ class WallClock(Clock):
     """
 
     def __init__(self, speed: float = 1.0) -> None:
-        if not 0 < speed < math.inf:
+        if not SLOWEST <= speed <= FASTEST:
             raise ValueError(f"time can't run {speed} times as fast")
         self._speed = speed
         self._began_ns = (time.monotonic_ns(), time.time_ns())

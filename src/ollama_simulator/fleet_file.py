@@ -9,7 +9,6 @@ Rules of this file:
 It must not import the fleet or anything above.
 """
 
-import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ollama_simulator.clock import FASTEST, SLOWEST
 from ollama_simulator.complaints import about_models, field_of, with_choices
 from ollama_simulator.environment import Invalid, settings_in
 from ollama_simulator.settings import HELPER_OFFSET, Settings
@@ -117,8 +117,9 @@ def _near(profile: Any, path: Path) -> Any:
 
 
 def _check(fleet: FleetFile, path: Path) -> None:
-    if fleet.clock_speed == math.inf:
-        raise BadFile(f"{path}: `clock_speed`: time can't go inf times as fast")
+    if not SLOWEST <= fleet.clock_speed <= FASTEST:
+        words = f"time can't go {fleet.clock_speed:g} times as fast"
+        raise BadFile(f"{path}: `clock_speed`: {words}; a millionth to a million can be")
     for index, server in enumerate(fleet.servers):
         place = f"{path}: `servers[{index}]"
         if server.port and fleet.ports.index(server.port) != index:

@@ -96,8 +96,12 @@ def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: P
         ("--profile x", "--profile: there is no profile 'x'; there are seed, "),
         ("--profile none.toml", "--profile: none.toml: No such file or directory"),
         ("--engine mlx", "--engine: 'mlx' is none; there are seed, legacy, current"),
-        ("--speed 0", "--speed: time can't go 0.0 times as fast"),
+        ("--speed 0", "--speed: time can't go 0 times as fast"),
         ("--speed inf", "--speed: time can't go inf times as fast"),
+        (
+            "--speed 1e12",
+            "--speed: time can't go 1e+12 times as fast; a millionth to a million can be",
+        ),
         ("--speed nan", "--speed: time can't go nan times as fast"),
         ("--servers 0", "--servers: there can be 1 to 54035, and not 0"),
         ("--servers 54036", "--servers: there can be 1 to 54035, and not 54036"),

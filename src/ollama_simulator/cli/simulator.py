@@ -5,7 +5,6 @@ It must not import the other programs.
 
 import asyncio
 import contextlib
-import math
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -14,7 +13,7 @@ import typer
 from ollama_simulator import hardware
 from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.program import Command, alone, given, start
-from ollama_simulator.clock import WallClock
+from ollama_simulator.clock import FASTEST, SLOWEST, WallClock
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.fleet_file import BadFile, FleetFile, Server, about_helper, read
 from ollama_simulator.net import kernel
@@ -129,8 +128,9 @@ def simulator(
         if engine not in ENGINES:
             wrong(f"--engine: {engine!r} is none; there are {', '.join(ENGINES)}")
         _named(profile)
-        if not 0 < speed < math.inf:
-            wrong(f"--speed: time can't go {speed} times as fast")
+        if not SLOWEST <= speed <= FASTEST:
+            words = "a millionth to a million can be"
+            wrong(f"--speed: time can't go {speed:g} times as fast; {words}")
         ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
         fleet = FleetFile(
             tuple(
