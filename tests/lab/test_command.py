@@ -139,6 +139,13 @@ def test_what_can_not_be_is_refused(
     assert refused(*words).startswith(f"error: {complaint}")
 
 
+def test_a_fleet_that_is_too_slow() -> None:
+    """Its answers would come when the clock has ended: that is told, and no traceback."""
+    words = ["--speeds", "1e-9", "--users", "1", *SHORT]
+    said = "error: what was asked is not answered in time: a virtual clock ends after 194 days"
+    assert refused(*words).startswith(said)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

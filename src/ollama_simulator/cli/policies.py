@@ -145,7 +145,11 @@ def policies(
         )
 
     gc.set_threshold(SHARDS)
-    found = list(scorecard.compare(names, range(seeds), trial))
+    try:
+        found = list(scorecard.compare(names, range(seeds), trial))
+    except OverflowError as error:
+        # The last answers of a very slow server, or of a very long queue.
+        wrong(f"what was asked is not answered in time: {error}")
     title = _title(fleet, trial(names[0], 0), hours, seeds)
     if json:
         _print_json(found)
