@@ -249,6 +249,8 @@ class Batch:
         """Plan the next iterations."""
         self._plan = None
         works = self._works
+        if not works:
+            return
         if self._rotates and len(works) > 1:
             self._rotation += 1
             first = self._rotation % len(works)

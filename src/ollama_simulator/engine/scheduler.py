@@ -233,9 +233,9 @@ class Scheduler:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        when = self.memory.next_expiry
-        waits = self._blocked is not None or self._vacated is not None
-        if waits and when < math.inf:
+        if self._blocked is None and self._vacated is None:
+            return
+        if (when := self.memory.next_expiry) < math.inf:
             self._alarm = self._clock.alarm(when, self._settle)
 
     # --- what others may see and do -----------------------------------------------------------
