@@ -98,6 +98,7 @@ def test_the_bound_is_that_of_the_weights_that_are_read() -> None:
         ("[step]\nt0_ms = -1.0\n", "Expected `float` >= 0.0 - at `$.step.t0_ms`"),
         ("[prefill]\nr_tps = 0.0\n", "Expected `float` > 0.0 - at `$.prefill.r_tps`"),
         ("[jitter]\nstall_p = 2.0\n", "Expected `float` <= 1.0 - at `$.jitter.stall_p`"),
+        ("[decode]\ng = 5000\n", "Expected `float` <= 4.0 - at `$.decode.g`"),
         ("[jitter]\nsigma = 1e9\n", "Expected `float` <= 1.0 - at `$.jitter.sigma`"),
         ("speed = 1\n", "Object contains unknown field `speed`"),
         ("[step\n", "(at line 5, column 6)"),

@@ -71,7 +71,7 @@ class Decode(_Part, frozen=True):
     """Microseconds for each token of context of each generating slot."""
     b_ms: NonNegative = 0.0
     """Milliseconds for a second generating slot."""
-    g: NonNegative = 1.0
+    g: Annotated[float, msgspec.Meta(ge=0, le=4)] = 1.0
     """The exponent by which further slots add to that: b * (G - 1) ** g."""
 
 
@@ -156,7 +156,7 @@ class Weights(_Part, frozen=True):
 
 
 class Pace(_Part, frozen=True):
-    """Rates that hold where the machine takes no time of its own."""
+    """Rates that a machine doesn't exceed; all there is where it takes no time of its own."""
 
     decode_tps: Positive = math.inf
     prefill_tps: Positive = math.inf
