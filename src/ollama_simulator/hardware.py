@@ -36,6 +36,9 @@ Bytes = Annotated[int, msgspec.Meta(ge=0)]
 
 PART = 3
 """Letters of a name that say which profiles may have been meant."""
+STEEPEST = 4.0
+"""The largest exponent by which generating slots get into each other's way: the largest that was
+measured is 1.37."""
 HEADROOM = 1.02
 """How far above the bandwidth bound a measured rate may be: sizes and bandwidths are rounded."""
 
@@ -71,7 +74,7 @@ class Decode(_Part, frozen=True):
     """Microseconds for each token of context of each generating slot."""
     b_ms: NonNegative = 0.0
     """Milliseconds for a second generating slot."""
-    g: Annotated[float, msgspec.Meta(ge=0, le=4)] = 1.0
+    g: Annotated[float, msgspec.Meta(ge=0, le=STEEPEST)] = 1.0
     """The exponent by which further slots add to that: b * (G - 1) ** g."""
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ollama_simulator import hardware
 from ollama_simulator.calibrate.facts import _kv_bytes
+from ollama_simulator.calibrate.findings import Findings, Stream
 from ollama_simulator.calibrate.write import name_of, toml
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.fleet import Fleet
@@ -55,6 +56,26 @@ def test_what_the_file_says() -> None:
     assert "behind another one it was still there." in found.note
     assert found.model.size == profile.model.size
     assert found.model.family == "llama"
+
+
+def test_an_exponent_that_no_machine_has(tmp_path: Path) -> None:
+    """What an unsteady server seems to have is cut to what can be read again."""
+    profile = hardware.named("tiny")
+    clock = VirtualClock()
+
+    async def main() -> Findings:
+        async with Fleet(clock=clock, settings=settings(profile, "current")) as fleet:
+            (port,) = fleet.ports
+            return await findings(clock, port, "test-model:latest")
+
+    found = clock.run(main())
+    gap, contexts = found.shallow.gap, found.shallow.contexts
+    crowds = (Stream(gap * 1.001, 2, contexts), Stream(gap * 2, 3, contexts))
+    written = concluded(replace(found, crowds=crowds)).profile
+    assert written.decode.g == hardware.STEEPEST
+    file = tmp_path / "found.toml"
+    file.write_text(toml(written), encoding="utf-8")
+    assert hardware.read(file) == written
 
 
 def test_names() -> None:

@@ -102,7 +102,7 @@ def calibrated(found: Findings, *, name: str, url: str, machine: str, date: str)
         decode=hardware.Decode(
             c_us=_round(step.per_context * 1e6),
             b_ms=_round((crowd.second or 0.0) * 1e3),
-            g=1.0 if crowd.power is None else _round(crowd.power),
+            g=1.0 if crowd.power is None else _round(min(crowd.power, hardware.STEEPEST)),
         ),
         batch=hardware.Batch(n=batch if seen and not (own and about.engine == "current") else 0),
         overhead=hardware.Overhead(
