@@ -58,18 +58,24 @@ def test_a_profile_of_no_time_has_the_rates_of_its_pace() -> None:
     assert profile().prefill_s(100) == 0
 
 
+def test_one_cost_is_no_longer_no_time() -> None:
+    assert not profile(step=Step(t0_ms=1.0)).free
+
+
 @pytest.mark.parametrize(
     "costs",
     [
-        {"step": Step(t0_ms=1.0)},
         {"prefill": Prefill(r_tps=1.0)},
         {"prefill": Prefill(q_ns=1.0)},
         {"decode": Decode(c_us=1.0)},
         {"decode": Decode(b_ms=1.0)},
+        {"step": Step(t0_ms=1e-9)},
     ],
 )
-def test_one_cost_is_no_longer_no_time(costs: dict[str, Any]) -> None:
-    assert not profile(**costs).free
+def test_where_anything_takes_time_tokens_do(costs: dict[str, Any]) -> None:
+    """Tokens that take none would be made without end."""
+    with pytest.raises(hardware.BadProfile, match=r"iteration takes at least 0\.001 ms"):
+        profile(**costs)
 
 
 def test_the_bound_is_that_of_the_weights_that_are_read() -> None:

@@ -39,6 +39,8 @@ PART = 3
 STEEPEST = 4.0
 """The largest exponent by which generating slots get into each other's way: the largest that was
 measured is 1.37."""
+LEAST_STEP_MS = 0.001
+"""A machine that makes tokens in no time would make them without end."""
 HEADROOM = 1.02
 """How far above the bandwidth bound a measured rate may be: sizes and bandwidths are rounded."""
 
@@ -201,6 +203,11 @@ class HardwareProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
                 f"profile {self.name!r}: step.t0_ms {self.step.t0_ms:g} is "
                 f"{1000 / self.step.t0_ms:.1f} tokens a second, and its memory delivers the "
                 f"weights only {bound:.1f} times a second"
+            )
+        if not self.free and self.step.t0_ms < LEAST_STEP_MS:
+            raise BadProfile(
+                f"profile {self.name!r}: step.t0_ms is {self.step.t0_ms:g}, and where prompts or "
+                f"contexts take time an iteration takes at least {LEAST_STEP_MS:g} ms"
             )
         for field in self.derived:
             part, _, name = field.partition(".")
