@@ -41,7 +41,7 @@ class Batch:
         self._factors = factors
         self._turn = turn
         self._rotates = rotates
-        self._rotation = 0
+        self._iterations = 0
         self.slowness = 1.0
         """How many times the time of its profile it takes."""
         self._works: list[Work] = []
@@ -228,6 +228,7 @@ class Batch:
         """So many iterations of a plan are over."""
         self._plan = None
         self._turn += number
+        self._iterations += number
         if not number:
             return
         end = plan.end(number)
@@ -252,8 +253,7 @@ class Batch:
         if not works:
             return
         if self._rotates and len(works) > 1:
-            self._rotation += 1
-            first = self._rotation % len(works)
+            first = self._iterations % len(works)
             works = [*works[first:], *works[:first]]
         able: list[Work] = []
         reading: list[Work] = []
