@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.batch import Batch
 from ollama_simulator.engine.jitter import factors
 from ollama_simulator.engine.plan import Work
@@ -24,6 +25,9 @@ from ollama_simulator.hardware import (
     Prefill,
     Step,
 )
+from ollama_simulator.model import Usage
+from ollama_simulator.settings import Caching, Settings
+from tests.engine.driving import Machine, chat, prompt, usage_of, virtual
 
 MACHINE = HardwareProfile(
     name="p",
@@ -156,6 +160,24 @@ def test_the_old_engine_leaves_an_answer_out_of_every_other_iteration() -> None:
     here.join(prompt, first)
     made = times(here, answer, 8)
     assert [round(gap / 0.266) for gap in gaps(made)[2:7]] == [2, 2, 2, 2, 2]
+
+
+# --- what is told -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["legacy", "current"])
+def test_what_an_answer_says_of_its_time(engine: Caching) -> None:
+    """The reading of its prompt, and the steps from the first token to the last one."""
+
+    async def main(clock: VirtualClock) -> Usage:
+        machine = Machine(clock, settings=Settings(engine=engine, profile=MACHINE))
+        return usage_of(await machine.done(chat(prompt(600), limit=20)))
+
+    usage = virtual(main)
+    assert (usage.prompt_tokens, usage.tokens) == (600, 20)
+    assert usage.prompt_s == pytest.approx(MACHINE.prefill_s(600))
+    assert usage.generation_s == pytest.approx(MACHINE.decode_s(19, depth=600))
+    assert usage.total_s == pytest.approx(usage.prompt_s + usage.generation_s)
 
 
 # --- irregular --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ Rules of this file:
 2. A cost that comes out below 0, or so small that it is lost in the irregularity of the others, is
    0.
 
-It must not import anything but layer 0 and its own package.
+It must not import anything but its own package.
 """
 
 import math
@@ -21,7 +21,6 @@ from ollama_simulator.calibrate.findings import (
     Prompted,
     Stream,
 )
-from ollama_simulator.hardware import STEEPEST
 
 SEEN = 0.005
 """A cost that is a smaller part of what was measured can't be told from nothing."""
@@ -101,8 +100,7 @@ def crowd(crowds: tuple[Stream, ...], found: Decode) -> Crowd:
     second = max(extra[0][1], 0.0)
     if len(extra) < 2 or not second or extra[1][1] <= 0:
         return Crowd(second, None)
-    power = math.log(extra[1][1] / second) / math.log(extra[1][0] - 1)
-    return Crowd(second, min(max(power, 0.0), STEEPEST))
+    return Crowd(second, max(math.log(extra[1][1] / second) / math.log(extra[1][0] - 1), 0.0))
 
 
 def beside(seen: Interrupted, size: int, step: Decode, read: Prefill, engine: str) -> float:
