@@ -37,7 +37,8 @@ def test_the_program_prints_what_it_says() -> None:
         check=True,
         env={"PYTHONPATH": str(ROOT / "src")},
     )
-    assert run.stdout == PRINTED[-1]
+    shown = BLOCKS[BLOCKS.index(("python", PROGRAMS[1])) + 1][1]
+    assert run.stdout == shown
 
 
 def test_the_policy_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +56,9 @@ def test_the_policy_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }
 
 
-@pytest.mark.parametrize("line", COMMANDS[:3])
+@pytest.mark.parametrize(
+    "line", [line for line in COMMANDS if "mine.py" not in line and "1000" not in line]
+)
 def test_the_commands_are_taken(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each as printed, but for its length."""
     monkeypatch.chdir(tmp_path)
