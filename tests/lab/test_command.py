@@ -60,7 +60,7 @@ def test_a_drawing_needs_nothing_else(tmp_path: Path) -> None:
     assert policies(*words).exit_code == 0
     drawn = file.read_text(encoding="utf-8")
     assert "round-robin" in drawn
-    assert "Time to the first token" in drawn
+    assert "First token" in drawn
     assert "<script" not in drawn
     assert "<image" not in drawn
     assert "@import" not in drawn

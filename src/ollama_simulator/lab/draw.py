@@ -13,8 +13,8 @@ from ollama_simulator.lab.scores import Score
 
 PANELS: tuple[tuple[str, str, tuple[tuple[str, Callable[[Score], float]], ...]], ...] = (
     (
-        "Time to the first token",
-        "seconds, logarithmic",
+        "First token",
+        "seconds until then, logarithmic",
         (
             ("median", lambda score: score.ttft.p50),
             ("90 %", lambda score: score.ttft.p90),
@@ -71,6 +71,8 @@ def _panel(
     series: Sequence[tuple[str, Callable[[Score], float]]],
 ) -> None:
     """Bars for each policy, and the values of all seeds as dots on them."""
+    from matplotlib.ticker import LogLocator
+
     height = 0.8 / len(series)
     for row, (name, value) in enumerate(series):
         places = [i - 0.4 + (row + 0.5) * height for i in range(len(cards))]
@@ -79,14 +81,20 @@ def _panel(
             values = [value(score) for score in card.scores]
             axis.plot(values, [place] * len(values), ".", color="black", markersize=3)
         if len(series) == 1:
-            axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+            axis.bar_label(bars, fmt="%.2f", label_type="center", color="white", fontsize=8)
     axis.set_yticks(range(len(cards)), [card.policy for card in cards])
     axis.invert_yaxis()
-    axis.set_title(title)
+    axis.set_title(title, loc="left")
     axis.set_xlabel(unit)
     if "logarithmic" in unit:
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
     else:
         axis.set_xlim(0, axis.get_xlim()[1] * 1.1)
     if len(series) > 1:
-        axis.legend(fontsize=8, frameon=False)
+        # Above the bars, so that it hides none.
+        axis.legend(
+            fontsize=8, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 0.98)
+        )
