@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.clock import (
-    LONGEST_S,
     Clock,
     Deadlock,
     Interrupt,
@@ -24,6 +23,7 @@ from ollama_simulator.clock import (
     finish,
     wait_for,
 )
+from ollama_simulator.wheel import LONGEST_S
 from tests.engine.driving import virtual
 
 try:
@@ -592,7 +592,7 @@ def test_a_wait_in_fast_time_is_one_timer() -> None:
         await clock.sleep_until(clock.now() + 2)
 
     asyncio.run(main())
-    assert timers[0] == 0.02
+    assert 0.02 <= timers[0] <= 0.021
     assert len(timers) <= 2
 
 

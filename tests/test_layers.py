@@ -26,6 +26,10 @@ LAYERS = {
     "acts": 0,
     "records": 0,
     "clock": 0,
+    "flow": 0,
+    "wheel": 0,
+    "interrupt": 0,
+    "lateness": 0,
     "virtual": 0,
     "complaints": 1,
     "tally": 1,
@@ -58,6 +62,13 @@ LAYERS = {
 
 ALLOWED = {
     ("records", "acts"),  # a record says which Door moved and How a connection ended
+    ("flow", "wheel"),  # a flow rings an alarm at each of its moments
+    ("acts", "flow"),  # one act is to do as a flow says
+    ("model", "flow"),  # ... which the engine offered
+    ("clock", "interrupt"),  # an interrupt ends waits
+    ("virtual", "wheel"),  # the longest timer is the same everywhere
+    ("clock", "wheel"),  # real alarms share timers
+    ("clock", "lateness"),  # a clock knows how late what it told was done
     ("virtual", "clock"),  # one virtual clock is a faster one
     ("golang", "model"),  # what Go can't read is a Refusal
     ("script", "model"),  # a script is matched on a Job

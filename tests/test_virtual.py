@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_simulator.clock import Clock, Deadlock, Interrupt, VirtualClock
+from ollama_simulator.clock import Clock, Deadlock, Handle, Interrupt, VirtualClock
 from ollama_simulator.virtual import MANY_CANCELLED, FastClock
 
 CLOCKS = [VirtualClock, FastClock]
@@ -24,7 +24,7 @@ async def bustle(clock: Clock, seed: int) -> Log:
     log: Log = []
     moments = [0.0, 0.1, 0.1 + 1e-10, 0.3, 1 / 3, 1.0, 100_000.0]
     interrupts = [Interrupt() for _ in range(5)]
-    timers: list[asyncio.TimerHandle] = []
+    timers: list[Handle] = []
 
     def note(word: str) -> None:
         log.append((clock.now(), word))

@@ -7,13 +7,16 @@ Rules of this file:
 3. The transport's verbs (`Hangup`) are acts like any other, so a fault that resets
    a connection needs no special case anywhere.
 
-It must not import anything of this package.
+It must not import anything of this package but `flow`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from enum import Enum
+from typing import Any
 
 import msgspec
+
+from ollama_simulator.flow import Flow
 
 
 class How(Enum):
@@ -87,7 +90,18 @@ class Hangup(msgspec.Struct, frozen=True):
     how: How
 
 
-Act = Head | Body | End | Tick | Wait | Hold | Hangup
+class Stream(msgspec.Struct, frozen=True):
+    """Do as a flow says: a `Tick` and a flushed `Body` for each chunk of a piece, at its moment.
+
+    Only behind a `Body` that was flushed. Faults never meet it: who bends acts is not offered any.
+    """
+
+    flow: Flow
+    encode: Callable[[Any], Sequence[bytes]]
+    """The chunks of a piece."""
+
+
+Act = Head | Body | End | Tick | Wait | Hold | Hangup | Stream
 Reply = AsyncIterator[Act]
 
 

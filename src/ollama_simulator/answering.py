@@ -14,8 +14,9 @@ from collections.abc import AsyncGenerator, Iterator
 
 import msgspec
 
-from ollama_simulator.acts import Act, Body, End, Framing, Head, Tick
+from ollama_simulator.acts import Act, Body, End, Framing, Head, Stream, Tick
 from ollama_simulator.exchange import Exchange, head_of
+from ollama_simulator.flow import Flow
 from ollama_simulator.model import (
     Abandoned,
     Event,
@@ -53,6 +54,10 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
         if codec.stream:
             while job is not None:
                 async for event in exchange.events(job):
+                    if isinstance(event, Flow):
+                        if started:
+                            yield Stream(event, codec.encode)
+                        continue
                     if isinstance(event, TICKING):
                         yield Tick()
                     if isinstance(event, Quiet):
@@ -81,7 +86,7 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
                     if isinstance(event, TICKING):
                         ticked = True
                         yield Tick()
-                    if not isinstance(event, Quiet):
+                    if not isinstance(event, Quiet | Flow):
                         collected.append(event)
                 job = codec.then(collected)
             if not ticked:

@@ -6,94 +6,46 @@ Rules of this file:
 2. Deadlines are absolute. A wait that began late ends on time.
 3. Every wait can be ended early by an `Interrupt`: the client left.
 
-It must not import anything of this package.
+It must not import anything of this package but `interrupt`, whose names are ours, too, `lateness`
+and `wheel`.
 """
 
 import asyncio
+import functools
 import math
 import selectors
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
+
+from ollama_simulator.interrupt import NEVER as NEVER
+from ollama_simulator.interrupt import Interrupt as Interrupt
+from ollama_simulator.interrupt import finish as finish
+from ollama_simulator.interrupt import wait_for as wait_for
+from ollama_simulator.lateness import Lateness
+from ollama_simulator.wheel import LONGEST_S, Alarm, Wheel
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-LONGEST_S = 86_400.0
-"""Longest single timer; a longer wait takes several, as event loops bound theirs."""
 
 SLOWEST, FASTEST = 1e-6, 1e6
 """How fast a wall clock may go: beyond, its numbers are too coarse, or its dates are none."""
 
 
-class Interrupt:
-    """A one-shot signal that ends the waits of one job early."""
+class Handle(Protocol):
+    """An alarm that was set."""
 
-    def __init__(self) -> None:
-        self.fired = False
-        self.in_write = False
-        """Whether the client left while a write to it was blocked."""
-        self._wake: list[Callable[[], None]] = []
-
-    def fire(self) -> None:
-        """Set the signal and wake whoever waits. Firing twice is harmless."""
-        if self.fired:
-            return
-        self.fired = True
-        wakes, self._wake = self._wake, []
-        for wake in wakes:
-            wake()
-
-    def wakes(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the signal is set; at once if it is set already."""
-        if self.fired:
-            callback()
-        else:
-            self._wake.append(callback)
-
-    def forget(self, callback: Callable[[], None]) -> None:
-        """Undo `wakes`."""
-        if callback in self._wake:
-            self._wake.remove(callback)
-
-    async def wait(self) -> None:
-        """Return when the signal is set."""
-        await wait_for(asyncio.get_running_loop().create_future(), self)
-
-
-NEVER = Interrupt()
-"""One that never fires: for jobs that nobody leaves."""
-
-
-async def wait_for(future: "asyncio.Future[bool]", interrupt: Interrupt) -> bool:
-    """Wait until `future` has a result, or give it the result False when `interrupt` fires.
-
-    Returns the future's result, so whoever sets it to True knows that it was heard.
-    """
-    if interrupt is NEVER:
-        return await future
-
-    def wake() -> None:
-        finish(future, False)
-
-    interrupt.wakes(wake)
-    try:
-        return await future
-    finally:
-        interrupt.forget(wake)
-
-
-def finish(future: "asyncio.Future[bool]", result: bool) -> bool:
-    """Give a future its result. Returns False if it had one, or was cancelled."""
-    if future.done():
-        return False
-    future.set_result(result)
-    return True
+    def cancel(self) -> None:
+        """Don't call back."""
 
 
 class Clock(ABC):
     """Tells the time and waits for it."""
+
+    def __init__(self) -> None:
+        self.lateness = Lateness()
+        """Of tokens that were due by this clock, until they were written."""
 
     @abstractmethod
     def now(self) -> float:
@@ -109,7 +61,6 @@ class Clock(ABC):
             return False
         loop = asyncio.get_running_loop()
         while (delay := when - self.now()) > 0:
-            # One timer and one future a wait: no task, so a token costs no task switch of its own.
             future: asyncio.Future[bool] = loop.create_future()
             timer = loop.call_later(self._delay(min(delay, LONGEST_S)), finish, future, True)
             try:
@@ -119,7 +70,7 @@ class Clock(ABC):
                 timer.cancel()
         return True
 
-    def alarm(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def alarm(self, when: float, callback: Callable[[], object]) -> Handle:
         """Call back at a moment of `now()`, or before: who is called has to look again."""
         delay = min(max(when - self.now(), 0.0), LONGEST_S)
         return asyncio.get_running_loop().call_later(self._delay(delay), callback)
@@ -143,8 +94,13 @@ class WallClock(Clock):
     def __init__(self, speed: float = 1.0) -> None:
         if not SLOWEST <= speed <= FASTEST:
             raise ValueError(f"time can't run {speed} times as fast")
+        super().__init__()
         self._speed = speed
         self._began_ns = (time.monotonic_ns(), time.time_ns())
+        self._wheel: Wheel | None = None
+        if speed == 1 and type(self) is WallClock:
+            # Each token asks several times, so it is spared a step.
+            self.now, self.wall_ns = time.monotonic, time.time_ns  # type: ignore[method-assign]
 
     def now(self) -> float:
         return time.monotonic() * self._speed
@@ -156,10 +112,37 @@ class WallClock(Clock):
         monotonic, wall = self._began_ns
         return wall + round((time.monotonic_ns() - monotonic) * self._speed)
 
+    async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:
+        if interrupt is not None and interrupt.fired:
+            return False
+        while when > self.now():
+            wheel = self._turning()
+            future: asyncio.Future[bool] = wheel.loop.create_future()
+            wheel.add(when / self._speed, functools.partial(finish, future, True))
+            # Who gives up waiting is left in the wheel, which passes by those that are done.
+            if not await (future if interrupt is None else wait_for(future, interrupt)):
+                return False
+        return True
+
+    def alarm(self, when: float, callback: Callable[[], object]) -> Handle:
+        alarm = callback if isinstance(callback, Alarm) else Alarm(callback)
+        wheel = self._wheel
+        if wheel is None or wheel.loop is not asyncio.get_running_loop():
+            wheel = self._turning()
+        wheel.add(when / self._speed, alarm)
+        return alarm
+
+    def _turning(self) -> Wheel:
+        """The wheel of the event loop that runs."""
+        loop = asyncio.get_running_loop()
+        if self._wheel is None or self._wheel.loop is not loop:
+            self._wheel = Wheel(loop, time.monotonic, self._delay)
+        return self._wheel
+
     def _delay(self, seconds: float) -> float:
         # uvloop's timers count whole milliseconds: rounded up, none fires early and has to
         # be set again.
-        return math.ceil(seconds / self._speed * 1000) / 1000
+        return math.ceil(seconds * 1000) / 1000
 
 
 class VirtualClock(Clock):
@@ -173,6 +156,7 @@ class VirtualClock(Clock):
     """What `wall_ns()` says at time 0: 2026-01-01T00:00:00Z."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._now = 0.0
 
     def now(self) -> float:

@@ -67,6 +67,8 @@ class Exchange:
         self._stages: list[AsyncIterator[Any]] = []
         self.when_paced: Callable[[], None] = _nobody
         """Told when the engine begins to work at another pace than its own."""
+        self.flows = False
+        """Whether nobody bends the acts, so that the engine may offer flows of tokens."""
         self.abandoned = False
         """Whether the engine stopped because the client left."""
 
@@ -213,7 +215,8 @@ class Exchange:
         """Let the engine do what was asked."""
         if isinstance(job, Infer | Embed) and self.pace.tells_on(self._wire.settings.hardware):
             self.when_paced()
-        return self.stage(self._engine.run(job, self.pace, self.request.gone, self.see))
+        run = self._engine.run(job, self.pace, self.request.gone, self.see, flows=self.flows)
+        return self.stage(run)
 
 
 def _forget(data: bytes) -> None:

@@ -9,7 +9,7 @@ Rules of this file:
 
 Longer than 300 lines because everything that the layers tell each other is read together.
 
-It must not import anything of this package.
+It must not import anything of this package but `flow`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +17,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import msgspec
+
+from ollama_simulator.flow import Flow
 
 Path = Literal["template", "parser", "harmony", "native"]
 """Who splits a model's output into thinking, text and calls (native specification, 5.1: the
@@ -449,7 +451,7 @@ class Answer(msgspec.Struct, frozen=True):
     None."""
 
 
-Event = Token | Quiet | Done | Rendered | Progress | Answer
+Event = Token | Quiet | Done | Rendered | Progress | Answer | Flow
 
 
 # --- refusals -----------------------------------------------------------------------------

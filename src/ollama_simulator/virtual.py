@@ -7,7 +7,7 @@ Rules of this file:
    don't exist.
 2. A callback costs about a microsecond: no poll of the operating system between two of them.
 
-It must not import anything of this package but `clock`.
+It must not import anything of this package but `clock` and `wheel`.
 """
 
 import asyncio
@@ -20,7 +20,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, TypeVar, TypeVarTuple
 
 from ollama_simulator.clock import (
-    LONGEST_S,
     NEVER,
     Deadlock,
     Interrupt,
@@ -28,6 +27,7 @@ from ollama_simulator.clock import (
     finish,
     wait_for,
 )
+from ollama_simulator.wheel import LONGEST_S
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -72,7 +72,7 @@ class FastClock(VirtualClock):
                 raise
         return True
 
-    def alarm(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def alarm(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         delay = when - self._now
         if not 0.0 < delay < LONGEST_S:
             delay = min(max(delay, 0.0), LONGEST_S)

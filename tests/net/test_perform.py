@@ -30,6 +30,11 @@ class Sink:
         if data:
             self.writes.append(data)
 
+    def put(self, data: bytes) -> bytes | None:
+        """Keep it."""
+        self.writes.append(data)
+        return None
+
 
 class Played:
     """A reply that was performed."""

@@ -65,9 +65,12 @@ JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]
 class Engine(Machine):
     """The machine behind one server."""
 
-    def run(self, job: Job, pace: Pace, gone: Interrupt, see: See) -> AsyncGenerator[Event, None]:
-        """Do a job. Raises `ModelMissing`, `Refusal`, or `Abandoned` when `gone` fires.
+    def run(
+        self, job: Job, pace: Pace, gone: Interrupt, see: See, *, flows: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """Do a job; one that `flows` may offer flows among its events. Raises `ModelMissing`,
+        `Refusal`, or `Abandoned` when `gone` fires.
 
         What the job holds is free when the generator is closed.
         """
-        return JOBS[type(job)](self, job, Call(pace, gone, see))
+        return JOBS[type(job)](self, job, Call(pace, gone, see, flows))

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from ollama_simulator.engine import checks
 from ollama_simulator.engine.answer.generation import Run
 from ollama_simulator.engine.answer.task import read, task
+from ollama_simulator.engine.flowing import Flowing
 from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.model import Done, Event, Infer, Rendered
@@ -66,33 +67,49 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
         run.check(again=False)
         await lease.render(len(asked.prompt.tokens), call.gone)
         async with lease.seat(run.visit, call.gone, call.see) as seat:
-            clock = machine.clock
+            clock, gone = machine.clock, call.gone
             said = 0
             run.sits(seat)
             try:
                 for again in (False, True):
                     paced = run.reads(again=again)
-                    if not (await seat.made(0) and await clock.sleep_until(paced, call.gone)):
+                    if not (await seat.made(0) and await clock.sleep_until(paced, gone)):
                         raise run.abandoned
                     run.evaluated(again=again)
-                    for output in run.outputs(again=again):
+                    outputs = run.outputs(again=again)
+                    while (output := next(outputs, None)) is not None:
                         if not (seat.timeless or await seat.made(run.token(output))):
                             raise run.abandoned
-                        if not await clock.sleep_until(run.due(output), call.gone):
+                        due = run.due(output)
+                        if not await clock.sleep_until(due, gone):
                             raise run.abandoned
-                        if (event := run.says(output)) is not None:
-                            made = clock.now()
+                        made = clock.now()
+                        if (event := run.says(output, made)) is not None:
                             yield event
-                            if call.gone.in_write:
+                            if gone.in_write:
                                 # The stream ends where its reader can't be written to.
                                 return
-                            if (held := clock.now() - made) > STALL_S:
-                                run.stalled(held)
+                            written = clock.now()
+                            clock.lateness.add(written - due)
+                            if written - made > STALL_S:
+                                run.stalled(written - made)
                         said += 1
                         if said % BREATH == 0:
                             await clock.breathe()
                         if run.switches and run.switched and not again:
                             break
+                        if call.flows and run.flows:
+                            flow = Flowing(run, seat, clock, outputs)
+                            try:
+                                if not flow.over:
+                                    yield flow
+                            finally:
+                                flow.settle()
+                            outputs = flow.rest()
+                            if gone.in_write:
+                                return
+                            if (held := clock.now() - flow.said) > STALL_S:
+                                run.stalled(held)
                     if not run.switched:
                         break
             finally:

@@ -63,6 +63,8 @@ class Call(msgspec.Struct, frozen=True):
     gone: Interrupt
     """Fires when the client leaves."""
     see: See
+    flows: bool = False
+    """Whether it may be offered flows of tokens."""
 
 
 class Machine:

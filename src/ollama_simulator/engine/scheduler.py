@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ollama_simulator import records
-from ollama_simulator.clock import Clock, Interrupt, finish
+from ollama_simulator.clock import Clock, Handle, Interrupt, finish
 from ollama_simulator.engine.eviction import victim
 from ollama_simulator.engine.host import Host
 from ollama_simulator.engine.lease import Lease, Want
@@ -59,7 +59,7 @@ class Scheduler:
         """Else, whether it waits until more runners than so many have left memory."""
         self._vacated: asyncio.Future[bool] | None = None
         """For the load in progress: done when all runners have left memory."""
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Handle | None = None
         self._locked_out: list[asyncio.Future[bool]] = []
         """Those who wait for the load in progress without being in the queue."""
 

@@ -27,6 +27,7 @@ from ollama_simulator.engine.plan import Work
 from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.ticker import Ticker
 from ollama_simulator.records import See
+from ollama_simulator.wheel import Alarm
 
 POLL_S = 1.0
 """Seconds between two looks of the engine `current` at a client that gets no tokens yet."""
@@ -57,6 +58,8 @@ class Seat:
         self._host = host
         self._runner = runner
         self._ticker = runner.ticker
+        self.timeless = runner.ticker is None
+        """Whether the machine takes no time, so that only the pace counts."""
         self._name = name
         self._visit = visit
         self._gone = gone
@@ -109,11 +112,6 @@ class Seat:
 
     # --- while it goes on -------------------------------------------------------------------------
 
-    @property
-    def timeless(self) -> bool:
-        """Whether the machine takes no time, so that only the pace counts."""
-        return self._ticker is None
-
     async def made(self, token: int) -> bool:
         """Wait until a token is generated, counted from 1, or until the prompt is read (0).
 
@@ -127,6 +125,16 @@ class Seat:
     def first_at(self) -> float:
         """When the first token was made; `inf` before, or if the machine takes no time."""
         return self._work.first_at
+
+    def tell(self, token: int, alarm: Alarm) -> None:
+        """Call an alarm when a token is generated. Not for a machine that takes no time."""
+        assert self._ticker is not None
+        self._ticker.tell(self._work, token, alarm)
+
+    def tell_not(self, alarm: Alarm) -> None:
+        """Don't call it after all."""
+        if self._ticker is not None:
+            self._ticker.tell_not(alarm)
 
     def time_of(self, token: int) -> float:
         """When that was; `-inf` if the machine takes no time."""

@@ -9,12 +9,14 @@ It must not import anything but layer 0 and its own package.
 """
 
 import asyncio
+import functools
 import math
 from collections.abc import Callable
 
-from ollama_simulator.clock import Clock, Interrupt, finish, wait_for
+from ollama_simulator.clock import Clock, Handle, Interrupt, finish, wait_for
 from ollama_simulator.engine.batch import Batch
 from ollama_simulator.engine.plan import Work
+from ollama_simulator.wheel import Alarm
 
 
 class Ticker:
@@ -26,8 +28,8 @@ class Ticker:
         self.batch = batch
         self._clock = clock
         self._works = works
-        self._waiting: dict[asyncio.Future[bool], tuple[Work, int]] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self._waiting: dict[Callable[[], object], tuple[Work, int]] = {}
+        self._alarm: Handle | None = None
         self._when = math.inf
 
     # --- who takes part ---------------------------------------------------------------------------
@@ -66,10 +68,10 @@ class Ticker:
         self._tick()
 
     def _left(self, gone: Work) -> None:
-        for future, (work, _) in list(self._waiting.items()):
+        for callback, (work, _) in list(self._waiting.items()):
             if work is gone:
                 # Nobody comes for what is not made any more.
-                del self._waiting[future]
+                del self._waiting[callback]
         if not self.batch.busy:
             self._works(False)
         self._tick()
@@ -88,18 +90,31 @@ class Ticker:
         if self.batch.there(work, token, now):
             return True
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = (work, token)
+        callback = functools.partial(finish, future, True)
+        self._waiting[callback] = (work, token)
         self._set(self.batch.time_of(work, token))
         try:
             return await wait_for(future, gone)
         finally:
-            self._waiting.pop(future, None)
+            self._waiting.pop(callback, None)
+
+    def tell(self, work: Work, token: int, alarm: Alarm) -> None:
+        """Call an alarm when a token is there."""
+        now = self._clock.now()
+        self.batch.want(work, now)
+        self._waiting[alarm] = (work, token)
+        there = self.batch.made(work, now) >= token
+        self._set(now if there else self.batch.time_of(work, token))
+
+    def tell_not(self, alarm: Alarm) -> None:
+        """Don't call it after all."""
+        self._waiting.pop(alarm, None)
 
     def when_read(self, work: Work, callback: Callable[[float], None]) -> None:
         """Call back when a prompt is read to its end, with that moment."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         future.add_done_callback(lambda _: callback(work.read_at))
-        self._waiting[future] = (work, 0)
+        self._waiting[functools.partial(finish, future, True)] = (work, 0)
         self._tick()
 
     def at_boundary(self, when: float, callback: Callable[[float], None]) -> None:
@@ -127,13 +142,17 @@ class Ticker:
         now = self._clock.now()
         self.batch.pause(now)
         next_one = math.inf
-        for future, (work, token) in list(self._waiting.items()):
+        there = []
+        for callback, (work, token) in self._waiting.items():
             if self.batch.there(work, token, now):
-                del self._waiting[future]
-                finish(future, True)
+                there.append(callback)
             else:
                 next_one = min(next_one, self.batch.time_of(work, token))
+        for callback in there:
+            del self._waiting[callback]
         self._set(next_one)
+        for callback in there:
+            callback()
 
     def _set(self, when: float) -> None:
         if when < self._when:

@@ -78,6 +78,7 @@ def bend(exchange: Exchange, fault: Fault) -> Reply:
 
     if fault.paces:
         exchange.when_paced = struck
+        exchange.flows = True
         return fault.around(exchange, _honest)
     return exchange.stage(_compared(exchange, fault, struck))
 

@@ -74,7 +74,10 @@ def rfc3339(ns: int, zone: str = "UTC") -> str:
     shift, suffix = (0, "Z") if zone == "UTC" else _offset(seconds, zone)
     if not fraction:
         return _second(seconds + shift) + suffix
-    return f"{_second(seconds + shift)}.{fraction:09d}".rstrip("0") + suffix
+    digits = str(fraction).zfill(9)
+    if digits[-1] == "0":
+        digits = digits.rstrip("0")
+    return f"{_second(seconds + shift)}.{digits}{suffix}"
 
 
 def _offset(seconds: int, zone: str) -> tuple[int, str]:

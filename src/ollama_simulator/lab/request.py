@@ -10,6 +10,7 @@ It must not import anything but layer 0 and its own package.
 import asyncio
 import math
 
+from ollama_simulator.clock import Handle
 from ollama_simulator.lab.stretches import Stretches
 from ollama_simulator.lab.talk import Asked
 
@@ -57,7 +58,7 @@ class Request:
         """Who waits for the answer, and is cancelled by who gives it up."""
         self.verdict: int | None = None
         """How it ended if it was given up."""
-        self.alarm: asyncio.TimerHandle | None = None
+        self.alarm: Handle | None = None
         """When the client loses patience."""
         self.server = -1
         """Where it was sent; -1 for nowhere."""

@@ -22,6 +22,8 @@ from typing import Any, Protocol, cast
 from ollama_simulator.acts import How
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
+from ollama_simulator.net.delivery import delivered
+from ollama_simulator.net.gate import Gate
 from ollama_simulator.net.head import BadRequest
 from ollama_simulator.net.parser import Parser
 from ollama_simulator.net.perform import Performer
@@ -77,10 +79,8 @@ class Connection(asyncio.Protocol):
         self._refusal: bytes | None = None
         self._aborted = False
         self._retiring = False
-        self._thawed = asyncio.Event()
-        self._thawed.set()
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._thawed = Gate()
+        self._writable = Gate()
         self._reading = True
 
     # --- called by the event loop -----------------------------------------------------------
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
             self._lost.set_result(None)
         self._parse(None)
         self._put(None)
-        blocked = not self._writable.is_set()
+        blocked = not self._writable.open
         self._writable.set()
         if self._current is not None:
             if self._ended_by == "client":
@@ -231,15 +231,23 @@ class Connection(asyncio.Protocol):
         return How.FIN
 
     async def write(self, data: bytes) -> None:
-        """Hand bytes to the kernel; returns when it has taken them all."""
-        for start in range(0, len(data), PIECE):
-            if not self._thawed.is_set():
+        """Hand bytes to the kernel; returns when it has taken them all, and all before them."""
+        for start in range(0, len(data) or 1, PIECE):
+            if not self._thawed.open:
                 await self._thawed.wait()
             if self._lost.done():
                 return
             self._transport.write(data[start : start + PIECE])
-            if not self._writable.is_set():
+            if not self._writable.open:
                 await self._writable.wait()
+
+    def put(self, data: bytes) -> bytes | None:
+        """Hand bytes to the kernel at once. None if it has taken them all; else what `write` has
+        to wait with: the bytes, or an empty rest if they are on their way."""
+        if len(data) > PIECE or self._lost.done() or not self._thawed.open:
+            return data
+        self._transport.write(data)
+        return None if self._writable.open else b""
 
     async def _hang_up(self, how: How) -> None:
         await self._thawed.wait()
@@ -247,7 +255,7 @@ class Connection(asyncio.Protocol):
             return
         self._ended_by, self._lost_how = "us", how
         if how is How.RST:
-            await self._delivered()
+            await delivered(self._transport, self._owner.clock, self._lost.done, LINGER_S)
             if not self._lost.done():
                 self._leave(how)
             return
@@ -261,24 +269,13 @@ class Connection(asyncio.Protocol):
                     await self._next()
         self._transport.close()
 
-    async def _delivered(self) -> None:
-        """Wait until the peer's kernel has acknowledged every byte, with a limit; where the
-        system doesn't tell, until it has taken them."""
-        clock, transport = self._owner.clock, self._transport
-        limit = clock.now() + LINGER_S
-        sock = transport.get_extra_info("socket")
-        while clock.now() < limit and not self._lost.done():
-            if not (transport.get_write_buffer_size() or kernel.unsent(sock)):
-                return
-            await clock.sleep_until(clock.now() + 0.001)
-
     def _leave(self, how: How) -> None:
         if how is How.RST:
             kernel.reset_on_close(self._transport.get_extra_info("socket"))
         self._transport.abort()
 
     def _say_continue(self) -> None:
-        if not self._lost.done() and self._thawed.is_set():
+        if not self._lost.done() and self._thawed.open:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _mind_reading(self) -> None:
@@ -292,7 +289,7 @@ class Connection(asyncio.Protocol):
             # Whoever is not read is not seen leaving: nothing may pile up unread behind a request.
             self.abort()
             return
-        want = self._thawed.is_set() and not full
+        want = self._thawed.open and not full
         if want and not self._reading:
             self._transport.resume_reading()
         elif not want and self._reading:

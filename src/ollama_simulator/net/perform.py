@@ -22,9 +22,22 @@ from typing import Protocol, assert_never
 
 import msgspec
 
-from ollama_simulator.acts import Body, End, Framing, Hangup, Head, Hold, How, Reply, Tick, Wait
-from ollama_simulator.clock import Clock, Interrupt
+from ollama_simulator.acts import (
+    Body,
+    End,
+    Framing,
+    Hangup,
+    Head,
+    Hold,
+    How,
+    Reply,
+    Stream,
+    Tick,
+    Wait,
+)
+from ollama_simulator.clock import Clock, Interrupt, wait_for
 from ollama_simulator.net.request import Request
+from ollama_simulator.net.stepping import Stepping
 
 LARGEST_WHOLE = 2048
 """Go's buffer in bytes: a longer body is chunked unless its length was declared."""
@@ -36,7 +49,11 @@ class Sink(Protocol):
     """Where bytes go."""
 
     async def write(self, data: bytes) -> None:
-        """Hand bytes to the kernel; returns when it has taken them all."""
+        """Hand bytes to the kernel; returns when it has taken them all, and all before them."""
+
+    def put(self, data: bytes) -> bytes | None:
+        """Hand bytes to the kernel at once. None if it has taken them all; else what `write` has
+        to wait with: the bytes, or an empty rest if they are on their way."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -73,6 +90,8 @@ class Performer:
             match act:
                 case Tick():
                     self.ticks += 1
+                case Stream():
+                    await self._stream(act, gone)
                 case Head():
                     await self._begin(act)
                 case Body():
@@ -112,6 +131,19 @@ class Performer:
             chunks = _chunks(self._held)
             self._held.clear()
             await self._send(b"" if self.status is not None else await self._open(), chunks)
+
+    async def _stream(self, stream: Stream, gone: Interrupt) -> None:
+        assert self.status is not None, "a stream before its head"
+        assert not self._held, "a stream behind what waits for a flush"
+        step = Stepping(stream, self._sink.put, self, chunked=self._chunked)
+        stream.flow.arm(step)
+        try:
+            await wait_for(step.over, gone)
+        finally:
+            step.cancel()
+            stream.flow.disarm(step)
+        if step.rest is not None:
+            await self._sink.write(step.rest)
 
     async def _end(self) -> None:
         chunks = _chunks(self._held)

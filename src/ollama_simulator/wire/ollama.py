@@ -13,7 +13,7 @@ It must not import another dialect.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ollama_simulator.golang import decode, gojson
 from ollama_simulator.model import Done, Event, Infer, Logprob, Refusal, Rendered, Token
@@ -33,6 +33,7 @@ from ollama_simulator.wire.ollama_lines import (
     ChatLine,
     GenerateLine,
     Said,
+    TextLine,
     calls,
     debug_info,
     likelihoods,
@@ -46,6 +47,8 @@ class _Generation(Native):
     """What chat and generate share."""
 
     job: Infer
+    _around_text: ClassVar[tuple[str, str]]
+    """What stands between the time and the text of a line, and behind the text."""
 
     def _prepare(self, body: Mapping[str, Any], job: Infer, wire: Wire) -> None:
         self.job = job
@@ -53,16 +56,16 @@ class _Generation(Native):
         self.media = NDJSON if self.stream else JSON
         self._model = job.model
         self._wall_ns = wire.wall_ns
+        self._text = TextLine(job.model, *self._around_text)
 
     def encode(self, event: Event) -> list[bytes]:
         """A line."""
-        match event:
-            case Token():
+        if isinstance(event, Token):
+            if event.thinking or event.calls or event.logprobs:
                 return [self._token(event) + b"\n"]
-            case Done():
-                return [self._line([event]) + b"\n"]
-            case _:
-                raise AssertionError(f"a generation does not say {event}")
+            return [self._text.line(event.text, self._wall_ns())]
+        assert isinstance(event, Done), f"a generation does not say {event}"
+        return [self._line([event]) + b"\n"]
 
     def collect(self, events: list[Event]) -> bytes:
         """One object with all that was said, and the numbers of the last event."""
@@ -82,7 +85,7 @@ class _Generation(Native):
 
     @abstractmethod
     def _token(self, token: Token) -> bytes:
-        """A line of its own for a piece."""
+        """A line of its own for a piece that is not mere text."""
 
     @abstractmethod
     def _line(self, said: Sequence[Token | Done]) -> bytes:
@@ -118,6 +121,8 @@ def _logprobs(said: Iterable[Token | Done]) -> tuple[Logprob, ...]:
 class Chat(_Generation):
     """`POST /api/chat` (4.8)."""
 
+    _around_text = ('"message":{"role":"assistant","content":', '},"done":false}')
+
     def __init__(self, request: Request, wire: Wire) -> None:
         profile = wire.settings.wire
         body = decode.body(request.body, CHAT[profile], EMPTY)
@@ -134,10 +139,7 @@ class Chat(_Generation):
         self._prepare(body, job, wire)
 
     def _token(self, token: Token) -> bytes:
-        if token.thinking or token.calls or token.logprobs:
-            return self._line([token])
-        said = Said("assistant", token.text)
-        return gojson.encode(ChatLine(self._model, self._now(), said, False))
+        return self._line([token])
 
     def _line(self, said: Sequence[Token | Done]) -> bytes:
         last = said[-1]
@@ -163,6 +165,8 @@ class Chat(_Generation):
 
 class Generate(_Generation):
     """`POST /api/generate` (4.7)."""
+
+    _around_text = ('"response":', ',"done":false}')
 
     def __init__(self, request: Request, wire: Wire) -> None:
         profile = wire.settings.wire

@@ -11,6 +11,7 @@ Rules of this file:
 It must not import another dialect.
 """
 
+import functools
 from collections.abc import Iterable
 
 import msgspec
@@ -99,6 +100,28 @@ class GenerateLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     tool_calls: tuple[Call, ...] = ()
     debug_info: DebugInfo | None = msgspec.field(default=None, name="_debug_info")
     logprobs: tuple[Likelihood, ...] = ()
+
+
+class TextLine:
+    """A line of mere text, which most lines are: only the time and the text are made anew."""
+
+    __slots__ = ("_before", "_begin", "_end")
+
+    def __init__(self, model: str, before: str, behind: str) -> None:
+        """What stands before and behind the text, as JSON."""
+        self._begin = f'{{"model":{_quoted(model)},"created_at":"'
+        self._before = f'",{before}'
+        self._end = f"{behind}\n"
+
+    def line(self, text: str, ns: int) -> bytes:
+        """The line of a text at a time of day."""
+        time = gojson.rfc3339(ns)
+        return f"{self._begin}{time}{self._before}{_quoted(text)}{self._end}".encode()
+
+
+@functools.lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return gojson.encode(text).decode()
 
 
 def calls(made: Iterable[ToolCall]) -> tuple[Call, ...]:

@@ -14,14 +14,15 @@ It must not import anything but layer 0 and its own package.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ollama_simulator import records
 from ollama_simulator.engine import schema
-from ollama_simulator.engine.answer import bounds, scripted, unscripted
+from ollama_simulator.engine.answer import unscripted
 from ollama_simulator.engine.answer.failures import Failures
 from ollama_simulator.engine.answer.meter import Meter
 from ollama_simulator.engine.answer.output import End, Failure, Kind, Output, Pause, Piece
+from ollama_simulator.engine.answer.outputs import outputs
 from ollama_simulator.engine.answer.parsers.parsed import Unparsable
 from ollama_simulator.engine.answer.paths import way
 from ollama_simulator.engine.answer.task import Task
@@ -33,7 +34,6 @@ from ollama_simulator.engine.render.tokens import tokens
 from ollama_simulator.engine.seat import Seat, Visit
 from ollama_simulator.engine.text import questions, tokenize
 from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
-from ollama_simulator.names import canonical
 from ollama_simulator.settings import Caching
 
 REPLY = "<|assistant|>"
@@ -58,6 +58,8 @@ class Run:
         self._started = started
         self._failures = Failures(task.wire, machine.ids, chats=task.chats)
         self._way = way(task, machine.ids)
+        self.lines = self._way.lines
+        """Where its pieces become lines."""
         self.switches = self._way.switches
         """Whether a second pass may have to follow."""
         script = task.script
@@ -70,8 +72,9 @@ class Run:
         if gap_ms is not None:
             self._rate = 1000 / gap_ms if gap_ms else math.inf
         self._told: list[str] = []
-        self._meter = Meter(call.see, task.model.name, started)
-        self._count = 0
+        self.meter = Meter(call.see, task.model.name, started)
+        self.count = 0
+        """Tokens that were said."""
         self._begun = False
         """Whether the runner has told anything, in any pass."""
         self._first = 0.0
@@ -117,7 +120,7 @@ class Run:
         script, now = self._task.script, self._machine.clock.now()
         unread = len(self._task.prompt.tokens) - self._seat.cached
         if again:
-            unread = self._count
+            unread = self.count
             self._seat.read_again(unread)
         self._prompt_s = unread / self._rates.prefill_tps
         wait = self._prompt_s
@@ -126,7 +129,7 @@ class Run:
             # However fast a runner is, reading takes it some time, and a zero would not be told.
             self._prompt_s = wait or len(self._task.prompt.tokens) / self._rates.prefill_tps
         self._first = self._last = now + wait
-        self._count = 0
+        self.count = 0
         self._paused = 0.0
         return self._first
 
@@ -152,41 +155,26 @@ class Run:
 
     def outputs(self, *, again: bool) -> Iterator[Output]:
         """What the runner puts out in the first or the second pass."""
-        task, script = self._task, self._task.script
-        if script is not None and script.answer is not None:
-            said = scripted.outputs(
-                task.wire, script, self._way.speech, chats=task.chats, again=again
-            )
-            if not task.chats:
-                said = bounds.guarded(said)
-            if script.tokens is not None:
-                # Who tells what is counted has decided how long it is.
-                return said
-            return bounds.bounded(said, task.stops, task.limit)
-        said = unscripted.outputs(self._asked(again), self._way.speech)
-        if task.job.logprobs:
-            said = unscripted.with_logprobs(said, task.job.top_logprobs)
-        return bounds.bounded(said, task.stops, None) if task.stops else said
+        pace = self._call.pace.tokens
+        return outputs(self._task, self._way, self._machine.seed, pace, again=again)
 
-    def _asked(self, again: bool) -> unscripted.Asked:
-        """What decides the text that nobody scripted."""
-        task, first = self._task, self._way.two_passes and not again
-        return unscripted.Asked(
-            self._machine.seed,
-            canonical(task.model.name),
-            task.prompt.tokens,
-            self._call.pace.tokens,
-            task.limit,
-            None if first else task.format,
-            self._way.thinks and not again,
-            task.sized,
+    @property
+    def flows(self) -> bool:
+        """Whether its tokens can be a flow: they come at a pace or from the machine, and what they
+        are does not depend on when they are asked for."""
+        script = self._task.script
+        unscripted = script is None or script.answer is None
+        return (
+            unscripted
+            and not (self.switches or self._task.job.logprobs)
+            and (self._seat.timeless or math.isinf(self._rate))
         )
 
     def token(self, output: Output) -> int:
         """The token of the machine that an output has to wait for."""
         if isinstance(output, Pause | End) or (isinstance(output, Piece) and not output.tokens):
-            return self._count
-        return self._count + 1
+            return self.count
+        return self.count + 1
 
     def due(self, output: Output) -> float:
         """When an output comes, its token being made."""
@@ -196,30 +184,46 @@ class Run:
             self._paused += output.seconds
         elif isinstance(output, End):
             if self._scripted_gap:
-                self._last = self._first + (self._count + 1) / self._rate
+                self._last = self._first + (self.count + 1) / self._rate
         elif not isinstance(output, Piece) or output.tokens:
-            paced = self._first + (self._count + self._before) / self._rate
-            self._last = max(paced, self._seat.time_of(self._count + 1))
+            self._last = self.pace(0)
+            if not self._seat.timeless:
+                self._last = max(self._last, self._seat.time_of(self.count + 1))
         return self._last
 
-    def says(self, output: Output) -> Token | Quiet | Done | None:
+    def pace(self, ahead: int) -> float:
+        """When the pace allows the next token, or one so many tokens behind it."""
+        return self._first + (self.count + ahead + self._before) / self._rate
+
+    def told(self, pieces: Sequence[Piece], last: float) -> None:
+        """Pieces of one token were said as a flow, the last of them due at a moment."""
+        if pieces:
+            self.count += len(pieces)
+            self._told += [piece.thinking + piece.text for piece in pieces]
+            self._last = last
+
+    def unsayable(self, wrong: Unparsable) -> Refusal:
+        """What becomes of an answer that can't be split."""
+        return Refusal(500, str(wrong), Origin.RUNNER)
+
+    def says(self, output: Output, now: float) -> Token | Quiet | Done | None:
         """What an output comes to. Raises `Refusal` if the answer fails."""
         if isinstance(output, Piece):
-            self._count += output.tokens
             self._begun = True
             if output.tokens:
-                self._meter.tokens(output.tokens, self._machine.clock.now())
+                self.count += output.tokens
+                self.meter.tokens(output.tokens, now)
             self._told.append(output.thinking + output.text)
             try:
-                return self._way.lines.say(self._wanted(output) if output.logprobs else output)
+                return self.lines.say(self._wanted(output) if output.logprobs else output)
             except Unparsable as wrong:
-                raise Refusal(500, str(wrong), Origin.RUNNER) from None
+                raise self.unsayable(wrong) from None
         if isinstance(output, Failure):
             if output.kind is Kind.CRASH:
                 self._lease.crash(output.text)
             raise self._failures.refusal(output, begun=self._begun)
         if isinstance(output, End):
-            self._seat.end(self._count)
+            self._seat.end(self.count)
             self._full = output.reason == "length"
             if output.reason is not None:
                 return self._done(output.reason, output)
@@ -235,7 +239,7 @@ class Run:
     @property
     def switched(self) -> bool:
         """Whether the second pass of a formatted answer is to begin."""
-        return self._way.lines.switched
+        return self.lines.switched
 
     @property
     def abandoned(self) -> Abandoned:
@@ -252,16 +256,16 @@ class Run:
     def _done(self, reason: str, end: End) -> Done | None:
         """The last line; None if its text is what begins the second pass."""
         switched = self.switched
-        self._count += end.last.tokens
+        self.count += end.last.tokens
         self._told.append(end.last.thinking + end.last.text)
         try:
-            text, thinking, calls = self._way.lines.end(end.last)
+            text, thinking, calls = self.lines.end(end.last)
         except Unparsable as wrong:
             raise Refusal(500, str(wrong), Origin.RUNNER) from None
         if self.switched and not switched:
             return None
         task, prompt = self._task, self._task.prompt
-        made = self._count if end.tokens is None else end.tokens
+        made = self.count if end.tokens is None else end.tokens
         generation_s = self._last - self._first + self._paused
         if not generation_s and made:
             generation_s = made / self._rates.decode_tps
@@ -280,7 +284,7 @@ class Run:
 
     def leaves(self) -> None:
         """Tell the slot what was evaluated and generated, however the answer ended."""
-        self._meter.done()
+        self.meter.done()
         if not self._remembers:
             return
         if self._evaluated:

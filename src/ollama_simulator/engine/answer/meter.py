@@ -12,6 +12,8 @@ from ollama_simulator.records import See
 class Meter:
     """Counts tokens, and the gaps between them."""
 
+    __slots__ = ("_first", "_gaps", "_last", "_made", "_model", "_see", "_started")
+
     def __init__(self, see: See, model: str, started: float) -> None:
         """`started` is when the request came."""
         self._see = see

@@ -12,9 +12,11 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
+import functools
+import itertools
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ollama_simulator.engine.answer.marks import Marks
@@ -37,6 +39,10 @@ class Speech(ABC):
     @abstractmethod
     def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
+
+    def says(self, words: Iterable[str]) -> Iterator[tuple[Piece, ...]]:
+        """Say one piece after another."""
+        return map(self.say, words)
 
     @abstractmethod
     def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
@@ -72,8 +78,14 @@ class Tagged(Speech):
     def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
         if not self._thinking:
-            return (Piece(text),)
+            return _plain_piece(text)
         return (*self._closed(), Piece(text))
+
+    def says(self, words: Iterable[str]) -> Iterator[tuple[Piece, ...]]:
+        """Say one piece after another."""
+        words = iter(words)
+        # Only the first one can end a thought.
+        return itertools.chain(map(self.say, itertools.islice(words, 1)), map(_plain_piece, words))
 
     def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools, one after another."""
@@ -137,7 +149,11 @@ class Split(Speech):
 
     def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
-        return (Piece(text),)
+        return _plain_piece(text)
+
+    def says(self, words: Iterable[str]) -> Iterator[tuple[Piece, ...]]:
+        """Say one piece after another."""
+        return map(_plain_piece, words)
 
     def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools."""
@@ -147,6 +163,12 @@ class Split(Speech):
             parts.append(CallPart(self._count, known, call.name, written_arguments(call)))
             self._count += 1
         return (Piece(calls=tuple(parts)),)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain_piece(text: str) -> tuple[Piece, ...]:
+    """A piece of text and nothing else."""
+    return (Piece(text),)
 
 
 def written_arguments(call: Call) -> str:

@@ -12,6 +12,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -52,35 +53,31 @@ class Asked(msgspec.Struct, frozen=True):
 
 def outputs(asked: Asked, speech: Speech) -> Iterator[Output]:
     """A whole answer."""
-    count = 0
-    for pieces_of_word in _spoken(asked, speech):
-        for piece in pieces_of_word:
-            yield piece
-            count += 1
-            if count == asked.limit:
-                yield End("length")
-                return
+    spoken = itertools.chain.from_iterable(_spoken(asked, speech))
+    for count, piece in enumerate(spoken, 1):
+        yield piece
+        if count == asked.limit:
+            yield End("length")
+            return
     yield End("length" if asked.limit == 0 else "stop")
 
 
-def _spoken(asked: Asked, speech: Speech) -> Iterator[tuple[Piece, ...]]:
+def _spoken(asked: Asked, speech: Speech) -> Iterable[tuple[Piece, ...]]:
     """The words of an answer, each as the tokens it takes."""
-    thought = 0
     if asked.limit == 0:
-        return
+        return ()
     length = asked.limit if asked.sized else None
+    thoughts: list[tuple[Piece, ...]] = []
     if asked.thinks and (asked.tokens or length or asked.format):
-        for word in pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS):
-            tokens = speech.think(word)
-            thought += len(tokens)
-            yield tokens
+        thought = pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS)
+        thoughts = list(map(speech.think, thought))
     if asked.format is not None:
         words: Iterable[str] = _WORD.findall(schema.text(asked.format, _Draw(asked)))
     else:
-        count = asked.tokens if length is None else max(0, length - thought)
+        thought_of = sum(map(len, thoughts))
+        count = asked.tokens if length is None else max(0, length - thought_of)
         words = pieces(asked.seed, asked.model, list(asked.prompt), count)
-    for word in words:
-        yield speech.say(word)
+    return itertools.chain(thoughts, speech.says(words))
 
 
 class _Draw:

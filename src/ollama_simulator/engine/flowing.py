@@ -1,0 +1,132 @@
+"""The tokens of an answer as a flow.
+
+Rules of this file:
+
+1. Most of a token's cost is memory that nobody has looked at since the last one. So what a flow
+   needs for each is in one place, and the text and the books of the answer are turned to once for
+   several tokens.
+
+It must not import anything but layer 0 and its own package.
+"""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from ollama_simulator.clock import Clock, Handle
+from ollama_simulator.engine.answer.generation import Run
+from ollama_simulator.engine.answer.output import Output, Piece
+from ollama_simulator.engine.answer.parsers.parsed import Unparsable
+from ollama_simulator.engine.seat import Seat
+from ollama_simulator.flow import Flow
+from ollama_simulator.model import Quiet, Refusal, Token
+from ollama_simulator.wheel import Alarm
+
+AHEAD = 16
+"""Tokens whose text is made at a time."""
+
+
+class Flowing(Flow):
+    """The tokens from here to the next output that is none."""
+
+    __slots__ = (
+        "_at",
+        "_behind",
+        "_clock",
+        "_due",
+        "_handle",
+        "_last",
+        "_meter",
+        "_outputs",
+        "_pieces",
+        "_run",
+        "_say",
+        "_seat",
+        "said",
+        "wrong",
+    )
+
+    def __init__(self, run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> None:
+        super().__init__()
+        self._run = run
+        self._seat = None if seat.timeless else seat
+        self._clock = clock
+        self._outputs = outputs
+        self._meter = run.meter
+        self._say = run.lines.say
+        self._handle: Handle | None = None
+        self._pieces: list[Piece] = []
+        """Those that were looked at last."""
+        self._at = 0
+        """How many of them were said."""
+        self._behind: list[Output] = []
+        """What comes behind them, and is none."""
+        self._due = 0.0
+        """When the next one is due."""
+        self._last = 0.0
+        """When the last one was."""
+        self.said = clock.now()
+        """When the last token was said."""
+        self.wrong: Refusal | None = None
+        """Why the answer failed."""
+        self._look()
+
+    def _look(self) -> None:
+        """See what comes next."""
+        self.settle()
+        if not self._behind:
+            for output in islice(self._outputs, AHEAD):
+                if not (isinstance(output, Piece) and output.tokens == 1):
+                    self._behind.append(output)
+                    break
+                self._pieces.append(output)
+        self.over = not self._pieces
+
+    def settle(self) -> None:
+        """Have it in the books of the answer what was said."""
+        self._run.told(self._pieces[: self._at], self._last)
+        del self._pieces[: self._at]
+        self._at = 0
+
+    def arm(self, alarm: Alarm) -> None:
+        if self._seat is None:
+            self._due = self._run.pace(self._at)
+            self._handle = self._clock.alarm(self._due, alarm)
+        else:
+            self._seat.tell(self._run.count + self._at + 1, alarm)
+
+    def disarm(self, alarm: Alarm) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._seat is not None:
+            self._seat.tell_not(alarm)
+
+    def take(self) -> Token | None:
+        piece = self._pieces[self._at]
+        self._at += 1
+        if self._seat is not None:
+            made = self._seat.time_of(self._run.count + self._at)
+            self._due = max(self._run.pace(self._at - 1), made)
+        self._last = self._due
+        self.said = now = self._clock.now()
+        self._meter.tokens(1, now)
+        try:
+            event = self._say(piece)
+        except Unparsable as error:
+            self.wrong, self.over = self._run.unsayable(error), True
+            return None
+        return None if isinstance(event, Quiet) else event
+
+    def taken(self, alarm: Alarm) -> None:
+        clock = self._clock
+        clock.lateness.add(clock.now() - self._last)
+        if self._at == len(self._pieces):
+            self._look()
+        if not self.over:
+            self.arm(alarm)
+
+    def rest(self) -> Iterator[Output]:
+        """What comes behind what was said, which is settled. Raises the `Refusal` that the answer
+        failed with."""
+        if self.wrong is not None:
+            raise self.wrong
+        return chain(self._pieces, self._behind, self._outputs)

@@ -1,0 +1,43 @@
+"""Pieces of an answer that come one after another, each at its moment, without a task that waits.
+
+To wake a task for a token costs more than the token. So who says tokens may offer a flow of them:
+whoever takes it is called at each moment, and turns to the task again when the flow is over.
+
+Rules of this file:
+
+1. A flow is an offer. Who doesn't take it gets the next piece in the ordinary way.
+2. It holds nothing that isn't said in the ordinary way, too, and at the same moments.
+
+It must not import anything of this package but `wheel`.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from ollama_simulator.wheel import Alarm
+
+
+class Flow(ABC):
+    """What comes next, and next, and so on."""
+
+    __slots__ = ("over",)
+
+    def __init__(self) -> None:
+        self.over = False
+        """Whether what comes next has to be got in the ordinary way."""
+
+    @abstractmethod
+    def arm(self, alarm: Alarm) -> None:
+        """Have an alarm called when the next piece is due. Not if it is over."""
+
+    @abstractmethod
+    def disarm(self, alarm: Alarm) -> None:
+        """Don't call it after all."""
+
+    @abstractmethod
+    def take(self) -> Any:
+        """The piece that is due; None for one that nobody is told of."""
+
+    @abstractmethod
+    def taken(self, alarm: Alarm) -> None:
+        """The piece was handed to the kernel: `arm` for the next one, unless it is over."""

@@ -1,0 +1,39 @@
+"""How late things were done.
+
+It must not import anything of this package.
+"""
+
+STEPS_PER_S = 10_000
+"""How exactly it is told."""
+LIMIT_S = 1
+"""What is later than this is counted in one step."""
+
+
+class Lateness:
+    """How long after their moments things were done."""
+
+    def __init__(self) -> None:
+        self.most = 0.0
+        """The longest, in seconds."""
+        self._counts = [0] * (LIMIT_S * STEPS_PER_S + 1)
+
+    def add(self, seconds: float) -> None:
+        """Something was done so long after its moment."""
+        if seconds > self.most:
+            self.most = seconds
+        self._counts[int(seconds * STEPS_PER_S) if seconds < LIMIT_S else -1] += 1
+
+    @property
+    def count(self) -> int:
+        """How many things were done."""
+        return sum(self._counts)
+
+    def quantile(self, share: float) -> float:
+        """What this share of all things didn't exceed, in seconds, rounded up to a step; 0 if
+        there was none."""
+        wanted, seen = share * self.count, 0
+        for step, count in enumerate(self._counts, 1):
+            seen += count
+            if count and seen >= wanted:
+                return min(step / STEPS_PER_S, self.most)
+        return 0.0

@@ -1,0 +1,169 @@
+"""A flow that is performed: what is written, what is counted, and when it has to wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ollama_simulator.acts import Body, End, Framing, Head, Stream
+from ollama_simulator.clock import Clock, Handle, VirtualClock
+from ollama_simulator.flow import Flow
+from ollama_simulator.net.perform import Ended, Performer
+from ollama_simulator.net.request import Body as RequestBody
+from ollama_simulator.net.request import Request
+from ollama_simulator.wheel import Alarm
+from tests.engine.driving import virtual
+from tests.net.peers import say
+
+
+class Seconds(Flow):
+    """A piece each second."""
+
+    def __init__(self, clock: Clock, pieces: Sequence[Any]) -> None:
+        super().__init__()
+        self.clock = clock
+        self.pieces = list(pieces)
+        self.written: list[float] = []
+        self.disarmed = 0
+        self._handle: Handle | None = None
+
+    def arm(self, alarm: Alarm) -> None:
+        self._handle = self.clock.alarm(self.clock.now() + 1, alarm)
+
+    def disarm(self, alarm: Alarm) -> None:
+        self.disarmed += 1
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def take(self) -> Any:
+        return self.pieces.pop(0)
+
+    def taken(self, alarm: Alarm) -> None:
+        self.written.append(self.clock.now())
+        self.over = not self.pieces
+        if not self.over:
+            self.arm(alarm)
+
+
+class Sink:
+    """Keeps what is written; may be unable to at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.writes: list[bytes] = []
+        self.shut_at = -1
+        """The number of the write that can't be done at once."""
+        self.shut = False
+        self.keeps = False
+        """Whether that one is taken, and on its way."""
+
+    async def write(self, data: bytes) -> None:
+        """Keep it, after ten seconds if something has to wait."""
+        if self.shut:
+            self.shut = False
+            await self.clock.sleep_until(self.clock.now() + 10)
+        if data:
+            self.writes.append(data)
+
+    def put(self, data: bytes) -> bytes | None:
+        """Keep it, if that can be done at once."""
+        if len(self.writes) == self.shut_at:
+            self.shut = True
+            if self.keeps:
+                self.writes.append(data)
+            return b"" if self.keeps else data
+        self.writes.append(data)
+        return None
+
+
+def encode(piece: Any) -> list[bytes]:
+    """A chunk for each letter; an error for what is none."""
+    return [letter.encode() for letter in piece]
+
+
+class Play:
+    """A reply with a flow behind its first chunk."""
+
+    def __init__(self, *pieces: Any, chunked: bool = True) -> None:
+        self.pieces = pieces
+        self.version = "1.1" if chunked else "1.0"
+        self.sink: Sink
+        self.flow: Seconds
+        self.performer: Performer
+        self.at = 0.0
+
+    def run(self, *, shut_at: int = -1, keeps: bool = False, leaves: float | None = None) -> Ended:
+        """Perform it."""
+
+        async def main(clock: VirtualClock) -> Ended:
+            self.sink, self.flow = Sink(clock), Seconds(clock, self.pieces)
+            self.sink.shut_at, self.sink.keeps = shut_at, keeps
+            body = RequestBody(None, lambda: None)
+            body.end()
+            request = Request(
+                *("POST", "/", self.version, [], body),
+                keep_alive=True,
+                connection=1,
+                abort=lambda: None,
+            )
+            if leaves is not None:
+                asyncio.get_running_loop().call_later(leaves, request.gone.fire)
+            self.performer = Performer(request, self.sink, clock)
+            acts = (Head(200, framing=Framing.AUTO), Body(b"x"), Stream(self.flow, encode), End())
+            try:
+                return await self.performer.run(say(*acts), request.gone)
+            finally:
+                self.at = clock.now()
+
+        return virtual(main)
+
+
+def test_each_chunk_is_one_write_at_its_moment() -> None:
+    """A piece may have several chunks, or none."""
+    play = Play("a", "bc", None, "d")
+    play.run()
+    assert play.sink.writes[1:] == [
+        *(b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\nc\r\n", b"1\r\nd\r\n"),
+        b"0\r\n\r\n",
+    ]
+    assert play.flow.written == [1.0, 2.0, 3.0, 4.0]
+    assert (play.performer.ticks, play.performer.body_bytes) == (4, 5)
+    assert play.flow.disarmed == 1
+
+
+def test_without_chunks() -> None:
+    """HTTP/1.0 knows none."""
+    play = Play("a", "b", chunked=False)
+    play.run()
+    assert play.sink.writes[1:] == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_can_not_be_written_at_once_is_waited_for(keeps: bool) -> None:
+    """The flow ends there, without a further piece, and nothing is lost or written twice."""
+    play = Play("a", "bcd", "e")
+    play.run(shut_at=3, keeps=keeps)
+    assert b"".join(play.sink.writes[1:]).replace(b"\r\n", b" ") == b"1 a 1 b 1 c 1 d 0  "
+    assert play.flow.written == [1.0]
+    assert play.flow.pieces == ["e"]
+    assert play.at == 12.0
+
+
+def test_a_client_that_leaves_ends_the_flow() -> None:
+    """Nothing is written after that, and no alarm is left."""
+    play = Play(*"abcdef")
+    play.run(leaves=2.5)
+    assert play.sink.writes[1:] == [b"1\r\na\r\n", b"1\r\nb\r\n", b"0\r\n\r\n"]
+    assert play.at == 2.5
+    assert play.flow.disarmed == 1
+
+
+def test_an_error_is_an_error_of_the_reply() -> None:
+    """It reaches whoever performs."""
+    play = Play("a", 7)
+    with pytest.raises(TypeError):
+        play.run()
+    assert play.flow.disarmed == 1

@@ -1,0 +1,36 @@
+"""How late things were done, in numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from ollama_simulator.lateness import Lateness
+
+
+def of(*seconds: float) -> Lateness:
+    """That of things which were so late."""
+    late = Lateness()
+    for each in seconds:
+        late.add(each)
+    return late
+
+
+def test_nothing_was_due() -> None:
+    """Then nothing was late."""
+    assert (of().count, of().quantile(0.99), of().most) == (0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds"), [(0.5, 0.0051), (0.9, 0.0091), (0.99, 0.01), (1.0, 0.01)]
+)
+def test_quantiles(share: float, seconds: float) -> None:
+    """They are rounded up to a tenth of a millisecond, but not above the greatest."""
+    late = of(*(number / 1000 for number in range(1, 11)))
+    assert late.quantile(share) == pytest.approx(seconds, abs=1e-9)
+
+
+def test_what_is_very_late_is_one_step() -> None:
+    """The greatest is told all the same."""
+    late = of(0.0, 5.0, 7.0)
+    assert (late.count, late.most) == (3, 7.0)
+    assert late.quantile(0.99) == pytest.approx(1.0001)
