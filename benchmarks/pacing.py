@@ -26,6 +26,7 @@ import socket
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -173,7 +174,7 @@ def measure(profile: str, servers: int, slots: int, warm_up: float, seconds: flo
     )
 
 
-def _both(*ends: Connection) -> list[tuple]:
+def _both(*ends: Connection) -> list[Any]:
     for end in ends:
         end.send("tell")
     return [end.recv() for end in ends]
