@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.engine.vectors import DIMENSIONS, cut, embed, normalised
@@ -19,6 +19,7 @@ def likeness(a: str, b: str) -> float:
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(max_size=80), st.integers(1, 400))
+@example("V'Ý\U00080b1e", 1)
 def test_vectors_have_length_one(text: str, length: int) -> None:
     """Every text has a vector of length 1 in 32-bit floats, and the same one each time."""
     vector = embed(text, length)

@@ -40,6 +40,9 @@ def embed(text: str, length: int = DIMENSIONS) -> Vector:
         # What is said again adds less and less.
         weight = 1 + math.log(count)
         total = [x + weight * y for x, y in zip(total, _of_word(word, length), strict=True)]
+    if not any(total):
+        # Words may cancel each other out, in a very short vector.
+        total[0] = 1.0
     return normalised(total)
 
 
