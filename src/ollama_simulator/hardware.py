@@ -10,6 +10,8 @@ Rules of this file:
 3. Its numbers hold for one generation of Ollama's engine on one machine with one model.
 
 It must not import anything of this package.
+
+Longer than 300 lines because all numbers of a profile are read together.
 """
 
 import difflib
@@ -58,6 +60,9 @@ class Step(_Part, frozen=True):
 
     t0_ms: NonNegative = 0.0
     """Milliseconds of an iteration that decodes one token at depth 0."""
+    sampling_ms: NonNegative = 0.0
+    """The part of them in which the token is drawn: engine `legacy` leaves that out of what it
+    reports (1.10)."""
 
 
 class Prefill(_Part, frozen=True):

@@ -110,6 +110,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     raise hardware.BadProfile(f"{field}: {bad}") from None
 
     @property
+    def all_remember(self) -> bool:
+        """Whether every request that generates uses the KV cache, and not only a chat."""
+        given = self.cache_endpoints
+        return self.engine != "seed" if given is None else given == "all"
+
+    @property
     def hardware(self) -> HardwareProfile:
         """The machine."""
         return _profile(self.profile)

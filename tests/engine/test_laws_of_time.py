@@ -25,7 +25,7 @@ from ollama_simulator.hardware import (
     Prefill,
     Step,
 )
-from ollama_simulator.model import Usage
+from ollama_simulator.model import Event, Token, Usage
 from ollama_simulator.settings import Caching, Settings
 from tests.engine.driving import Machine, chat, prompt, usage_of, virtual
 
@@ -178,6 +178,37 @@ def test_what_an_answer_says_of_its_time(engine: Caching) -> None:
     assert usage.prompt_s == pytest.approx(MACHINE.prefill_s(600))
     assert usage.generation_s == pytest.approx(MACHINE.decode_s(19, depth=600))
     assert usage.total_s == pytest.approx(usage.prompt_s + usage.generation_s)
+
+
+@pytest.mark.parametrize(("engine", "steps"), [("legacy", 0.75), ("current", 1.0), ("seed", 1.0)])
+def test_the_drawing_of_tokens(engine: Caching, steps: float) -> None:
+    """Is time that the old engine doesn't report."""
+    step = replace(MACHINE.step, sampling_ms=MACHINE.step.t0_ms / 4)
+    machine = replace(MACHINE, step=step, decode=Decode())
+
+    async def main(clock: VirtualClock) -> Usage:
+        made = Machine(clock, settings=Settings(engine=engine, profile=machine))
+        return usage_of(await made.done(chat(prompt(600), limit=20)))
+
+    assert virtual(main).generation_s == pytest.approx(19 * steps * MACHINE.step.t0_ms / 1000)
+
+
+@pytest.mark.parametrize(("engine", "told"), [("legacy", 6), ("current", 7), ("seed", 7)])
+def test_the_token_that_reaches_the_limit(engine: Caching, told: int) -> None:
+    """Is counted, and never told by the old engine; one that ends by itself is told whole."""
+
+    async def main(clock: VirtualClock) -> tuple[int, int, int]:
+        made = Machine(clock, settings=Settings(engine=engine))
+        events = await made.done(chat("hi", limit=7))
+        whole = await made.done(chat("hi"))
+        return len(tokens_of(events)), usage_of(events).tokens, len(tokens_of(whole))
+
+    assert virtual(main) == (told, 7, 20)
+
+
+def tokens_of(events: list[Event]) -> list[Token]:
+    """What was told."""
+    return [event for event in events if isinstance(event, Token)]
 
 
 # --- irregular --------------------------------------------------------------------------------

@@ -164,3 +164,23 @@ def test_a_file_that_holds_no_policy(text: str, complaint: str, tmp_path: Path) 
     assert refused("--policy-file", str(file)).startswith(
         f"error: --policy-file: {file}: {complaint}"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("1 / 0", r"ZeroDivisionError: division by zero \(.*wrong\.py, line 5\)"),
+        ("return 99", "it says 99, which is no server; there are 0 to 3, and None for nobody"),
+        ("return 'first'", "it says 'first', which is no server"),
+    ],
+)
+def test_a_policy_that_goes_wrong(tmp_path: Path, body: str, said: str) -> None:
+    """Is named, with what it did and where."""
+    file = tmp_path / "wrong.py"
+    source = "from ollama_simulator.lab.policies import policy\n\n@policy\n"
+    file.write_text(f"{source}def goes_wrong(request, fleet, rng):\n    {body}\n")
+    try:
+        found = refused(*SHORT, "--policy-file", str(file))
+    finally:
+        POLICIES.pop("goes-wrong", None)
+    assert re.search(f"policy goes-wrong: {said}", " ".join(found.split()))

@@ -111,7 +111,7 @@ def policies(
     Each policy gets the same conversations, run by run. Engines, caches and machines are those of
     the simulator; there is no network. See docs/policies.md.
     """
-    from ollama_simulator.lab import scorecard
+    from ollama_simulator.lab import blame, scorecard
     from ollama_simulator.lab.incidents import BadIncident, told_incidents
     from ollama_simulator.lab.trial import Trial
 
@@ -147,6 +147,11 @@ def policies(
     gc.set_threshold(SHARDS)
     try:
         found = list(scorecard.compare(names, range(seeds), trial))
+    except (BaseExceptionGroup, blame.BadPolicy) as ended:
+        blamed = blame.among(ended)
+        if blamed is None:
+            raise
+        wrong(f"policy {blamed}")
     except OverflowError as error:
         # The last answers of a very slow server, or of a very long queue.
         wrong(f"what was asked is not answered in time: {error}")
@@ -246,7 +251,7 @@ def _number(word: str, option: str) -> float:
 def _check_drawing(file: Path) -> None:
     """Before an hour is simulated for a picture that can't be drawn."""
     if importlib.util.find_spec("matplotlib") is None:
-        wrong('--draw needs matplotlib: pip install "ollama_simulator[draw]"')
+        wrong('--draw needs matplotlib: pip install "matplotlib>=3.8"')
     if file.suffix != ".svg":
         wrong(f"--draw: {file}: only SVG files are drawn; the name must end in .svg")
     if not file.absolute().parent.is_dir():

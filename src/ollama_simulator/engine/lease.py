@@ -65,6 +65,12 @@ class Lease:
             projector="vision" in runner.model.capabilities,
         )
 
+    @property
+    def sampling_s(self) -> float:
+        """Seconds of a step that an answer doesn't report (1.10)."""
+        legacy = self._host.settings.engine == "legacy"
+        return self.profile.step.sampling_ms / 1000 if legacy else 0.0
+
     async def greet(self, gone: Interrupt) -> None:
         """Wait as long as the server takes to turn to a request. It counts as load time (1.10).
 

@@ -16,6 +16,7 @@ It must not import anything but layer 0.
 import hashlib
 import re
 import string
+import sys
 from collections.abc import Iterable, Iterator
 
 from ollama_simulator.model import Message
@@ -45,7 +46,8 @@ WORDS = (
 
 def tokenize(text: str) -> list[str]:
     """Split a text into the seed's tokens."""
-    return _TOKEN.findall(text)
+    # Caches keep many tokens, and the same ones again and again: each is in memory once.
+    return [*map(sys.intern, _TOKEN.findall(text))]
 
 
 def prompt_tokens(messages: Iterable[Message]) -> list[str]:

@@ -14,9 +14,11 @@ It must not import the command line.
 import asyncio
 from collections import deque
 from random import Random
+from typing import Any
 
 from ollama_simulator.clock import Clock, VirtualClock
 from ollama_simulator.journal import Journal
+from ollama_simulator.lab.blame import BadPolicy, failed
 from ollama_simulator.lab.policies import POLICIES
 from ollama_simulator.lab.request import COMPLETE, FAILED, LEFT, REFUSED, Request
 from ollama_simulator.lab.server import Server
@@ -181,7 +183,7 @@ class Player:
     async def _placed(self, request: Request) -> bool:
         """Find a request its server, waiting for it if need be. Returns False if it is refused."""
         if not self._waiting:
-            chosen = self._policy(request, self._view, self._rng)
+            chosen = self._choose(request)
             if chosen is not None:
                 self._place(request, chosen)
                 return True
@@ -192,6 +194,22 @@ class Player:
         self._waiting.append((request, turn))
         await turn
         return True
+
+    def _choose(self, request: Request) -> int | None:
+        """The server that the policy says. Raises `BadPolicy`."""
+        chosen: Any
+        try:
+            chosen = self._policy(request, self._view, self._rng)
+        except Exception as error:
+            raise failed(self._trial.policy, error) from error
+        if chosen is None:
+            return None
+        if isinstance(chosen, int) and chosen in range(len(self._servers)):
+            return chosen
+        raise BadPolicy(
+            f"{self._trial.policy}: it says {chosen!r}, which is no server; there are 0 to "
+            f"{len(self._servers) - 1}, and None for nobody"
+        )
 
     def _place(self, request: Request, server: int) -> None:
         request.server = server
@@ -215,7 +233,7 @@ class Player:
         while self._waiting:
             request, turn = self._waiting[0]
             if not turn.done():
-                chosen = self._policy(request, self._view, self._rng)
+                chosen = self._choose(request)
                 if chosen is None:
                     return
                 self._place(request, chosen)

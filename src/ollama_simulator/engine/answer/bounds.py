@@ -16,6 +16,7 @@ import msgspec
 
 from ollama_simulator.engine.answer.output import End, Output, Piece
 from ollama_simulator.engine.answer.parsers.parsed import overlap
+from ollama_simulator.script import Script
 
 REPEATS = 30
 """How often the same piece may follow itself."""
@@ -77,3 +78,24 @@ def guarded(outputs: Iterable[Output]) -> Iterator[Output]:
                 yield End(None)
                 return
         yield output
+
+
+def untold(outputs: Iterable[Output], script: Script | None) -> Iterator[Output]:
+    """An answer without the text of the token that reaches its limit: engine `legacy` counts it,
+    and never tells it (engine model, 1.10). A script that says what is counted is right."""
+    last: Piece | None = None
+    if script is not None and script.tokens is not None:
+        yield from outputs
+        return
+    for output in outputs:
+        if last is not None and isinstance(output, End) and output.reason == "length":
+            last = Piece(tokens=last.tokens)
+        if last is not None:
+            yield last
+            last = None
+        if isinstance(output, Piece) and output.tokens:
+            last = output
+        else:
+            yield output
+    if last is not None:
+        yield last

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from ollama_simulator import records
 from ollama_simulator.engine import schema
 from ollama_simulator.engine.answer import unscripted
+from ollama_simulator.engine.answer.bounds import untold
 from ollama_simulator.engine.answer.failures import Failures
 from ollama_simulator.engine.answer.meter import Meter
 from ollama_simulator.engine.answer.output import End, Failure, Kind, Output, Pause, Piece
@@ -34,12 +35,9 @@ from ollama_simulator.engine.render.tokens import tokens
 from ollama_simulator.engine.seat import Seat, Visit
 from ollama_simulator.engine.text import questions, tokenize
 from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
-from ollama_simulator.settings import Caching
 
 REPLY = "<|assistant|>"
 """What stands in the cache between a prompt and its answer."""
-USES: dict[Caching, str] = {"seed": "chat", "legacy": "all", "current": "all"}
-"""Whose requests use the KV cache, unless the settings say otherwise."""
 TIMER_S = 1e-6
 """Seconds that a runner's timer tells at least: a real one never says that a prompt took none."""
 
@@ -86,8 +84,8 @@ class Run:
         """Whether the answer ended at its limit."""
         self._evaluated = False
         self._seat: Seat
-        uses = machine.settings.cache_endpoints or USES[machine.settings.engine]
-        self._remembers = task.job.uses_cache or uses == "all"
+        self._engine = machine.settings.engine
+        self._remembers = task.job.uses_cache or machine.settings.all_remember
         self._prompt = Words(task.prompt.tokens)
 
     def check(self, *, again: bool) -> None:
@@ -155,8 +153,9 @@ class Run:
 
     def outputs(self, *, again: bool) -> Iterator[Output]:
         """What the runner puts out in the first or the second pass."""
-        pace = self._call.pace.tokens
-        return outputs(self._task, self._way, self._machine.seed, pace, again=again)
+        seed, pace = self._machine.seed, self._call.pace.tokens
+        said = outputs(self._task, self._way, seed, pace, again=again)
+        return untold(said, self._task.script) if self._engine == "legacy" else said
 
     @property
     def flows(self) -> bool:
@@ -269,6 +268,7 @@ class Run:
         generation_s = self._last - self._first + self._paused
         if not generation_s and made:
             generation_s = made / self._rates.decode_tps
+        generation_s = max(generation_s - self._lease.sampling_s * (self.count - 1), 0.0)
         usage = Usage(
             total_s=self._machine.clock.now() - self._started,
             load_s=self._lease.load_s,
@@ -288,11 +288,10 @@ class Run:
         if not self._remembers:
             return
         if self._evaluated:
-            reply = Words([REPLY, *tokenize("".join(self._told))])
-            if self._full and self._machine.settings.engine != "seed":
-                # The token that was drawn last is never fed back, unless it ends the answer.
-                reply = reply.first(len(reply) - 1)
-            self._seat.keep(reply)
+            reply = [REPLY, *tokenize("".join(self._told))]
+            # The token that was drawn last is never fed back, unless it ends the answer.
+            unfed = self._full and self._engine == "current"
+            self._seat.keep(Words(reply[:-1] if unfed else reply))
             return
         late = self._first - self._machine.clock.now()
         uncached = len(self._prompt) - self._seat.cached
