@@ -9,7 +9,7 @@ import pytest
 
 from ollama_simulator.clock import Interrupt, VirtualClock
 from ollama_simulator.engine.seat import Seat
-from ollama_simulator.hardware import HardwareProfile, Prefill
+from ollama_simulator.hardware import HardwareProfile, Prefill, Step
 from ollama_simulator.model import Abandoned
 from ollama_simulator.records import Released
 from ollama_simulator.settings import Caching, Settings
@@ -21,6 +21,7 @@ READS = HardwareProfile(
     source="the tests",
     trust="C",
     synthetic=True,
+    step=Step(t0_ms=0.001),
     prefill=Prefill(r_tps=100.0),
 )
 
