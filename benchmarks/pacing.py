@@ -94,8 +94,10 @@ def serve(orders: Connection, profile: str, servers: int, slots: int, core: int 
 # --- the clients ----------------------------------------------------------------------------------
 
 
-def ask(orders: Connection, ports: tuple[int, ...], streams: int) -> None:
+def ask(orders: Connection, ports: tuple[int, ...], streams: int, cores: tuple[int, ...]) -> None:
     """A process of clients. At each order it tells how many tokens each has read, and when."""
+    if cores:
+        os.sched_setaffinity(0, cores)
     body = json.dumps(
         {
             "model": "test-model:latest",
@@ -149,7 +151,11 @@ def measure(profile: str, servers: int, slots: int, warm_up: float, seconds: flo
     try:
         ports = server.recv()
         processes.append(
-            spawn.Process(target=ask, args=(client_end, ports, servers * slots), daemon=True)
+            spawn.Process(
+                target=ask,
+                args=(client_end, ports, servers * slots, tuple(cores[:-1])),
+                daemon=True,
+            )
         )
         processes[1].start()
         time.sleep(SPREAD_S + warm_up)
