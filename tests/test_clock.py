@@ -623,3 +623,14 @@ def test_the_time_of_day_runs_as_fast_as_the_clock(speed: float) -> None:
 def test_time_that_can_not_run_like_that(speed: float) -> None:
     with pytest.raises(ValueError, match="time can't run"):
         WallClock(speed)
+
+
+def test_the_time_of_day_of_moments() -> None:
+    """A virtual clock knows it exactly, a real one as far as nobody sets the time."""
+    virtual_clock = VirtualClock()
+    epoch = VirtualClock.EPOCH_NS
+    assert virtual_clock.wall_ns_at([0.0, 1.5]) == [epoch, epoch + 1_500_000_000]
+    clock = WallClock(60.0)
+    now, wall = clock.now(), clock.wall_ns()
+    (then,) = clock.wall_ns_at([now + 3600])
+    assert 3_600_000_000_000 - 1_000_000 <= then - wall < 3_600_000_000_000 + 60_000_000_000

@@ -29,6 +29,14 @@ def test_quantiles(share: float, seconds: float) -> None:
     assert late.quantile(share) == pytest.approx(seconds, abs=1e-9)
 
 
+def test_many_at_once() -> None:
+    """As one after another."""
+    late = Lateness()
+    late.add_all([1.5, 2.25], [1.0, 2.0])
+    assert (late.count, late.most) == (2, 0.5)
+    assert late.quantile(0.5) == pytest.approx(0.2501)
+
+
 def test_what_is_very_late_is_one_step() -> None:
     """The greatest is told all the same."""
     late = of(0.0, 5.0, 7.0)

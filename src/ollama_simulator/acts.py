@@ -10,9 +10,8 @@ Rules of this file:
 It must not import anything of this package but `flow`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from enum import Enum
-from typing import Any
 
 import msgspec
 
@@ -91,14 +90,13 @@ class Hangup(msgspec.Struct, frozen=True):
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """Do as a flow says: a `Tick` and a flushed `Body` for each chunk of a piece, at its moment.
+    """Do as a flow says that was begun: a `Tick` for each piece, and a flushed `Body` for each of
+    its chunks, at its moment.
 
     Only behind a `Body` that was flushed. Faults never meet it: who bends acts is not offered any.
     """
 
     flow: Flow
-    encode: Callable[[Any], Sequence[bytes]]
-    """The chunks of a piece."""
 
 
 Act = Head | Body | End | Tick | Wait | Hold | Hangup | Stream

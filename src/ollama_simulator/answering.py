@@ -56,7 +56,8 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
                 async for event in exchange.events(job):
                     if isinstance(event, Flow):
                         if started:
-                            yield Stream(event, codec.encode)
+                            event.begin(codec.encode, codec.encode_ahead)
+                            yield Stream(event)
                         continue
                     if isinstance(event, TICKING):
                         yield Tick()

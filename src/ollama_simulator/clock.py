@@ -16,7 +16,7 @@ import math
 import selectors
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from ollama_simulator.interrupt import NEVER as NEVER
@@ -54,6 +54,11 @@ class Clock(ABC):
     @abstractmethod
     def wall_ns(self) -> int:
         """Time of day in nanoseconds since 1970."""
+
+    def wall_ns_at(self, moments: Iterable[float]) -> list[int]:
+        """What `wall_ns()` says at moments of `now()`, as far as that is known."""
+        now, wall = self.now(), self.wall_ns()
+        return [wall + round((moment - now) * 1e9) for moment in moments]
 
     async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:
         """Wait for a moment of `now()`. Returns False if the interrupt came first."""
@@ -164,6 +169,9 @@ class VirtualClock(Clock):
 
     def wall_ns(self) -> int:
         return self.EPOCH_NS + round(self._now * 1e9)
+
+    def wall_ns_at(self, moments: Iterable[float]) -> list[int]:
+        return [self.EPOCH_NS + round(moment * 1e9) for moment in moments]
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run `main` to its end. Raises `Deadlock` if everything waits for nothing."""

@@ -12,9 +12,16 @@ It must not import anything of this package but `wheel`.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ollama_simulator.wheel import Alarm
+
+Encode = Callable[[Any], Sequence[bytes]]
+"""Makes the chunks of a piece, when it is said."""
+EncodeAhead = Callable[[Sequence[str], Sequence[int]], list[bytes] | None]
+"""Makes the chunks of texts that will be said at these times of day (in nanoseconds), one for each;
+None if it can't ahead."""
 
 
 class Flow(ABC):
@@ -27,6 +34,10 @@ class Flow(ABC):
         """Whether what comes next has to be got in the ordinary way."""
 
     @abstractmethod
+    def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
+        """Somebody takes it."""
+
+    @abstractmethod
     def arm(self, alarm: Alarm) -> None:
         """Have an alarm called when the next piece is due. Not if it is over."""
 
@@ -35,9 +46,9 @@ class Flow(ABC):
         """Don't call it after all."""
 
     @abstractmethod
-    def take(self) -> Any:
-        """The piece that is due; None for one that nobody is told of."""
+    def take(self) -> Sequence[bytes]:
+        """The chunks of the piece that is due; none of one that nobody is told of."""
 
     @abstractmethod
     def taken(self, alarm: Alarm) -> None:
-        """The piece was handed to the kernel: `arm` for the next one, unless it is over."""
+        """They were handed to the kernel: `arm` for the next piece, unless it is over."""

@@ -3,6 +3,9 @@
 It must not import anything of this package.
 """
 
+import operator
+from collections.abc import Iterable
+
 STEPS_PER_S = 10_000
 """How exactly it is told."""
 LIMIT_S = 1
@@ -22,6 +25,11 @@ class Lateness:
         if seconds > self.most:
             self.most = seconds
         self._counts[int(seconds * STEPS_PER_S) if seconds < LIMIT_S else -1] += 1
+
+    def add_all(self, done: Iterable[float], due: Iterable[float]) -> None:
+        """Things were done at these moments that were due at those."""
+        for late in map(operator.sub, done, due):
+            self.add(late)
 
     @property
     def count(self) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from ollama_simulator import hardware
 from ollama_simulator.clock import Handle, Interrupt, VirtualClock
 from ollama_simulator.engine.machine import Pace
-from ollama_simulator.flow import Flow
+from ollama_simulator.flow import EncodeAhead, Flow
 from ollama_simulator.model import Abandoned, Event, Infer, Token
 from ollama_simulator.records import Generated, Released
 from ollama_simulator.settings import Settings
@@ -21,6 +22,21 @@ from tests.engine.driving import Machine, chat, virtual
 Timed = list[tuple[float, Event]]
 TINY = Settings(profile="tiny", num_parallel=2)
 PLAIN = Settings()
+
+
+def encode(event: Any) -> list[Any]:
+    """The event itself stands for its chunk."""
+    return [event]
+
+
+def unable(texts: Sequence[str], times: Sequence[int]) -> None:
+    """What is said depends on what is said meanwhile."""
+
+
+def encode_ahead(texts: Sequence[str], times: Sequence[int]) -> list[bytes]:
+    """The text stands for its line."""
+    assert list(times) == sorted(times)
+    return [text.encode() for text in texts]
 
 
 class Follower(Alarm):
@@ -37,8 +53,9 @@ class Follower(Alarm):
     def __call__(self) -> None:
         if self.over.done():
             return
-        event = self._flow.take()
-        if event is not None:
+        chunks: Sequence[Any] = self._flow.take()
+        for chunk in chunks:
+            event = Token(chunk.decode()) if isinstance(chunk, bytes) else chunk
             self._got.append((self._machine.clock.now(), event))
         if self._most is not None and len(self._got) >= self._most:
             # As if what was said could not be written at once.
@@ -50,16 +67,17 @@ class Follower(Alarm):
 
 
 async def followed(
-    machine: Machine, job: Infer, *, most: int | None = None, pace: Pace | None = None
+    machine: Machine, job: Infer, *, most: int | None = None, ahead: EncodeAhead = encode_ahead
 ) -> Timed:
     """Do a job whose flows are taken, each up to `most` events of the whole."""
     got: Timed = []
-    events = machine.engine.run(job, pace or Pace(), Interrupt(), machine.see, flows=True)
+    events = machine.engine.run(job, Pace(), Interrupt(), machine.see, flows=True)
     async for event in events:
         if not isinstance(event, Flow):
             got.append((machine.clock.now(), event))
             continue
         follower = Follower(machine, event, got, most)
+        event.begin(encode, ahead)
         event.arm(follower)
         await follower.over
         event.disarm(follower)
@@ -87,12 +105,15 @@ def two(settings: Settings, play: Callable[[Machine, Infer], object]) -> list[Ti
 
 
 @pytest.mark.parametrize("settings", [PLAIN, TINY], ids=["seed", "tiny"])
-@pytest.mark.parametrize("most", [None, 7])
-def test_a_flow_says_the_same_at_the_same_moments(settings: Settings, most: int | None) -> None:
+@pytest.mark.parametrize("most", [None, 7, 16])
+@pytest.mark.parametrize("ahead", [encode_ahead, unable])
+def test_a_flow_says_the_same_at_the_same_moments(
+    settings: Settings, most: int | None, ahead: EncodeAhead
+) -> None:
     """Texts, times and numbers of the end are those of the ordinary way; also if the flow is left
     again and again."""
     ordinary = two(settings, lambda machine, job: machine.timed(job))
-    flowing = two(settings, lambda machine, job: followed(machine, job, most=most))
+    flowing = two(settings, lambda machine, job: followed(machine, job, most=most, ahead=ahead))
     assert flowing == ordinary
     assert [len(timed) for timed in flowing] == [91, 41]
 
@@ -121,6 +142,7 @@ def test_who_leaves_a_flow_leaves_what_was_said(settings: Settings) -> None:
         flow = await anext(events)
         assert isinstance(flow, Flow)
         follower = Follower(machine, flow, got, None)
+        flow.begin(encode, encode_ahead)
         flow.arm(follower)
         await clock.sleep_until(clock.now() + 0.4)
         gone.fire()

@@ -10,7 +10,7 @@ import pytest
 
 from ollama_simulator.acts import Body, End, Framing, Head, Stream
 from ollama_simulator.clock import Clock, Handle, VirtualClock
-from ollama_simulator.flow import Flow
+from ollama_simulator.flow import Encode, EncodeAhead, Flow
 from ollama_simulator.net.perform import Ended, Performer
 from ollama_simulator.net.request import Body as RequestBody
 from ollama_simulator.net.request import Request
@@ -38,8 +38,11 @@ class Seconds(Flow):
         if self._handle is not None:
             self._handle.cancel()
 
-    def take(self) -> Any:
-        return self.pieces.pop(0)
+    def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
+        raise AssertionError("it was begun by who offered it")
+
+    def take(self) -> list[bytes]:
+        return [letter.encode() for letter in self.pieces.pop(0)]
 
     def taken(self, alarm: Alarm) -> None:
         self.written.append(self.clock.now())
@@ -79,11 +82,6 @@ class Sink:
         return None
 
 
-def encode(piece: Any) -> list[bytes]:
-    """A chunk for each letter; an error for what is none."""
-    return [letter.encode() for letter in piece]
-
-
 class Play:
     """A reply with a flow behind its first chunk."""
 
@@ -112,7 +110,7 @@ class Play:
             if leaves is not None:
                 asyncio.get_running_loop().call_later(leaves, request.gone.fire)
             self.performer = Performer(request, self.sink, clock)
-            acts = (Head(200, framing=Framing.AUTO), Body(b"x"), Stream(self.flow, encode), End())
+            acts = (Head(200, framing=Framing.AUTO), Body(b"x"), Stream(self.flow), End())
             try:
                 return await self.performer.run(say(*acts), request.gone)
             finally:
@@ -123,7 +121,7 @@ class Play:
 
 def test_each_chunk_is_one_write_at_its_moment() -> None:
     """A piece may have several chunks, or none."""
-    play = Play("a", "bc", None, "d")
+    play = Play("a", "bc", "", "d")
     play.run()
     assert play.sink.writes[1:] == [
         *(b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\nc\r\n", b"1\r\nd\r\n"),

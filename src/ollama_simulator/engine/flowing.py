@@ -5,11 +5,13 @@ Rules of this file:
 1. Most of a token's cost is memory that nobody has looked at since the last one. So what a flow
    needs for each is in one place, and the text and the books of the answer are turned to once for
    several tokens.
+2. Where only the pace counts, and a piece is its text and nothing else, it is known long before
+   what is said and when. Then even the bytes are made for several tokens at a time.
 
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from ollama_simulator.clock import Clock, Handle
@@ -17,8 +19,8 @@ from ollama_simulator.engine.answer.generation import Run
 from ollama_simulator.engine.answer.output import Output, Piece
 from ollama_simulator.engine.answer.parsers.parsed import Unparsable
 from ollama_simulator.engine.seat import Seat
-from ollama_simulator.flow import Flow
-from ollama_simulator.model import Quiet, Refusal, Token
+from ollama_simulator.flow import Encode, EncodeAhead, Flow
+from ollama_simulator.model import Quiet, Refusal
 from ollama_simulator.wheel import Alarm
 
 AHEAD = 16
@@ -33,6 +35,7 @@ class Flowing(Flow):
         "_behind",
         "_clock",
         "_due",
+        "_encode",
         "_handle",
         "_last",
         "_meter",
@@ -56,6 +59,7 @@ class Flowing(Flow):
         self._handle: Handle | None = None
         self._pieces: list[Piece] = []
         """Those that were looked at last."""
+        self._encode: Encode
         self._at = 0
         """How many of them were said."""
         self._behind: list[Output] = []
@@ -87,6 +91,9 @@ class Flowing(Flow):
         del self._pieces[: self._at]
         self._at = 0
 
+    def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
+        self._encode = encode
+
     def arm(self, alarm: Alarm) -> None:
         if self._seat is None:
             self._due = self._run.pace(self._at)
@@ -100,7 +107,7 @@ class Flowing(Flow):
         if self._seat is not None:
             self._seat.tell_not(alarm)
 
-    def take(self) -> Token | None:
+    def take(self) -> Sequence[bytes]:
         piece = self._pieces[self._at]
         self._at += 1
         if self._seat is not None:
@@ -113,8 +120,8 @@ class Flowing(Flow):
             event = self._say(piece)
         except Unparsable as error:
             self.wrong, self.over = self._run.unsayable(error), True
-            return None
-        return None if isinstance(event, Quiet) else event
+            return ()
+        return () if isinstance(event, Quiet) else self._encode(event)
 
     def taken(self, alarm: Alarm) -> None:
         clock = self._clock
@@ -130,3 +137,84 @@ class Flowing(Flow):
         if self.wrong is not None:
             raise self.wrong
         return chain(self._pieces, self._behind, self._outputs)
+
+
+class Paced(Flowing):
+    """The same where it is known ahead what is said, and when."""
+
+    __slots__ = ("_ahead", "_chunks", "_dues", "_times", "_written")
+
+    def __init__(self, run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> None:
+        self._ahead: EncodeAhead | None = None
+        self._chunks: list[tuple[bytes, ...]] | None = None
+        """Those of each piece; None if they can't be made ahead."""
+        self._dues: list[float] = []
+        """When each piece is due."""
+        self._times: list[float] = []
+        """When those were said that were said."""
+        self._written: list[float] = []
+        """When they were written."""
+        super().__init__(run, seat, clock, outputs)
+
+    def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
+        super().begin(encode, ahead)
+        self._ahead = ahead
+        self._prepare()
+
+    def _look(self) -> None:
+        super()._look()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        if self._ahead is None:
+            return
+        pieces, clock = self._pieces, self._clock
+        self._dues = self._run.paces(len(pieces))
+        texts = [piece.text for piece in pieces]
+        lines = self._ahead(texts, clock.wall_ns_at(self._dues))
+        self._chunks = None
+        if lines is not None:
+            self._chunks = [
+                (line,) if text else () for text, line in zip(texts, lines, strict=True)
+            ]
+
+    def settle(self) -> None:
+        if self._times:
+            for time in self._times:
+                self._meter.tokens(1, time)
+            self._clock.lateness.add_all(self._written, self._dues)
+            self._last = self._dues[self._at - 1]
+            self._times.clear()
+            self._written.clear()
+        super().settle()
+
+    def arm(self, alarm: Alarm) -> None:
+        if self._chunks is None:
+            super().arm(alarm)
+        else:
+            self._handle = self._clock.alarm(self._dues[self._at], alarm)
+
+    def take(self) -> Sequence[bytes]:
+        if self._chunks is None:
+            return super().take()
+        self.said = now = self._clock.now()
+        self._times.append(now)
+        at = self._at
+        self._at = at + 1
+        return self._chunks[at]
+
+    def taken(self, alarm: Alarm) -> None:
+        if self._chunks is None:
+            super().taken(alarm)
+            return
+        self._written.append(self._clock.now())
+        if self._at == len(self._chunks):
+            self._look()
+        if not self.over:
+            self._handle = self._clock.alarm(self._dues[self._at], alarm)
+
+
+def flowing(run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> Flowing:
+    """The flow of an answer from here on."""
+    kind = Paced if seat.timeless and run.lines.plain else Flowing
+    return kind(run, seat, clock, outputs)

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator
 from ollama_simulator.engine import checks
 from ollama_simulator.engine.answer.generation import Run
 from ollama_simulator.engine.answer.task import read, task
-from ollama_simulator.engine.flowing import Flowing
+from ollama_simulator.engine.flowing import flowing
 from ollama_simulator.engine.lease import Want
 from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.model import Done, Event, Infer, Rendered
@@ -99,7 +99,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                         if run.switches and run.switched and not again:
                             break
                         if call.flows and run.flows:
-                            flow = Flowing(run, seat, clock, outputs)
+                            flow = flowing(run, seat, clock, outputs)
                             try:
                                 if not flow.over:
                                     yield flow

@@ -21,7 +21,7 @@ class Counts(Protocol):
 class Stepping(Alarm):
     """A flow that is performed."""
 
-    __slots__ = ("_chunked", "_counts", "_encode", "_flow", "_put", "over", "rest")
+    __slots__ = ("_chunked", "_counts", "_flow", "_put", "over", "rest")
 
     def __init__(
         self, stream: Stream, put: Callable[[bytes], bytes | None], counts: Counts, *, chunked: bool
@@ -29,7 +29,6 @@ class Stepping(Alarm):
         """`put` hands bytes to the kernel, and returns what has to wait, if only an empty rest."""
         super().__init__()
         self._flow = stream.flow
-        self._encode = stream.encode
         self._put = put
         self._counts = counts
         self._chunked = chunked
@@ -43,14 +42,12 @@ class Stepping(Alarm):
         if over.done():
             return
         try:
-            piece = flow.take()
             counts.ticks += 1
             rest: bytes | None = None
-            if piece is not None:
-                for chunk in self._encode(piece):
-                    counts.body_bytes += len(chunk)
-                    out = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
-                    rest = self._put(out) if rest is None else rest + out
+            for chunk in flow.take():
+                counts.body_bytes += len(chunk)
+                out = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
+                rest = self._put(out) if rest is None else rest + out
             if rest is None:
                 flow.taken(self)
             if rest is not None or flow.over:

@@ -12,7 +12,7 @@ It must not import the engine or the network.
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -97,6 +97,11 @@ class Codec(ABC):
     def encode(self, event: Event) -> list[bytes]:
         """Say an event in a stream. Each item is one HTTP chunk; none is a silent event."""
         raise AssertionError(f"{type(self).__name__} does not stream, yet it got {event}")
+
+    def encode_ahead(self, texts: Sequence[str], times: Sequence[int]) -> list[bytes] | None:
+        """Say mere texts in a stream at times of day that are still to come, in nanoseconds, each
+        in one chunk. None if that depends on what is said meanwhile."""
+        return None
 
     @abstractmethod
     def collect(self, events: list[Event]) -> bytes:

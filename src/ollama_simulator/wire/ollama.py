@@ -67,6 +67,10 @@ class _Generation(Native):
         assert isinstance(event, Done), f"a generation does not say {event}"
         return [self._line([event]) + b"\n"]
 
+    def encode_ahead(self, texts: Sequence[str], times: Sequence[int]) -> list[bytes] | None:
+        """A line for each."""
+        return list(map(self._text.line, texts, times))
+
     def collect(self, events: list[Event]) -> bytes:
         """One object with all that was said, and the numbers of the last event."""
         said = [event for event in events if isinstance(event, Token | Done)]

@@ -159,15 +159,11 @@ class Run:
 
     @property
     def flows(self) -> bool:
-        """Whether its tokens can be a flow: they come at a pace or from the machine, and what they
-        are does not depend on when they are asked for."""
+        """Whether its tokens can be a flow: they don't depend on when they are asked for."""
         script = self._task.script
-        unscripted = script is None or script.answer is None
-        return (
-            unscripted
-            and not (self.switches or self._task.job.logprobs)
-            and (self._seat.timeless or math.isinf(self._rate))
-        )
+        if self.switches or self._task.job.logprobs or (script and script.answer is not None):
+            return False
+        return self._seat.timeless or math.isinf(self._rate)
 
     def token(self, output: Output) -> int:
         """The token of the machine that an output has to wait for."""
@@ -193,6 +189,11 @@ class Run:
     def pace(self, ahead: int) -> float:
         """When the pace allows the next token, or one so many tokens behind it."""
         return self._first + (self.count + ahead + self._before) / self._rate
+
+    def paces(self, count: int) -> list[float]:
+        """The same for so many tokens from the next one on."""
+        first, rate, begin = self._first, self._rate, self.count + self._before
+        return [first + number / rate for number in range(begin, begin + count)]
 
     def told(self, pieces: Sequence[Piece], last: float) -> None:
         """Pieces of one token were said as a flow, the last of them due at a moment."""

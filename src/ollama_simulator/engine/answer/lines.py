@@ -33,6 +33,8 @@ NewId = Callable[[], str]
 class Lines(ABC):
     """The lines of one answer."""
 
+    plain = False
+    """Whether a piece is its text and nothing else, whatever was said before."""
     switched = False
     """Whether the first pass of a formatted answer is over: its text begins (5.7)."""
 
@@ -54,6 +56,8 @@ class Lines(ABC):
 
 class Plain(Lines):
     """Every token is text: what `/api/generate` shows of what nobody splits."""
+
+    plain = True
 
     def say(self, piece: Piece) -> Token | Quiet:
         """A line for each token."""
