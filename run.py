@@ -78,7 +78,7 @@ def prepare(extra: str) -> None:
     """Make the environment fit, if it does not already. `extra` is "test" or nothing."""
     want = wanted(extra)
     if not fits(stamped(), want):
-        say("setting up .venv, which is done once and takes up to a minute", 0)
+        say("setting up .venv, which is done once and takes up to two minutes", 0)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # pip must not outlive us
         with locked():
             if not fits(stamped(), want):  # another run.py may have done it meanwhile
