@@ -44,6 +44,8 @@ class Clock(ABC):
     """Tells the time and waits for it."""
 
     def __init__(self) -> None:
+        self.speed = 1.0
+        """How many of its seconds pass in a real one."""
         self.lateness = Lateness()
         """Of tokens that were due by this clock, until they were written."""
 
@@ -100,7 +102,7 @@ class WallClock(Clock):
         if not SLOWEST <= speed <= FASTEST:
             raise ValueError(f"time can't run {speed} times as fast")
         super().__init__()
-        self._speed = speed
+        self.speed = speed
         self._began_ns = (time.monotonic_ns(), time.time_ns())
         self._wheel: Wheel | None = None
         if speed == 1 and type(self) is WallClock:
@@ -108,14 +110,14 @@ class WallClock(Clock):
             self.now, self.wall_ns = time.monotonic, time.time_ns  # type: ignore[method-assign]
 
     def now(self) -> float:
-        return time.monotonic() * self._speed
+        return time.monotonic() * self.speed
 
     def wall_ns(self) -> int:
         # At its own speed the time of day is whatever the machine is told that it is.
-        if self._speed == 1:
+        if self.speed == 1:
             return time.time_ns()
         monotonic, wall = self._began_ns
-        return wall + round((time.monotonic_ns() - monotonic) * self._speed)
+        return wall + round((time.monotonic_ns() - monotonic) * self.speed)
 
     async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:
         if interrupt is not None and interrupt.fired:
@@ -123,7 +125,7 @@ class WallClock(Clock):
         while when > self.now():
             wheel = self._turning()
             future: asyncio.Future[bool] = wheel.loop.create_future()
-            wheel.add(when / self._speed, functools.partial(finish, future, True))
+            wheel.add(when / self.speed, functools.partial(finish, future, True))
             # Who gives up waiting is left in the wheel, which passes by those that are done.
             if not await (future if interrupt is None else wait_for(future, interrupt)):
                 return False
@@ -134,7 +136,7 @@ class WallClock(Clock):
         wheel = self._wheel
         if wheel is None or wheel.loop is not asyncio.get_running_loop():
             wheel = self._turning()
-        wheel.add(when / self._speed, alarm)
+        wheel.add(when / self.speed, alarm)
         return alarm
 
     def _turning(self) -> Wheel:

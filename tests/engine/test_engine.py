@@ -187,10 +187,11 @@ def test_the_text_is_that_of_seed_model_and_prompt() -> None:
 # --- the reader ---------------------------------------------------------------------------
 
 
-def stalled(pause: float) -> list[float]:
+def stalled(pause: float, speed: float = 1.0) -> list[float]:
     """When tokens come to a reader who pauses after the fifth."""
 
     async def main(clock: VirtualClock) -> list[float]:
+        clock.speed = speed
         times: list[float] = []
         async for event in Machine(clock).run(chat(prompt(29), limit=40)):
             if isinstance(event, Token):
@@ -215,6 +216,13 @@ def test_a_short_delay_is_caught_up() -> None:
     times = stalled(STALL_S * 0.8)
     assert times[5] == times[4] + STALL_S * 0.8
     assert times[30:] == exactly([0.01 + k / 65 for k in range(31, 41)])
+
+
+def test_a_short_delay_in_fast_time_is_caught_up() -> None:
+    """What counts is how long it really was."""
+    pause = STALL_S * 0.8 * 20
+    times = stalled(pause, speed=20.0)
+    assert times[5:] == [times[4] + pause] * 35
 
 
 def test_a_stall_is_no_generation() -> None:

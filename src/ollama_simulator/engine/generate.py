@@ -21,8 +21,9 @@ from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.model import Done, Event, Infer, Rendered
 
 STALL_S = 0.25
-"""A job whose reader takes longer than this for a token goes on from then, at its pace, instead of
-catching up in a burst. Our own lateness is another matter: it is caught up, so nothing drifts."""
+"""A job whose reader takes longer than these real seconds for a token goes on from then, at its
+pace, instead of catching up in a burst. Our own lateness is another matter: it is caught up, so
+nothing drifts."""
 BREATH = 64
 """Tokens after which others have their turn, even if the next ones are due already."""
 
@@ -91,7 +92,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                                 return
                             written = clock.now()
                             clock.lateness.add(written - due)
-                            if written - made > STALL_S:
+                            if written - made > STALL_S * clock.speed:
                                 run.stalled(written - made)
                         said += 1
                         if said % BREATH == 0:
@@ -108,7 +109,7 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                             outputs = flow.rest()
                             if gone.in_write:
                                 return
-                            if (held := clock.now() - flow.said) > STALL_S:
+                            if (held := clock.now() - flow.said) > STALL_S * clock.speed:
                                 run.stalled(held)
                     if not run.switched:
                         break
