@@ -192,6 +192,22 @@ class Program:
             )
             time.sleep(0.02)
 
+    def admitted(self, port: int) -> float:
+        """How many requests have got a slot on a server so far, as `/metrics` tells."""
+        lines = self.control("GET", "/metrics").body.decode().splitlines()
+        name, label = "ollama_simulator_jobs_admitted_total{", f'port="{port}"'
+        counts = [line.split()[-1] for line in lines if line.startswith(name) and label in line]
+        return sum(map(float, counts))
+
+    def await_admitted(self, port: int, count: float, *, timeout: float = 3.0) -> None:
+        """Wait until so many have got one."""
+        deadline = time.monotonic() + timeout
+        while (admitted := self.admitted(port)) < count:
+            assert time.monotonic() < deadline, (
+                f"port {port} has admitted {admitted:g} requests, not {count:g}, after {timeout} s"
+            )
+            time.sleep(0.02)
+
     def _read_banner(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while self.banner[-1:] != [""]:
@@ -237,6 +253,8 @@ class Fleet:
         self.status = program.status
         self.tokens = program.tokens
         self.await_active = program.await_active
+        self.admitted = program.admitted
+        self.await_admitted = program.await_admitted
         self._connections: list[Connection] = []
 
     def connect(self, port: int | None = None) -> Connection:

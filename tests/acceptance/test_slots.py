@@ -153,12 +153,11 @@ def test_many_leavers(fleet: Fleet) -> None:
     """
     fleet.behave(fleet.port, "Normal", tokens_per_sec=200.0, num_tokens=60)
     for turn in range(24):
-        # Or the one before would be taken for this one, which would then leave too early.
-        fleet.await_active(fleet.port, 0)
+        before = fleet.admitted(fleet.port)
         connection = fleet.open((CHAT, CHAT_WHOLE, COMPLETIONS, GENERATE_WHOLE)[turn % 4])
         leave = (Connection.close, Connection.reset)[turn % 2]
         if leave is Connection.close:
-            fleet.await_active(fleet.port, 1)
+            fleet.await_admitted(fleet.port, before + 1)
         time.sleep(0.004 * (turn % 7))
         leave(connection)
     fleet.await_active(fleet.port, 0)
