@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 from ollama_simulator import hardware
 from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.program import application
-from tests.test_guides import ROOT, blocks, fields
+from tests.test_guides import ROOT, fields
 from tests.test_profile_guide import PARTS
 
 GUIDE = (ROOT / "docs" / "calibrate.md").read_text(encoding="utf-8")
 NOT_MEASURED = {"jitter", "memory", "pace"}
 """Tables of a profile that nothing is known of."""
-
-
-def test_the_program_prints_what_it_says() -> None:
-    (code,) = blocks(GUIDE, "python")
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        env={"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"},
-    )
-    assert run.stdout == blocks(GUIDE, "")[-1]
 
 
 def test_every_option_stands_there() -> None:

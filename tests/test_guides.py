@@ -28,8 +28,10 @@ def blocks(guide: str, language: str) -> list[str]:
     return [text for name, text in found if name == language]
 
 
-def test_the_program_prints_what_it_says() -> None:
-    (code,) = blocks(SCRIPTS, "python")
+@pytest.mark.parametrize("name", ["scripts", "calibrate", "profiles", "time"])
+def test_the_program_prints_what_it_says(name: str) -> None:
+    guide = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    (code,) = blocks(guide, "python")
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -38,7 +40,7 @@ def test_the_program_prints_what_it_says() -> None:
         check=True,
         env={"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"},
     )
-    assert run.stdout == blocks(SCRIPTS, "")[-1]
+    assert run.stdout == blocks(guide, "")[-1]
 
 
 def test_the_script_in_json_is_one() -> None:
