@@ -41,6 +41,8 @@ class Asked(Record, frozen=True, kw_only=True, tag=True):
     """Path and query, as sent."""
     ordinal: int
     """The how-manieth request of this server, from 1."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """As sent."""
 
 
 class Received(Record, frozen=True, kw_only=True, tag=True):

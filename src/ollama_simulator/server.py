@@ -242,6 +242,7 @@ class SimServer:
             connection=request.connection,
             method=request.method,
             target=request.target,
+            headers=tuple(request.headers),
             ordinal=self._ordinal,
         )
         served = Served(self, request, number, self.behavior)

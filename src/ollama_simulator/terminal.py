@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from ollama_simulator.conformance.balancers.process import BrokenEnvironment
+from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
 from ollama_simulator.conformance.player import first_of
 
 

@@ -2,21 +2,21 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 import psutil
 import pytest
 
-from ollama_simulator.conformance.balancers import process
-from ollama_simulator.conformance.balancers.process import (
+from ollama_simulator.conformance.balancers import adapter
+from ollama_simulator.conformance.balancers.adapter import (
     Balancer,
     BrokenEnvironment,
-    Embedded,
-    Program,
-    seed_options,
+    Place,
+    Running,
+    Setup,
 )
+from ollama_simulator.conformance.balancers.program import Program
+from ollama_simulator.conformance.balancers.reference import Reference, seed_options
 from ollama_simulator.net.client import Client
 
 
@@ -27,24 +27,20 @@ class Script(Balancer):
         self.source = source
         self.pid = 0
 
-    def command(self, timeout: float, servers: Sequence[int]) -> list[str]:
+    def commands(self, setup: Setup, place: Place) -> list[list[str]]:
         """The one-liner."""
-        return [sys.executable, "-c", self.source]
+        return [[sys.executable, "-c", self.source]]
 
-    async def ready(self, running: asyncio.subprocess.Process, output: IO[bytes]) -> int:
+    async def ready(self, running: Running) -> None:
         """Wait for a line."""
-        self.pid = running.pid
-        while b"\n" not in process._read(output):
-            await process._pause(running, output)
-        return 1
-
-    async def stopped(self) -> None:
-        """Nothing to wait for."""
+        self.pid = running.pid or 0
+        while b"\n" not in adapter.read(running.output):
+            await adapter.pause(running)
 
 
 def test_the_seed_command_line() -> None:
     """The options as the seed's program takes them."""
-    assert seed_options(5.0, (11501, 11502)) == [
+    assert seed_options(Setup((11501, 11502), 5.0)) == [
         "--timeout=5",
         "--server=http://127.0.0.1:11501=Server11501",
         "--server=http://127.0.0.1:11502=Server11502",
@@ -56,7 +52,7 @@ def test_embedded_starts_and_is_gone_afterwards() -> None:
 
     async def main() -> None:
         before = {child.pid for child in psutil.Process().children()}
-        async with Embedded().running(5.0, (1,)) as subject:
+        async with Reference().running(Setup((1,), 5.0)) as subject:
             (await Client.connect("127.0.0.1", subject.port, 1.0)).close()
             assert subject.ended() is None
             assert len({child.pid for child in psutil.Process().children()} - before) == 1
@@ -74,7 +70,7 @@ def test_a_balancer_that_ignores_sigterm_is_killed() -> None:
     )
 
     async def main() -> None:
-        async with script.running(5.0, ()):
+        async with script.running(Setup((), 5.0)):
             assert psutil.pid_exists(script.pid)
         assert not psutil.pid_exists(script.pid)
 
@@ -85,9 +81,8 @@ def test_a_balancer_that_ends_at_once() -> None:
     """Its status and last words are told."""
 
     async def main() -> None:
-        async with Script("import sys; sys.stderr.write('no such option'); sys.exit(3)").running(
-            5.0, ()
-        ):
+        script = Script("import sys; sys.stderr.write('no such option'); sys.exit(3)")
+        async with script.running(Setup((), 5.0)):
             pass
 
     with pytest.raises(BrokenEnvironment, match=r"status 3; it said:\n    no such option"):
@@ -96,11 +91,11 @@ def test_a_balancer_that_ends_at_once() -> None:
 
 def test_a_balancer_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait has a limit, and the process is gone afterwards."""
-    monkeypatch.setattr(process, "READY_S", 0.5)
+    monkeypatch.setattr(Script, "ready_s", 0.5)
     script = Script("import time; time.sleep(60)")
 
     async def main() -> None:
-        async with script.running(5.0, ()):
+        async with script.running(Setup((), 5.0)):
             pass
 
     with pytest.raises(
@@ -127,7 +122,10 @@ def test_a_python_script_is_run_by_this_python(tmp_path: Path) -> None:
     """So that it needs no execution bit, on any system."""
     script = tmp_path / "balancer.py"
     script.write_text("")
-    assert Program(str(script)).command(2.0, ())[:2] == [sys.executable, str(script)]
+    assert Program(str(script)).commands(Setup((), 2.0), Place(1, tmp_path))[0][:2] == [
+        sys.executable,
+        str(script),
+    ]
 
 
 def test_a_balancer_that_dies_later() -> None:
@@ -138,7 +136,7 @@ def test_a_balancer_that_dies_later() -> None:
     )
 
     async def main() -> str | None:
-        async with script.running(5.0, ()) as subject:
+        async with script.running(Setup((), 5.0)) as subject:
             for _ in range(100):
                 if subject.ended() is not None:
                     break

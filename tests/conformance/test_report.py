@@ -1,11 +1,20 @@
 """The form of the report is a contract."""
 
-from ollama_simulator.conformance.report import BANNER, Result, line, summary
-from ollama_simulator.conformance.run import Check
+from typing import Any
+
+from ollama_simulator.conformance.report import Check, Level, Result, Verdict
+from ollama_simulator.conformance.reporters.seed import BANNER, line, summary
 
 GOOD = Check("the status", "200", "200", held=True)
 BAD = Check("the status", "200", "502", held=False)
 OTHER = Check("the end", "cut", "complete", held=False)
+
+
+def _result(name: str, seconds: float, checks: tuple[Check, ...], **more: Any) -> Result:
+    held = bool(checks) and all(check.held for check in checks)
+    verdict = Verdict.VACUOUS if not checks else Verdict.PASS if held else Verdict.FAIL
+    more = {"claim": "", "verdict": verdict, **more}
+    return Result(id=name, name=name, level=Level.MUST, seconds=seconds, checks=checks, **more)
 
 
 def test_banner() -> None:
@@ -19,14 +28,14 @@ def test_banner() -> None:
 
 def test_a_passed_scenario() -> None:
     """One line with the time in milliseconds."""
-    result = Result("Streaming response timing", 1.2344, (GOOD,))
+    result = _result("Streaming response timing", 1.2344, (GOOD,))
     assert result.passed
     assert line(result) == "[+] Streaming response timing (1234ms)"
 
 
 def test_a_failed_scenario() -> None:
     """The line, and under it what was expected and what was seen."""
-    result = Result("Server fails mid-stream", 0.5, (GOOD, BAD, OTHER), claim="It can tell.")
+    result = _result("Server fails mid-stream", 0.5, (GOOD, BAD, OTHER), claim="It can tell.")
     assert not result.passed
     assert line(result) == (
         "[x] Server fails mid-stream (500ms)\n"
@@ -38,27 +47,33 @@ def test_a_failed_scenario() -> None:
 
 def test_a_scenario_with_many_reasons() -> None:
     """The first few are shown, the others counted."""
-    shown = line(Result("Server fails mid-stream", 0.5, (BAD,) * 9)).splitlines()
+    shown = line(_result("Server fails mid-stream", 0.5, (BAD,) * 9)).splitlines()
     assert len(shown) == 6
     assert shown[-1] == "    then: 5 more"
 
 
 def test_a_scenario_that_checked_nothing() -> None:
     """It is no pass."""
-    result = Result("Server fails mid-stream", 0.5, ())
+    result = _result("Server fails mid-stream", 0.5, ())
     assert not result.passed
     assert result.reasons == ["nothing was checked"]
 
 
 def test_an_error_of_the_suite() -> None:
     """It is no pass either, whatever held before."""
-    result = Result("Server fails mid-stream", 0.5, (GOOD,), "the simulator failed: X")
+    result = _result(
+        "Server fails mid-stream",
+        0.5,
+        (GOOD,),
+        verdict=Verdict.ERROR,
+        reason="the simulator failed: X",
+    )
     assert line(result).endswith("\n    Error: the simulator failed: X")
 
 
 def test_summary() -> None:
     """The numbers and the time between rules."""
-    results = [Result("a", 1, (GOOD,)), Result("b", 1, (BAD,)), Result("c", 1, ())]
+    results = [_result("a", 1, (GOOD,)), _result("b", 1, (BAD,)), _result("c", 1, ())]
     assert summary(results, 12.341) == (
         "--------------------------------------\n"
         "Total: 1 passed, 2 failed\n"

@@ -6,7 +6,7 @@ It must not import the other programs.
 import asyncio
 import contextlib
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,15 +14,12 @@ from ollama_simulator.cli.load import load
 from ollama_simulator.cli.policies import policies
 from ollama_simulator.cli.program import INTERRUPTED, TERMINATED, Command, alone, start
 from ollama_simulator.clock import WallClock
-from ollama_simulator.conformance.balancers.process import (
-    EVERYWHERE,
-    PORT,
-    Balancer,
-    Embedded,
-    Program,
-)
 from ollama_simulator.net import kernel
 from ollama_simulator.terminal import environment, run, say, wrong
+
+if TYPE_CHECKING:
+    from ollama_simulator.conformance.balancers.adapter import Balancer
+    from ollama_simulator.conformance.report import Result
 
 SUB_COMMANDS: tuple[Command, ...] = (load, policies)
 
@@ -30,8 +27,9 @@ CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
 """Where a balancer that is a program finds its servers."""
 
-AT_ONCE = 2
-"""Scenarios that are played at once where each has a balancer and ports of its own."""
+AT_ONCE = 6
+"""Cases that are played at once where each has a balancer and ports of its own: they wait more
+than they work."""
 
 
 def main() -> None:
@@ -46,7 +44,7 @@ def suite(
         typer.Option(
             metavar="PATH",
             help="A program with the command line --timeout=SECONDS --server=URL=NAME ... that "
-            f"listens on {PORT}. Without it the embedded reference balancer is tested.",
+            "listens on 11434. Without it the embedded reference balancer is tested.",
         ),
     ] = None,
     flaw: Annotated[
@@ -56,6 +54,12 @@ def suite(
             help="Give the reference balancer a flaw, to see what the suite says of it.",
         ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Play all cases, not only the seed's fifteen.")
+    ] = False,
+    words: Annotated[
+        str, typer.Option("-k", metavar="WORDS", help="Only cases whose id has all these words.")
+    ] = "",
 ) -> None:
     """Start a balancer in front of simulated servers, play scenarios, and judge it.
 
@@ -63,17 +67,17 @@ def suite(
     """
     if not alone(context):
         return
-    from ollama_simulator.conformance.balancers.flaws import FLAWS
-    from ollama_simulator.conformance.report import BANNER
+    from ollama_simulator.conformance.flaws import flaw as flaws
+    from ollama_simulator.conformance.reporters.seed import BANNER
 
-    if flaw is not None and flaw not in FLAWS:
-        wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(sorted(FLAWS))}")
+    if flaw is not None and flaw not in flaws.known():
+        wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(flaws.known())}")
     if flaw is not None and balancer is not None:
         wrong("--flaw is for the reference balancer; it can't be used with --balancer")
     say(f"{BANNER}\n")
     try:
         with environment():
-            failed = run(_judge(balancer, flaw))
+            failed = run(_judge(balancer, flaw, everything, words))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except asyncio.CancelledError:
@@ -81,8 +85,15 @@ def suite(
     raise typer.Exit(1 if failed else 0)
 
 
-async def _judge(path: str | None, flaw: str | None) -> int:
-    from ollama_simulator.conformance import player, report, scenario
+async def _judge(path: str | None, flaw: str | None, everything: bool, words: str) -> int:
+    from ollama_simulator.conformance import scenario
+    from ollama_simulator.conformance.balancers.program import EVERYWHERE, PORT, Program
+    from ollama_simulator.conformance.balancers.reference import Reference
+    from ollama_simulator.conformance.player import Game
+    from ollama_simulator.conformance.reporters import seed
+    from ollama_simulator.conformance.select import SEED_GROUP, selected
+    from ollama_simulator.conformance.steadiness import Steadiness
+    from ollama_simulator.conformance.suite import Suite
 
     # The balancer that is being judged must not outlive us.
     this = asyncio.current_task()
@@ -91,30 +102,29 @@ async def _judge(path: str | None, flaw: str | None) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     clock = WallClock()
     started = clock.now()
-    balancer: Balancer = Embedded(flaw)
-    ports: tuple[int, ...] = (0,) * player.SERVERS
-    control_port = None
+    balancer: Balancer = Reference(flaw) if path is None else Program(path)
+    cases = selected(scenario.known(), () if everything or words else (SEED_GROUP,), words)
     if path is not None:
-        balancer, ports, control_port = Program(path), SERVER_PORTS, CONTROL_PORT
-        _check_free(PORT, CONTROL_PORT, *SERVER_PORTS)
-    # A balancer on a fixed port can be there once only; the others wait more than they work.
-    turns = asyncio.Semaphore(1 if path is not None else AT_ONCE)
+        for port in (PORT, CONTROL_PORT, *SERVER_PORTS):
+            for host in EVERYWHERE:
+                kernel.listen(host, port).close()
+    told: dict[str, Result] = {}
+    waiting = [case.id for case in cases]
 
-    async def play(each: scenario.Scenario) -> report.Result:
-        async with turns:
-            return await player.play(each, balancer, ports, control_port)
+    def tell(result: "Result") -> None:
+        # In the order of the list, whatever ends first.
+        told[result.id] = result
+        while waiting and waiting[0] in told:
+            say(seed.line(told[waiting.pop(0)]))
 
-    results = []
-    async with asyncio.TaskGroup() as group:
-        for playing in [group.create_task(play(each)) for each in scenario.known()]:
-            results.append(await playing)
-            say(report.line(results[-1]))
-    say(f"\n{report.summary(results, clock.now() - started)}")
+    async with Steadiness(clock).watching() as steadiness:
+        game = Game(
+            balancer,
+            steadiness,
+            ports=None if path is None else SERVER_PORTS,
+            control_port=None if path is None else CONTROL_PORT,
+        )
+        turns = asyncio.Semaphore(min(AT_ONCE, balancer.parallel))
+        results = await Suite(cases, game, turns, tell).run()
+    say(f"\n{seed.summary(results, clock.now() - started)}")
     return sum(not result.passed for result in results)
-
-
-def _check_free(*ports: int) -> None:
-    """Raises `PortTaken` for the first port that is not free on every address."""
-    for port in ports:
-        for host in EVERYWHERE:
-            kernel.listen(host, port).close()

@@ -4,11 +4,30 @@ It must not import the scenarios or the player.
 """
 
 import json
+from enum import Enum
 from typing import Any
 
 import msgspec
 
+from ollama_simulator.conformance import dialect
 from ollama_simulator.net.client import End
+
+
+class Outcome(Enum):
+    """What a client made of an answer."""
+
+    COMPLETE = "complete"
+    """The framing says that it is whole, and so does its last line."""
+    SILENT = "ended as if it were complete, without its last line"
+    IN_BAND = "an error within a 200 answer"
+    CUT = "cut"
+    """It began with 200 and ended visibly before its end."""
+    ERROR = "an error status"
+    NONE = "no answer"
+    """The connection ended without a status."""
+    HANG = "nothing more came"
+    LEFT = "we left"
+    GOING_ON = "still going on"
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -25,8 +44,13 @@ class Answer(msgspec.Struct):
     expected: str
     """The text that a server generates for this prompt."""
     asked_at: float
+    label: str = ""
+    """What the reports call the request."""
+    asked: str = ""
+    """What was asked for, in words."""
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    head_at: float | None = None
     pieces: list[Piece] = msgspec.field(default_factory=list)
     end: End | None = None
     """None while it is going on."""
@@ -34,6 +58,8 @@ class Answer(msgspec.Struct):
     alone: slice | None = None
     """The part of the journal in which no other request of ours was begun."""
     ended_at: float = 0.0
+    interim: list[int] = msgspec.field(default_factory=list)
+    """Statuses below 200 that came first."""
 
     @property
     def body(self) -> bytes:
@@ -56,6 +82,30 @@ class Answer(msgspec.Struct):
         return self.end is End.COMPLETE
 
     @property
+    def outcome(self) -> Outcome:
+        """What a client made of it."""
+        if self.end is None:
+            return Outcome.GOING_ON
+        if self.end is End.LEFT:
+            return Outcome.LEFT
+        if self.end is End.SILENT:
+            return Outcome.HANG
+        if self.status is None:
+            return Outcome.NONE
+        if self.end is not End.COMPLETE:
+            return Outcome.CUT
+        if self.status >= 400:
+            return Outcome.ERROR
+        if any(dialect.is_error(line) for _, line in self.lines()) or dialect.is_error(self.json()):
+            return Outcome.IN_BAND
+        return Outcome.COMPLETE if self.finished() else Outcome.SILENT
+
+    @property
+    def good(self) -> bool:
+        """Whether it is complete and exactly what a server generates for its prompt."""
+        return self.outcome is Outcome.COMPLETE and self.content() == self.expected
+
+    @property
     def ending(self) -> str:
         """How it ended, in words."""
         if self.end is None:
@@ -68,6 +118,17 @@ class Answer(msgspec.Struct):
         if self.status is None:
             return f"no status; {self.ending}"
         return f"{self.status} {self.text[:80]!r}"
+
+    @property
+    def story(self) -> str:
+        """Status, outcome and length, in words."""
+        if self.status is None:
+            return f"{self.outcome.value} ({self.ending})"
+        return f"{self.status}, {self.outcome.value}, {len(self.body)} bytes"
+
+    def header(self, name: str) -> str | None:
+        """The first header of this (lower-case) name, or None."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
 
     def json(self) -> Any:
         """The body as JSON; None if it is none."""
@@ -86,8 +147,8 @@ class Answer(msgspec.Struct):
         for piece in self.pieces:
             *whole, rest = (rest + piece.data).split(b"\n")
             for line in whole:
-                line = line.removeprefix(b"data: ")
-                if not line or line == b"[DONE]" or line.startswith(b"event: "):
+                line = line.rstrip(b"\r").removeprefix(b"data:").strip()
+                if not line or line == b"[DONE]" or line.startswith((b"event:", b":", b"id:")):
                     continue
                 try:
                     found.append((piece.t, json.loads(line)))
@@ -97,7 +158,7 @@ class Answer(msgspec.Struct):
 
     def tokens(self) -> list[tuple[float, str]]:
         """The generated pieces of a stream of any dialect, each with the time when it came."""
-        return [(t, text) for t, line in self.lines() if (text := _generated(line))]
+        return [(t, text) for t, line in self.lines() if (text := dialect.generated(line))]
 
     def pure(self) -> bool:
         """Whether a cut stream holds nothing but generated pieces, the last maybe cut, too."""
@@ -114,30 +175,13 @@ class Answer(msgspec.Struct):
         return repr(lines[-1]) if lines else "nothing"
 
     def content(self) -> str:
-        """The generated text of a chat, streamed or not; empty if there is none."""
-        whole = self.json()
-        if isinstance(whole, dict) and isinstance(whole.get("message"), dict):
-            return str(whole["message"].get("content"))
-        return "".join(text for _, text in self.tokens())
+        """The generated text, streamed or not; empty if there is none."""
+        text = dialect.whole(self.json())
+        return "".join(text for _, text in self.tokens()) if text is None else text
 
     def finished(self) -> bool:
-        """Whether the last line says `done`, as only a whole answer does."""
-        whole = self.json()
-        if isinstance(whole, dict):
-            return whole.get("done") is True
+        """Whether the last line says that the text is all there, as only a whole answer does."""
+        if dialect.is_last(self.json()) or self.body.rstrip().endswith(dialect.DONE):
+            return True
         lines = self.lines()
-        return bool(lines) and isinstance(lines[-1][1], dict) and lines[-1][1].get("done") is True
-
-
-def _generated(line: Any) -> str:
-    """The text in one line of a stream: native chat or generate, OpenAI, Anthropic."""
-    match line:
-        case {"message": {"content": str(text)}, "done": False}:
-            return text
-        case {"response": str(text), "done": False}:
-            return text
-        case {"choices": [{"delta": {"content": str(text)}}]}:
-            return text
-        case {"delta": {"text": str(text)}}:
-            return text
-    return ""
+        return bool(lines) and dialect.is_last(lines[-1][1])

@@ -1,4 +1,4 @@
-"""Plays scenarios: a fresh fleet and a fresh balancer for each, then the judgement.
+"""Plays one case: a fresh fleet and a fresh balancer for it, then the judgement.
 
 It must not import the command line.
 """
@@ -7,60 +7,163 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from ollama_simulator.clock import Clock, WallClock
-from ollama_simulator.conformance.balancers.process import Balancer
+from ollama_simulator.conformance import timeline
+from ollama_simulator.conformance.balancers.adapter import Balancer, Setup
 from ollama_simulator.conformance.drive import NotArranged
-from ollama_simulator.conformance.report import Result
-from ollama_simulator.conformance.run import Check, Run
-from ollama_simulator.conformance.scenario import Scenario
+from ollama_simulator.conformance.report import Check, Level, Moment, Result, Verdict
+from ollama_simulator.conformance.run import Run
+from ollama_simulator.conformance.scenario import Case
+from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.records import Failed
 
-SERVERS = 3
-LONGEST_S = 45.0
-"""Seconds after which a scenario is given up; a sound balancer takes a tenth."""
+LONGEST_S = 60.0
+"""Seconds after which a case is given up; a sound balancer takes a tenth."""
 
 
-async def play(
-    scenario: Scenario, balancer: Balancer, ports: Sequence[int], control_port: int | None = None
-) -> Result:
-    """Play one scenario, with servers on these ports (0: a free one).
+class Game(msgspec.Struct, frozen=True):
+    """What all cases of a run share."""
 
-    The control API is served meanwhile if it is given a port, so that a person can look in.
-    Raises `BrokenEnvironment` and `PortTaken`.
-    """
+    balancer: Balancer
+    steadiness: Steadiness
+    seed: int = 0
+    scale: float = 1.0
+    """How much longer we wait, and balancers are told to wait, than scenarios say."""
+    ports: Sequence[int] | None = None
+    """Where the servers listen; None for free ports."""
+    control_port: int | None = None
+    """Where the control API is served meanwhile, so that a person can look in."""
+
+
+class Played(msgspec.Struct, frozen=True):
+    """A case that was played."""
+
+    result: Result
+    configuration: str = ""
+    """How the balancer was started."""
+
+
+def level_of(case: Case, balancer: Balancer) -> Level:
+    """How much a failure matters to a balancer with its claims."""
+    return case.level if case.scenario.wants <= balancer.features else Level.TELL
+
+
+def unclaimed(case: Case, balancer: Balancer) -> list[str]:
+    """The features that a case needs and a balancer doesn't claim."""
+    return sorted(feature.value for feature in case.needs - balancer.features)
+
+
+def unplayed(case: Case, balancer: Balancer, verdict: Verdict, reason: str) -> Result:
+    """A case that was not played."""
+    scenario = case.scenario
+    level = level_of(case, balancer)
+    return Result(
+        case.id,
+        case.name,
+        scenario.claim,
+        level,
+        verdict,
+        0.0,
+        reason=reason,
+        plays=0,
+        evidence=scenario.evidence,
+    )
+
+
+async def play(case: Case, game: Game) -> Played:
+    """Play one case. Raises `BrokenEnvironment` and `PortTaken`."""
+    scenario = case.scenario
     clock: Clock = WallClock()
     started = clock.now()
-    error: str | None = None
-    inconclusive: str | None = None
+    timeout = scenario.timeout * game.scale
+    ports = (0,) * scenario.servers if game.ports is None else game.ports[: scenario.servers]
+    error = unclear = configuration = ""
     run: Run | None = None
-    async with Fleet(ports) as fleet, _control(fleet, control_port):
-        async with balancer.running(scenario.timeout, fleet.ports) as subject:
+    ended: str | None = None
+    moments: tuple[Moment, ...] = ()
+    fleet = Fleet(ports, seed=game.seed, settings=scenario.settings)
+    async with fleet, _control(fleet, game.control_port):
+        claimed = (case.needs | scenario.wants) & game.balancer.features
+        setup = Setup(fleet.ports, timeout, claimed, scenario.annotations, scenario.options)
+        async with game.balancer.running(setup) as subject:
+            configuration = subject.configuration
             try:
-                async with Run(fleet, subject.port, scenario.timeout, scenario.name) as run:
-                    await _limited(scenario, run)
+                seed = f"{game.seed}/{case.id}"
+                async with Run(fleet, subject, timeout, seed, game.steadiness, game.scale) as run:
+                    await _limited(case, run)
             except* NotArranged as group:
-                inconclusive = f"inconclusive: {first_of(group)}"
+                unclear = str(first_of(group))
             except* Exception as group:
                 error = f"the suite failed: {first_of(group)!r}"
-            if run is not None and (ended := subject.ended()) is not None:
-                # The cause of whatever else went wrong, so it is told first.
-                run.checks.insert(0, Check("the balancer's process", "running", ended, held=False))
-                inconclusive = None
+            ended = subject.ended()
         for failure in fleet.journal.where(Failed):
             error = f"the simulator failed: {failure.error}"
+        if run is not None:
+            if ended is not None:
+                # The cause of whatever else went wrong, so it is told first.
+                run.checks.insert(
+                    0, Check("the balancer's process", "running", ended, False, firm=True)
+                )
+            moments = timeline.moments(run.answers, fleet.journal, run.began)
+    result = judge(case, game.balancer, run, error, unclear)
+    if not result.passed:
+        result = msgspec.structs.replace(result, moments=moments)
+    return Played(
+        msgspec.structs.replace(result, seconds=round(clock.now() - started, 4)), configuration
+    )
+
+
+def judge(case: Case, balancer: Balancer, run: Run | None, error: str, unclear: str) -> Result:
+    """The verdict: of several that fit, the first one that `Verdict` names."""
+    scenario = case.scenario
     checks = tuple(run.checks) if run is not None else ()
-    seconds = clock.now() - started
-    return Result(scenario.name, seconds, checks, error or inconclusive, scenario.claim)
+    broken = [check for check in checks if not check.held]
+    if run is not None and not unclear and (missed := run.missed()):
+        who = " and ".join(f"{each.fault} on {', '.join(each.servers)}" for each in missed)
+        unclear = f"a declared fault did not strike: {who}"
+    if unclear and any(check.firm for check in broken):
+        # It needs no fault to be wrong; that is why the fault never struck.
+        unclear = ""
+    if not unclear and broken and all(check.unsteady for check in broken):
+        unclear = "; ".join(run.noise) if run is not None else ""
+    verdict, reason = Verdict.PASS, ""
+    if error:
+        verdict, reason = Verdict.ERROR, error
+    elif unclear:
+        verdict, reason = Verdict.INCONCLUSIVE, unclear
+    elif not checks:
+        verdict = Verdict.VACUOUS
+    elif broken:
+        verdict = Verdict.FAIL
+    advice = ""
+    if verdict is Verdict.FAIL:
+        advice = next((each.advice for each in broken if each.advice), "") or scenario.advice
+    return Result(
+        id=case.id,
+        name=case.name,
+        claim=scenario.claim,
+        level=level_of(case, balancer),
+        verdict=verdict,
+        seconds=0.0,
+        checks=checks,
+        reason=reason,
+        advice=advice,
+        figures=tuple(run.figures) if run is not None else (),
+        evidence=scenario.evidence,
+    )
 
 
-async def _limited(scenario: Scenario, run: Run) -> None:
+async def _limited(case: Case, run: Run) -> None:
+    limit = LONGEST_S * run.scale
     try:
-        async with asyncio.timeout(LONGEST_S):
-            await scenario.play(run)
+        async with asyncio.timeout(limit):
+            await case.scenario.play(run, **case.how.arguments)
     except TimeoutError:
-        run.note("the time of the scenario", False, f"below {LONGEST_S:g} s", "more")
+        run.note("the time of the case", False, f"below {limit:g} s", "more", firm=True)
 
 
 @contextlib.asynccontextmanager

@@ -12,8 +12,11 @@ from typing import Any
 
 import msgspec
 
-from ollama_simulator.conformance.answer import Answer
-from ollama_simulator.conformance.drive import SOON_S, Stage
+from ollama_simulator.conformance.answer import Answer, Outcome
+from ollama_simulator.conformance.balancers.adapter import Running
+from ollama_simulator.conformance.drive import Stage
+from ollama_simulator.conformance.report import Check, Figure
+from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.faults.pace import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net.client import End
@@ -26,36 +29,111 @@ LATE_S = 1.5
 """Seconds within which a client must know that its server's answer broke."""
 
 
-class Check(msgspec.Struct, frozen=True):
-    """One thing that was checked."""
-
-    what: str
-    expected: str
-    actual: str
-    held: bool
-
-
 class Run(Stage):
     """One scenario being played against one balancer."""
 
-    def __init__(self, fleet: Fleet, port: int, timeout: float, seed: str) -> None:
-        """`port` is the balancer's; `timeout` what it was given; `seed` makes the prompts."""
-        super().__init__(fleet, port, timeout, seed)
+    def __init__(
+        self,
+        fleet: Fleet,
+        subject: Running,
+        timeout: float,
+        seed: str,
+        steadiness: Steadiness,
+        scale: float = 1.0,
+    ) -> None:
+        """As for the stage; `steadiness` tells whether the machine had time for us."""
+        super().__init__(fleet, subject, timeout, seed, scale)
         self.checks: list[Check] = []
+        self.figures: list[Figure] = []
+        self.noise: list[str] = []
+        """What kept checks of time from meaning anything."""
+        self._steadiness = steadiness
 
-    def check(self, what: str, actual: Any, expected: Any) -> bool:
+    def check(
+        self, what: str, actual: Any, expected: Any, *, advice: str = "", firm: bool = False
+    ) -> bool:
         """Check that something is as expected."""
-        return self.note(what, actual == expected, expected, actual)
+        return self.note(what, actual == expected, expected, actual, advice=advice, firm=firm)
 
-    def note(self, what: str, held: bool, expected: Any, actual: Any) -> bool:
-        """Record a check."""
-        self.checks.append(Check(what, str(expected), str(actual), held))
+    def note(
+        self,
+        what: str,
+        held: bool,
+        expected: Any,
+        actual: Any,
+        *,
+        advice: str = "",
+        firm: bool = False,
+    ) -> bool:
+        """Record a check. `advice` is for whoever fails it, if the scenario's is not enough. It
+        is `firm` if it means something even when a declared fault did not strike."""
+        self._add(Check(what, str(expected), str(actual), held, advice, firm))
         return held
+
+    def in_time(
+        self,
+        what: str,
+        held: bool,
+        expected: Any,
+        actual: Any,
+        *,
+        tolerance: float,
+        since: float | None = None,
+        until: float | None = None,
+        advice: str = "",
+    ) -> bool:
+        """Record a check about time. It may be late by `tolerance` seconds; if it is later, and
+        the machine was busy between `since` and `until` (if not given: from the beginning to
+        now), the case becomes inconclusive."""
+        noise = ""
+        if not held:
+            now = self.fleet.clock.now()
+            noise = self._steadiness.trouble(
+                self.began if since is None else since, now if until is None else until, tolerance
+            )
+        if noise:
+            self.noise.append(f"{what}: {noise}")
+        self._add(Check(what, str(expected), str(actual), held, advice, unsteady=bool(noise)))
+        return held
+
+    def soon_enough(
+        self, what: str, seconds: float, limit: float, *, least: float = 0.0, advice: str = ""
+    ) -> bool:
+        """Check that something took at least `least` seconds, and at most `limit` (which grows
+        with the time scale)."""
+        most = limit * self.scale
+        between = f"{least:.2f} to {most:.2f} s" if least else f"at most {most:.2f} s"
+        return self.in_time(
+            what,
+            least <= seconds <= most,
+            between,
+            f"{seconds:.2f} s",
+            tolerance=most,
+            advice=advice,
+        )
+
+    def figure(self, name: str, value: float, unit: str = "") -> None:
+        """Report a number beside the verdict."""
+        self.figures.append(Figure(name, round(value, 4), unit))
+
+    def _add(self, check: Check) -> None:
+        t = round(self.fleet.clock.now() - self.began, 4)
+        self.checks.append(msgspec.structs.replace(check, t=t))
 
     def served_by(self, answer: Answer, *servers: SimServer, what: str = "the request") -> bool:
         """Check which servers were asked, in order; with none: that nobody was."""
         seen = [record.server for record in self.attempts(answer)]
-        return self.check(f"who was asked for {what}", seen, [server.name for server in servers])
+        expected = [server.name for server in servers]
+        return self.check(f"who was asked for {what}", seen, expected, firm=True)
+
+    def good(self, answer: Answer, what: str = "the answer", *, advice: str = "") -> bool:
+        """Check that an answer of any dialect is complete, and what a server generates."""
+        whole = answer.outcome is Outcome.COMPLETE
+        if not self.note(
+            f"the outcome of {what}", whole, "200, complete", answer.story, advice=advice
+        ):
+            return False
+        return self.check(f"the text of {what}", answer.content(), answer.expected, advice=advice)
 
     def whole(self, answer: Answer, what: str = "the answer") -> bool:
         """Check that an answer is complete and exactly what a server generated."""
@@ -130,13 +208,13 @@ class Run(Stage):
         asked = [record for record in self.attempts(answer) if record.server == server.name]
         left: Left | None = None
         if asked:
-            left = await self.fleet.journal.wait_for(Left, SOON_S, exchange=asked[0].exchange)
+            left = await self.fleet.journal.wait_for(Left, self.soon, exchange=asked[0].exchange)
         # The server sees it; give the balancer the moment that it needs to free the server.
         await self.sleep(FREE_S)
         return self.note(
             f"whether {server.name} sees that {what} left",
             left is not None,
-            f"within {SOON_S:g} s",
+            f"within {self.soon:g} s",
             "seen" if left else "it is still answering",
         )
 

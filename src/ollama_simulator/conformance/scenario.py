@@ -1,64 +1,223 @@
-"""What a scenario is: data around one short function.
+"""What a scenario is: data around one short function. What a case is: a scenario's variant.
 
 Rules of this file:
 
 1. `claim` is one sentence that a balancer's author can disagree with.
 2. `killed_by` names the flaws of the reference balancer that must fail it. A scenario that
    no flaw fails proves nothing and does not get in.
-3. Every module of `scenarios/` is loaded; a scenario registers by being defined.
+3. Every module of `scenarios/` is loaded; a scenario registers by being defined. Its id is
+   `GROUP.NAME`: the file (or folder) in `scenarios/`, and the function. A case's id is that of
+   its scenario, and `.VARIANT` if it has variants.
 
 It must not import the player.
 """
 
 import importlib
+import itertools
 import pkgutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from ollama_simulator.conformance import scenarios
-from ollama_simulator.conformance.run import Run
+from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.conformance.report import Level
+from ollama_simulator.settings import Settings
 
-Play = Callable[[Run], Awaitable[None]]
+Play = Callable[..., Awaitable[None]]
 
 
-class Scenario(msgspec.Struct, frozen=True):
-    """One thing that a balancer is judged by."""
+class Variant(msgspec.Struct, frozen=True):
+    """What makes a case of a scenario: arguments of its function, and what they need."""
 
+    arguments: Mapping[str, Any] = {}
+    needs: frozenset[Feature] = frozenset()
+    """Beside the scenario's."""
+    level: Level | None = None
+    """None for the scenario's."""
+    killed_by: frozenset[str] | None = None
+    """None for the scenario's."""
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim that a balancer is judged by, in one or several cases."""
+
+    id: str
     order: int
     """Its place in the report."""
-    name: str
-    """What the report calls it: the seed's words."""
+    name: str = ""
+    """What the seed's report calls it."""
     claim: str
+    level: Level
+    needs: frozenset[Feature]
+    """Without these it is skipped."""
+    wants: frozenset[Feature]
+    """Without these it only tells."""
+    after: tuple[str, ...]
+    """Ids of scenarios or cases that must pass before a pass of this means anything."""
     killed_by: frozenset[str]
+    advice: str
+    """What the author of a balancer that fails might do."""
+    evidence: tuple[str, ...]
+    """Where the trouble was met in the world."""
+    servers: int
+    settings: Settings | tuple[Settings, ...] | None
     timeout: float
     """The balancer's longest silence in seconds; 0 for any."""
+    annotations: tuple[str, ...]
+    """What stands behind the servers' names on the balancer's command line (version 1.0.4)."""
+    options: tuple[str, ...]
+    """Further options of the reference balancer."""
+    alone: bool
+    """Whether nothing else may be played meanwhile, as its numbers would suffer."""
+    variants: Mapping[str, Variant]
     play: Play
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A scenario with its variant: what is played, listed and addressed."""
+
+    scenario: Scenario
+    variant: str = ""
+    how: Variant = Variant()
+
+    @property
+    def id(self) -> str:
+        """How it is addressed."""
+        return f"{self.scenario.id}.{self.variant}" if self.variant else self.scenario.id
+
+    @property
+    def name(self) -> str:
+        """How the seed's report calls it; the id if it doesn't."""
+        return self.scenario.name or self.id
+
+    @property
+    def level(self) -> Level:
+        """How much a failure matters."""
+        return self.how.level or self.scenario.level
+
+    @property
+    def needs(self) -> frozenset[Feature]:
+        """The features without which it is skipped."""
+        return self.scenario.needs | self.how.needs
+
+    @property
+    def killed_by(self) -> frozenset[str]:
+        """The flaws that must fail it."""
+        return self.scenario.killed_by if self.how.killed_by is None else self.how.killed_by
 
 
 _SCENARIOS: dict[str, Scenario] = {}
 
 
+def variant(
+    needs: Iterable[Feature] = (),
+    level: Level | None = None,
+    killed_by: Iterable[str] | None = None,
+    **arguments: Any,
+) -> Variant:
+    """A variant of a scenario, with the arguments that its function gets."""
+    kills = None if killed_by is None else frozenset(killed_by)
+    return Variant(arguments, frozenset(needs), level, kills)
+
+
+def each_of(*tables: Mapping[str, Variant]) -> dict[str, Variant]:
+    """Every combination of variants, one of each table; their names joined by a hyphen."""
+    found = {}
+    for rows in itertools.product(*(table.items() for table in tables)):
+        kills = [row.killed_by for _, row in rows if row.killed_by is not None]
+        levels = [row.level for _, row in rows if row.level is not None]
+        found["-".join(name for name, _ in rows)] = Variant(
+            {key: value for _, row in rows for key, value in row.arguments.items()},
+            frozenset().union(*(row.needs for _, row in rows)),
+            levels[-1] if levels else None,
+            frozenset().union(*kills) if kills else None,
+        )
+    return found
+
+
 def scenario(
-    order: int, name: str, *, claim: str, killed_by: set[str], timeout: float = 5.0
+    *,
+    claim: str,
+    killed_by: Iterable[str],
+    level: Level = Level.MUST,
+    advice: str = "",
+    needs: Iterable[Feature] = (),
+    wants: Iterable[Feature] = (),
+    after: Iterable[str] = (),
+    evidence: Iterable[str] = (),
+    variants: Mapping[str, Variant] | None = None,
+    servers: int = 3,
+    settings: Settings | tuple[Settings, ...] | None = None,
+    timeout: float = 2.0,
+    annotations: Iterable[str] = (),
+    options: Iterable[str] = (),
+    alone: bool = False,
+    name: str = "",
+    order: int = 1_000,
 ) -> Callable[[Play], Play]:
     """Register a function as a scenario."""
 
     def register(play: Play) -> Play:
-        if name in _SCENARIOS:
-            raise ValueError(f"two scenarios are called {name!r}: {play} is the second")
-        if not killed_by:
-            raise ValueError(f"no flaw fails {name!r}")
-        _SCENARIOS[name] = Scenario(order, name, claim, frozenset(killed_by), timeout, play)
+        found = Scenario(
+            id=_id_of(play),
+            order=order,
+            name=name,
+            claim=claim,
+            level=level,
+            needs=frozenset(needs),
+            wants=frozenset(wants),
+            after=tuple(after),
+            killed_by=frozenset(killed_by),
+            advice=advice,
+            evidence=tuple(evidence),
+            servers=servers,
+            settings=settings,
+            timeout=timeout,
+            annotations=tuple(annotations),
+            options=tuple(options),
+            alone=alone,
+            variants=dict(variants or {}),
+            play=play,
+        )
+        if found.id in _SCENARIOS:
+            other = _SCENARIOS[found.id].play
+            raise ValueError(
+                f"two scenarios are {found.id}: in {other.__module__}, {play.__module__}"
+            )
+        for case in cases_of(found):
+            if not case.killed_by:
+                raise ValueError(f"no flaw fails {case.id}")
+        _SCENARIOS[found.id] = found
         return play
 
     return register
 
 
-def known() -> list[Scenario]:
-    """Every scenario in the order of the report, after loading every module of `scenarios/`."""
-    path: Any = scenarios.__path__
-    for module in pkgutil.iter_modules(path, f"{scenarios.__name__}."):
-        importlib.import_module(module.name)
-    return sorted(_SCENARIOS.values(), key=lambda found: found.order)
+def _id_of(play: Play) -> str:
+    below = play.__module__.removeprefix(f"{scenarios.__name__}.")
+    group = below.split(".")[0] if below != play.__module__ else below.rpartition(".")[2]
+    return f"{group}.{play.__name__}".replace("_", "-")
+
+
+def cases_of(found: Scenario) -> list[Case]:
+    """The cases of a scenario."""
+    if not found.variants:
+        return [Case(found)]
+    return [Case(found, name, how) for name, how in found.variants.items()]
+
+
+def load(path: Any = None, prefix: str = f"{scenarios.__name__}.") -> None:
+    """Load every module of `scenarios/`, folders too."""
+    for module in pkgutil.iter_modules(path or scenarios.__path__, prefix):
+        loaded = importlib.import_module(module.name)
+        if module.ispkg:
+            load(loaded.__path__, f"{module.name}.")
+
+
+def known() -> list[Case]:
+    """Every case in the order of the report."""
+    load()
+    ordered = sorted(_SCENARIOS.values(), key=lambda found: (found.order, found.id))
+    return [case for found in ordered for case in cases_of(found)]

@@ -4,6 +4,7 @@ It must not import the scenarios or the player.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from ollama_simulator.acts import How
 from ollama_simulator.clock import Clock
@@ -19,25 +20,38 @@ class Session:
 
     task: "asyncio.Task[None]"
 
-    def __init__(self, answer: Answer, clock: Clock) -> None:
-        """`answer` fills up while `drive` runs."""
+    def __init__(self, answer: Answer, clock: Clock, patience: float = PATIENCE_S) -> None:
+        """`answer` fills up while `drive` runs. `patience` is the longest silence in seconds."""
         self.answer = answer
         self._clock = clock
+        self._patience = patience
         self._client: Client | None = None
 
-    async def drive(self, port: int, method: str, target: str, body: bytes | None) -> None:
+    async def drive(
+        self,
+        port: int,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Send the request and take what comes, until it ends."""
-        answer, clock = self.answer, self._clock
-        headers = [("Host", f"127.0.0.1:{port}"), ("Connection", "close")]
-        if body is not None:
-            headers.append(("Content-Type", "application/json"))
+        answer, clock, patience = self.answer, self._clock, self._patience
+        given = list(headers)
+        named = {name.lower() for name, _ in given}
+        sent = [("Host", f"127.0.0.1:{port}")] if "host" not in named else []
+        if "connection" not in named:
+            sent.append(("Connection", "close"))
+        if body is not None and "content-type" not in named:
+            sent.append(("Content-Type", "application/json"))
         try:
-            async with await Client.connect("127.0.0.1", port, PATIENCE_S) as client:
+            async with await Client.connect("127.0.0.1", port, patience) as client:
                 self._client = client
-                await client.ask(method, target, headers, body, silence=PATIENCE_S)
-                head = await client.head(PATIENCE_S)
+                await client.ask(method, target, [*sent, *given], body, silence=patience)
+                head = await client.head(patience)
                 answer.status, answer.headers = head.status, head.headers
-                async for data in client.body(PATIENCE_S):
+                answer.head_at = clock.now()
+                async for data in client.body(patience):
                     answer.pieces.append(Piece(clock.now(), data))
                 answer.end = End.COMPLETE
         except Broken as broken:

@@ -1,6 +1,7 @@
 """Servers that fail: what the client reads, and where the next request goes."""
 
 from ollama_simulator.conformance.drive import QUICK
+from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
@@ -16,8 +17,9 @@ LATE_S = 2.5
 
 
 @scenario(
-    3,
-    "Server unreachable - marked as unreliable",
+    order=3,
+    name="Server unreachable - marked as unreliable",
+    needs=SEED,
     claim="A server that does not answer within the timeout, or to which no connection is made "
     "within a second, costs its client a 502 and is passed over from then on, but not for ever.",
     killed_by={
@@ -29,6 +31,9 @@ LATE_S = 2.5
         "retries-elsewhere",
         "hangs-up-on-failure",
     },
+    timeout=5.0,
+    advice="Bound the connection (1 s) and the silence of a server (--timeout), answer 502, "
+    "and mark the server.",
 )
 async def unreachable(run: Run) -> None:
     """The first server hangs, the second lets nobody in, the third is sound."""
@@ -66,11 +71,15 @@ async def unreachable(run: Run) -> None:
 
 
 @scenario(
-    4,
-    "Server fails mid-stream",
+    order=4,
+    name="Server fails mid-stream",
+    needs=SEED,
     claim="When a server dies in the middle of an answer, its client can tell, nobody else is "
     "asked in secret, and the server is passed over from then on.",
     killed_by={"hides-truncation", "never-marks"},
+    timeout=5.0,
+    advice="When a server breaks in its answer, end the client's connection without the last "
+    "chunk, mark the server, and ask nobody else.",
 )
 async def mid_stream(run: Run) -> None:
     """Three tokens, then a reset; afterwards the server is sound again."""
@@ -86,11 +95,14 @@ async def mid_stream(run: Run) -> None:
 
 
 @scenario(
-    8,
-    "No available servers response",
+    order=8,
+    name="No available servers response",
+    needs=SEED,
     claim="When no server can be reached, every client soon gets a 502, however often it asks; "
     "when they are back, so are the answers.",
     killed_by={"no-second-chance", "hangs-up-on-failure"},
+    timeout=5.0,
+    advice="Go on trying servers that failed, one a request, and answer 502 each time.",
 )
 async def none_reachable(run: Run) -> None:
     """All refuse, then all are sound: the third is next, since the others had more chances."""
@@ -113,12 +125,14 @@ async def none_reachable(run: Run) -> None:
 
 
 @scenario(
-    13,
-    "TCP radio silence (SIGSTOP - VM pause simulation)",
+    order=13,
+    name="TCP radio silence (SIGSTOP - VM pause simulation)",
+    needs=SEED,
     claim="A server that falls silent, in the middle of an answer or before it, is given up "
     "after the timeout; one that is merely slow is not.",
     killed_by={"no-timeout", "total-timeout", "hides-truncation", "never-marks", "leaks-silent"},
     timeout=2.0,
+    advice="Count the silence of a server from its last byte, and give it up after --timeout.",
 )
 async def radio_silence(run: Run) -> None:
     """The first server freezes in its answer, the second before it, the third is slow."""
@@ -159,11 +173,14 @@ async def radio_silence(run: Run) -> None:
 
 
 @scenario(
-    14,
-    "TCP RST close (abrupt termination)",
+    order=14,
+    name="TCP RST close (abrupt termination)",
+    needs=SEED,
     claim="A reset, in the middle of an answer or before its head, is a failure: the answer is "
     "cut or a 502, and the server is passed over from then on.",
     killed_by={"hides-truncation", "never-marks", "retries-elsewhere"},
+    timeout=5.0,
+    advice="Treat a reset as a failure: 502 before the head, a visible cut after it.",
 )
 async def reset(run: Run) -> None:
     """The first server resets a stream, the second a whole answer before its head."""
@@ -186,12 +203,15 @@ async def reset(run: Run) -> None:
 
 
 @scenario(
-    15,
-    "TCP graceful shutdown (FIN)",
+    order=15,
+    name="TCP graceful shutdown (FIN)",
+    needs=SEED,
     claim="An end of file where more was promised is a failure: in a chunked body, after a head or "
     "in a body with a length the answer is cut, without a head it is a 502; and the server is "
     "passed over from then on.",
     killed_by={"hides-truncation", "never-marks", "leaks-cut"},
+    timeout=5.0,
+    advice="Treat an early end of file as a failure: 502 before the head, a visible cut after it.",
 )
 async def shutdown(run: Run) -> None:
     """FIN in a chunked body, without a head, in a body with a length, and after a head alone."""

@@ -1,57 +1,33 @@
-"""Ways to break the reference balancer, to prove that the scenarios can fail.
-
-    python -m ollama_simulator.conformance.balancers.flaws NAME --timeout=5 --server=…
-
-Each flaw is a balancer that breaks one clause of the contract and keeps the others. It
-registers by being defined, under its class name in lower case with hyphens.
+"""Flaws that break the seed's contract, clause by clause, and the way answers are passed on.
 
 Longer than 300 lines because it is a list: a class of a few lines for each flaw.
 """
 
-import re
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from ollama_simulator.acts import Act, End, Hangup, How
-from ollama_simulator.clock import WallClock
-from ollama_simulator.conformance.balancers.reference import (
-    Backend,
-    Balancer,
-    Relay,
-    Trust,
-    main,
-    text,
-)
+from ollama_simulator.conformance.flaws.flaw import Flawed, FlawedRelay
+from ollama_simulator.conformance.reference.backend import Backend, Trust
+from ollama_simulator.conformance.reference.balancer import Call, text
+from ollama_simulator.conformance.reference.command_line import Options
 from ollama_simulator.net.client import Broken
 from ollama_simulator.net.client import End as Ended
 from ollama_simulator.net.request import Request
-
-FLAWS: dict[str, type[Balancer]] = {}
-
-
-class Flawed(Balancer):
-    """A balancer with a flaw; its docstring says which."""
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
-        if name in FLAWS:
-            raise ValueError(f"two flaws are called {name}")
-        FLAWS[name] = cls
 
 
 class AlwaysFirst(Flawed):
     """Every request goes to the first server, busy or not."""
 
-    def choose(self) -> Backend | None:
+    def choose(self, call: Call) -> Backend | None:
+        self.take(self.backends[0])
         return self.backends[0]
 
 
 class RoundRobin(Flawed):
     """The order of the command line is not kept: free servers take turns."""
 
-    def choose(self) -> Backend | None:
-        chosen = super().choose()
+    def choose(self, call: Call) -> Backend | None:
+        chosen = super().choose(call)
         if chosen is not None:
             self.backends.remove(chosen)
             self.backends.append(chosen)
@@ -110,20 +86,19 @@ class ForgivesChatOnly(Flawed):
 class MarksExpire(Flawed):
     """A server is Reliable again three seconds after its last failure."""
 
-    def __init__(self, backends: list[Backend], silence: float | None) -> None:
-        super().__init__(backends, silence)
+    def __init__(self, backends: list[Backend], options: Options) -> None:
+        super().__init__(backends, options)
         self._failed: dict[str, float] = {}
-        self._clock = WallClock()
 
     def distrust(self, backend: Backend, why: Broken | None = None) -> None:
         super().distrust(backend, why)
-        self._failed[backend.name] = self._clock.now()
+        self._failed[backend.name] = self.clock.now()
 
-    def choose(self) -> Backend | None:
+    def choose(self, call: Call) -> Backend | None:
         for backend in self.backends:
-            if self._clock.now() - self._failed.get(backend.name, 0.0) > 3.0:
+            if self.clock.now() - self._failed.get(backend.name, 0.0) > 3.0:
                 backend.trust = Trust.RELIABLE
-        return super().choose()
+        return super().choose(call)
 
 
 class MarksLeavers(Flawed):
@@ -152,11 +127,11 @@ class StaysBusy(Flawed):
 class NoSecondChance(Flawed):
     """Who failed twice is never asked again."""
 
-    def choose(self) -> Backend | None:
+    def choose(self, call: Call) -> Backend | None:
         free = [backend for backend in self.backends if not backend.busy]
         if all(backend.trust is Trust.SECOND_CHANCE_GIVEN for backend in free):
             return None
-        return super().choose()
+        return super().choose(call)
 
 
 class NoFirstChance(Flawed):
@@ -169,12 +144,12 @@ class NoFirstChance(Flawed):
 class ChancesAtTheEnd(Flawed):
     """New chances are given only when every server, busy or not, had its second one."""
 
-    def choose(self) -> Backend | None:
+    def choose(self, call: Call) -> Backend | None:
         waiting = [b for b in self.backends if b.trust is Trust.SECOND_CHANCE_GIVEN]
         others = [b for b in self.backends if b not in waiting]
         if others and all(backend.busy for backend in others):
             return None
-        return super().choose()
+        return super().choose(call)
 
 
 class ChancesForgive(Flawed):
@@ -262,8 +237,9 @@ class HidesTruncation(Flawed):
 class NoTimeout(Flawed):
     """Silence is waited for without end."""
 
-    def __init__(self, backends: list[Backend], silence: float | None) -> None:
-        super().__init__(backends, None)
+    def __init__(self, backends: list[Backend], options: Options) -> None:
+        super().__init__(backends, options)
+        self.silence = None
 
 
 class NoConnectTimeout(Flawed):
@@ -275,22 +251,24 @@ class NoConnectTimeout(Flawed):
 class ConnectTimeoutForAll(Flawed):
     """The second that a connection may take is all that the head of an answer may take."""
 
-    def __init__(self, backends: list[Backend], silence: float | None) -> None:
-        super().__init__(backends, min(silence or 1e9, 1.0))
+    def __init__(self, backends: list[Backend], options: Options) -> None:
+        super().__init__(backends, options)
+        self.silence = min(options.timeout or 1e9, 1.0)
 
 
 class ImpatientAtZero(Flawed):
     """A timeout of 0 means none at all, not no limit."""
 
-    def __init__(self, backends: list[Backend], silence: float | None) -> None:
-        super().__init__(backends, 0.01 if silence is None else silence)
+    def __init__(self, backends: list[Backend], options: Options) -> None:
+        super().__init__(backends, options)
+        self.silence = options.timeout or 0.01
 
 
 class TotalTimeout(Flawed):
     """The timeout counts from the beginning of the answer, not from its last byte."""
 
     async def pass_on(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        clock = WallClock()
+        clock = self.clock
         limit = clock.now() + (self.silence or 1e9)
         async for data in body:
             if clock.now() > limit:
@@ -308,18 +286,11 @@ class OkForBusy(Flawed):
 class WaitsWhenBusy(Flawed):
     """While every server is busy a request waits for two seconds before it is refused."""
 
-    def answer(self, request: Request) -> Relay:
-        return _Waiting(self, request)
-
-
-class _Waiting(Relay):
-    async def relay(self) -> AsyncGenerator[Act, None]:
-        clock = WallClock()
-        limit = clock.now() + 2.0
-        while all(b.busy for b in self.balancer.backends) and clock.now() < limit:
-            await clock.sleep_until(clock.now() + 0.05)
-        async for act in super().relay():
-            yield act
+    async def wait_for_room(self, call: Call) -> Backend | None:
+        limit = self.clock.now() + 2.0
+        while all(b.busy for b in self.backends) and self.clock.now() < limit:
+            await self.clock.sleep_until(self.clock.now() + 0.05)
+        return self.choose(call)
 
 
 class LeaksSilent(Flawed):
@@ -327,8 +298,8 @@ class LeaksSilent(Flawed):
 
     leaks = Ended.SILENT
 
-    def __init__(self, backends: list[Backend], silence: float | None) -> None:
-        super().__init__(backends, silence)
+    def __init__(self, backends: list[Backend], options: Options) -> None:
+        super().__init__(backends, options)
         self._leaked: set[str] = set()
 
     def distrust(self, backend: Backend, why: Broken | None = None) -> None:
@@ -361,19 +332,15 @@ class DropsQuery(Flawed):
         return request.target.partition("?")[0]
 
 
-class DropsBodies(Flawed):
+class DropsBodies(FlawedRelay):
     """The body of a DELETE is not passed on."""
 
-    def answer(self, request: Request) -> Relay:
-        return _Bodiless(self, request) if request.method == "DELETE" else Relay(self, request)
-
-
-class _Bodiless(Relay):
     async def relay(self) -> AsyncGenerator[Act, None]:
-        await self.request.body.read()
-        self.request.headers = [
-            pair for pair in self.request.headers if pair[0].lower() != "content-length"
-        ]
+        if self.request.method == "DELETE":
+            await self.request.body.read()
+            self.request.headers = [
+                pair for pair in self.request.headers if pair[0].lower() != "content-length"
+            ]
         async for act in super().relay():
             yield act
 
@@ -381,33 +348,19 @@ class _Bodiless(Relay):
 class RetriesGet(Flawed):
     """A GET that failed is sent to another server."""
 
-    def answer(self, request: Request) -> Relay:
-        return _Retrying(self, request) if request.method == "GET" else Relay(self, request)
+    def retries(self, call: Call, broken: Broken) -> bool:
+        return call.request.method == "GET"
 
 
 class RetriesElsewhere(Flawed):
     """A request that failed is sent to another server, where 502 belongs."""
 
-    def answer(self, request: Request) -> Relay:
-        return _Retrying(self, request)
+    def retries(self, call: Call, broken: Broken) -> bool:
+        return True
 
 
-class _Retrying(Relay):
-    def unanswered(self, broken: Broken) -> AsyncGenerator[Act, None]:
-        return self.relay()
-
-
-class HangsUpOnFailure(Flawed):
+class HangsUpOnFailure(FlawedRelay):
     """The connection is closed where 502 belongs."""
 
-    def answer(self, request: Request) -> Relay:
-        return _HangingUp(self, request)
-
-
-class _HangingUp(Relay):
     async def unanswered(self, broken: Broken) -> AsyncGenerator[Act, None]:
         yield Hangup(How.FIN)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[2:], FLAWS[sys.argv[1]]))

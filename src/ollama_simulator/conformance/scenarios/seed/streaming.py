@@ -3,7 +3,8 @@
 from typing import Any
 
 from ollama_simulator.conformance.answer import Answer
-from ollama_simulator.conformance.drive import SOON_S
+from ollama_simulator.conformance.asking import SOON_S
+from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.faults.pace import Normal
@@ -22,8 +23,9 @@ STREAMS = (
 
 
 @scenario(
-    10,
-    "Streaming response timing",
+    order=10,
+    name="Streaming response timing",
+    needs=SEED,
     claim="Every token of a stream, in any dialect, is passed on before the next one is made; the "
     "stream ends as its server ended it, and a timeout of 0 waits as long as it takes.",
     killed_by={
@@ -35,6 +37,7 @@ STREAMS = (
         "connect-timeout-for-all",
     },
     timeout=0,
+    advice="Flush each piece of an answer as it comes, and count silence from the last byte.",
 )
 async def timing(run: Run) -> None:
     """Streams of known pace: each token's arrival is compared with the server's clock."""

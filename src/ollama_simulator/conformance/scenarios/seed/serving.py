@@ -1,7 +1,9 @@
 """Nothing is wrong: requests are spread as promised and answers pass unchanged."""
 
 from ollama_simulator.conformance.answer import Piece
-from ollama_simulator.conformance.drive import PROMPT, QUICK
+from ollama_simulator.conformance.asking import PROMPT
+from ollama_simulator.conformance.drive import QUICK
+from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.faults.cut import FailMidStream
@@ -13,11 +15,15 @@ MODEL = "test-model:latest"
 
 
 @scenario(
-    1,
-    "Basic single server request",
+    order=1,
+    name="Basic single server request",
+    needs=SEED,
     claim="A request goes to the first server, once, and its answer comes back unchanged; "
     "afterwards that server is free again.",
     killed_by={"drops-path", "round-robin"},
+    timeout=5.0,
+    advice="Send each request once, to the first free reliable server, and free that server "
+    "when its answer is over.",
 )
 async def basic(run: Run) -> None:
     """One request after the other: whole, streamed, and with a body of more than a megabyte."""
@@ -30,11 +36,14 @@ async def basic(run: Run) -> None:
 
 
 @scenario(
-    2,
-    "Load balancing across multiple servers",
+    order=2,
+    name="Load balancing across multiple servers",
+    needs=SEED,
     claim="Concurrent requests go to different servers, one at a time each, and nobody gets "
     "another one's answer; when all are free, the first server is first again.",
     killed_by={"always-first", "round-robin"},
+    timeout=5.0,
+    advice="Keep a count of requests for each server, and give a busy one no other.",
 )
 async def spreading(run: Run) -> None:
     """Three at once, three in turn while the former go on, then two one by one."""
@@ -65,8 +74,9 @@ async def spreading(run: Run) -> None:
 
 
 @scenario(
-    9,
-    "GET requests (non-POST)",
+    order=9,
+    name="GET requests (non-POST)",
+    needs=SEED,
     claim="Requests of any method reach a server once, with their path, query and body, and its "
     "answer comes back with its status and body, whatever they are; only an answer that fails "
     "makes a server unreliable.",
@@ -81,6 +91,9 @@ async def spreading(run: Run) -> None:
         "never-marks",
         "loses-tail",
     },
+    timeout=5.0,
+    advice="Pass on any method, path, query and body, and any status; mark a server only "
+    "when it fails.",
 )
 async def other_methods(run: Run) -> None:
     """Each request is compared with what the server says when asked directly."""
@@ -149,10 +162,13 @@ async def _passes(run: Run, method: str, path: str, body: dict[str, str] | None 
 
 
 @scenario(
-    11,
-    "KV cache prefix matching",
+    order=11,
+    name="KV cache prefix matching",
+    needs=SEED,
     claim="A repeated conversation goes to the server that has it in its cache, and starts sooner.",
     killed_by={"round-robin", "drops-path"},
+    timeout=5.0,
+    advice="Send the conversation to the server that is first in order: it has it in its cache.",
 )
 async def warm_cache(run: Run) -> None:
     """The same long prompt twice."""
@@ -189,11 +205,14 @@ def _first_token(pieces: list[Piece], asked_at: float) -> float:
 
 
 @scenario(
-    12,
-    "Embeddings endpoints",
+    order=12,
+    name="Embeddings endpoints",
+    needs=SEED,
     claim="Embedding requests of every dialect, single and in batches, pass unchanged, large "
     "ones too.",
     killed_by={"drops-path", "loses-tail"},
+    timeout=5.0,
+    advice="Pass requests for embeddings on like all others.",
 )
 async def embeddings(run: Run) -> None:
     """Each vector is compared with what the server gives when asked directly."""

@@ -2,6 +2,7 @@
 
 from ollama_simulator.acts import How
 from ollama_simulator.conformance.drive import QUICK, NotArranged
+from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.conformance.session import Session
@@ -19,8 +20,9 @@ MARGIN_S = 0.5
 
 
 @scenario(
-    5,
-    "Server recovery from unreliable to reliable",
+    order=5,
+    name="Server recovery from unreliable to reliable",
+    needs=SEED,
     claim="A server that failed is used when no reliable one is free, however often it fails, and "
     "is first again after one answer that came to its end, whatever its method, status and "
     "framing; a client that leaves is no such answer.",
@@ -33,6 +35,8 @@ MARGIN_S = 0.5
         "chances-at-the-end",
         "no-first-chance",
     },
+    timeout=5.0,
+    advice="Make a server reliable again when an answer of it came to its end, and only then.",
 )
 async def recovery(run: Run) -> None:
     """The first server fails and recovers, again and again, while the others are kept busy."""
@@ -118,11 +122,15 @@ async def _fails_often(run: Run) -> None:
 
 
 @scenario(
-    6,
-    "All servers busy - queue or reject",
+    order=6,
+    name="All servers busy - queue or reject",
+    needs=SEED,
     claim="While every server is busy, another request gets 503 and reaches nobody; a client "
     "that leaves, before or in its answer, stops its server, frees it and costs it nothing.",
     killed_by={"ok-for-busy", "always-first", "stays-busy", "marks-leavers", "waits-when-busy"},
+    timeout=5.0,
+    advice="Answer 503 at once while every server is busy, and free a server when its client "
+    "leaves.",
 )
 async def all_busy(run: Run) -> None:
     """Three slow requests and a fourth; then two clients leave and the third one's completes."""
@@ -170,8 +178,9 @@ async def all_busy(run: Run) -> None:
 
 
 @scenario(
-    7,
-    "Second chance mechanism for unreliable servers",
+    order=7,
+    name="Second chance mechanism for unreliable servers",
+    needs=SEED,
     claim="Unreliable servers get their chances in turn: who fails again waits until all the "
     "others had theirs, and then everybody gets another; one success ends it.",
     killed_by={
@@ -183,6 +192,8 @@ async def all_busy(run: Run) -> None:
         "never-marks",
         "hangs-up-on-failure",
     },
+    timeout=5.0,
+    advice="Give unreliable servers their second chances in turn.",
 )
 async def second_chances(run: Run) -> None:
     """Everybody fails three times, before the head and in the body; then all are sound."""

@@ -1,0 +1,240 @@
+"""How a scenario asks: requests of any dialect through the balancer, each with a nonce.
+
+Rules of this file:
+
+1. Every wait has a limit.
+2. After the end of an answer there is a short pause: a balancer may need a moment to know that
+   its server is free again, and the contract names no deadline for that.
+
+It must not import the scenarios or the player.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Self
+
+from ollama_simulator.conformance.answer import Answer
+from ollama_simulator.conformance.balancers.adapter import Running
+from ollama_simulator.conformance.dialect import CHAT, Dialect
+from ollama_simulator.conformance.session import PATIENCE_S, Session
+from ollama_simulator.engine.text import pieces, prompt_tokens
+from ollama_simulator.faults.pace import Normal
+from ollama_simulator.fleet import Fleet
+from ollama_simulator.model import Message
+
+MODEL = "test-model:latest"
+PROMPT = "Tell me a story: \u00fcber den Wolken, \u6d77\u306e\u8a71, \U0001f40b."
+"""Characters of one to four bytes in UTF-8, so that nobody can take them for ASCII."""
+SOON_S = 3.0
+"""Within this something must be seen that takes a sound balancer no time at all."""
+SETTLE_S = 0.06
+"""The pause after the end of an answer."""
+
+
+class Asking:
+    """A client before a balancer before a fleet."""
+
+    def __init__(
+        self, fleet: Fleet, subject: Running, timeout: float, seed: str, scale: float = 1.0
+    ) -> None:
+        """`timeout` is what the balancer was given; `seed` makes the prompts of this run;
+        `scale` makes every wait of ours longer."""
+        self.fleet = fleet
+        self.subject = subject
+        self.port = subject.port
+        self.timeout = timeout
+        self.scale = scale
+        self.soon = SOON_S * scale
+        """Within so many seconds something must be seen that takes no time at all."""
+        self.answers: list[Answer] = []
+        """All that was asked, in order."""
+        self.began = fleet.clock.now()
+        self._seed = seed
+        self._group: asyncio.TaskGroup
+        self._sessions: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    # --- drive --------------------------------------------------------------------------------
+
+    @property
+    def patience(self) -> float:
+        """Longest silence that our client waits for, where a scenario doesn't say: by then the
+        balancer has given up, if it ever does."""
+        return (self.timeout + 4.0) * self.scale if self.timeout else PATIENCE_S * self.scale
+
+    async def talk(self, dialect: Dialect = CHAT, prompt: str = PROMPT, **options: Any) -> Answer:
+        """Ask for a text and wait for its end. Options as for `start`."""
+        return (await self.together(self.start(dialect, prompt, **options)))[0]
+
+    def start(
+        self,
+        dialect: Dialect = CHAT,
+        prompt: str = PROMPT,
+        *,
+        stream: bool = True,
+        tokens: int | None = None,
+        model: str = MODEL,
+        headers: Iterable[tuple[str, str]] = (),
+        more: dict[str, Any] | None = None,
+        patience: float | None = None,
+        same_as: Answer | None = None,
+        limit: bool = True,
+    ) -> Session:
+        """Ask for a text in any dialect and don't wait.
+
+        `tokens` is its length, which the request says itself if there is a `limit`; `more` are
+        further fields of the request; `same_as` repeats an earlier prompt, nonce included.
+        """
+        nonce = same_as.nonce if same_as else self._nonce()
+        content = f"{nonce} {prompt}"
+        count = Normal().num_tokens if tokens is None else tokens
+        asked = prompt_tokens((Message("user", content),))
+        text = "".join(pieces(self.fleet.seed, model, asked, count))
+        subject = self.subject
+        body = dialect.body(subject.model(model), content, stream, tokens if limit else None)
+        body |= more or {}
+        return self._session(
+            "POST",
+            dialect.path,
+            json.dumps(body, ensure_ascii=False).encode(),
+            nonce,
+            text,
+            headers=headers,
+            patience=self.patience if patience is None else patience,
+        )
+
+    async def chat(self, prompt: str = PROMPT, **options: Any) -> Answer:
+        """Ask for a chat and wait for its end. Options as for `begin`."""
+        return (await self.together(self.begin(prompt, **options)))[0]
+
+    def begin(
+        self,
+        prompt: str = PROMPT,
+        *,
+        stream: bool = True,
+        tokens: int | None = None,
+        same_as: Answer | None = None,
+    ) -> Session:
+        """Ask for a chat, as long as the server's behaviour says, and don't wait. `tokens` is the
+        length that is expected by behaviour."""
+        return self.start(
+            CHAT,
+            prompt,
+            stream=stream,
+            tokens=tokens,
+            same_as=same_as,
+            limit=False,
+            patience=PATIENCE_S * self.scale,
+        )
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        port: int | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Answer:
+        """Ask for anything, through the balancer or straight from the server on `port`.
+
+        The word NONCE in the target becomes a nonce. Since a balancer may lose it, whatever
+        reaches a server meanwhile counts as this request: ask for nothing else at the time.
+        """
+        begin = len(self.fleet.journal.records)
+        session = self.begin_any(method, target, body, port=port, headers=headers)
+        await asyncio.wait([session.task])
+        if port is None:
+            await self.sleep(SETTLE_S)
+        session.answer.alone = slice(begin, len(self.fleet.journal.records))
+        return session.answer
+
+    def begin_any(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        port: int | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        patience: float | None = None,
+    ) -> Session:
+        """Ask for anything and don't wait. The word NONCE in the target becomes a nonce. `body`
+        is bytes, or becomes JSON."""
+        nonce = self._nonce()
+        data = body if isinstance(body, bytes) else None
+        if body is not None and data is None:
+            data = json.dumps(body, ensure_ascii=False).encode()
+        target = target.replace("NONCE", nonce)
+        return self._session(
+            method, target, data, nonce, "", port, headers=headers, patience=patience
+        )
+
+    async def together(self, *sessions: Session) -> list[Answer]:
+        """Wait for the ends of several requests."""
+        await asyncio.wait([session.task for session in sessions])
+        await self.sleep(SETTLE_S)
+        return [session.answer for session in sessions]
+
+    def _nonce(self) -> str:
+        count = len(self.answers) + 1
+        return "nonce-" + hashlib.sha256(f"{self._seed}/{count}".encode()).hexdigest()[:16]
+
+    def _session(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        nonce: str,
+        expected: str,
+        port: int | None = None,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        patience: float | None = None,
+    ) -> Session:
+        answer = Answer(
+            nonce=nonce,
+            expected=expected,
+            asked_at=self.fleet.clock.now(),
+            label=f"r{len(self.answers) + 1}",
+            asked=f"{method} {target}" + (f" straight to port {port}" if port else ""),
+        )
+        self.answers.append(answer)
+        session = Session(
+            answer, self.fleet.clock, PATIENCE_S * self.scale if patience is None else patience
+        )
+        extra = () if port else self.subject.headers
+        session.task = self._group.create_task(
+            session.drive(port or self.port, method, target, body, [*extra, *headers])
+        )
+        self._sessions.append(session.task)
+        return session
+
+    async def until(
+        self, condition: Any, session: Session | None = None, seconds: float | None = None
+    ) -> bool:
+        """Wait until a condition holds, or an answer is over, but no longer than `seconds` (if
+        not given: `soon`). Returns whether it holds."""
+        clock = self.fleet.clock
+        limit = clock.now() + (self.soon if seconds is None else seconds)
+        while not condition():
+            if (session is not None and session.task.done()) or clock.now() >= limit:
+                return bool(condition())
+            await clock.sleep_until(clock.now() + 0.005)
+        return True
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        clock = self.fleet.clock
+        await clock.sleep_until(clock.now() + seconds)

@@ -1,0 +1,291 @@
+"""What a balancer under test is to the suite, and how its process is started and ended.
+
+Rules of this file:
+
+1. What is started is stopped, by its process id: SIGTERM, then after a grace the kill that
+   nobody can refuse.
+2. What it printed is kept, for whoever has to explain a failure.
+3. An adapter is a class in a file of its own in this folder; it registers by being defined.
+
+It must not import the scenarios.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import pkgutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import IO, ClassVar
+
+import msgspec
+
+from ollama_simulator.clock import WallClock
+from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.net import kernel
+from ollama_simulator.net.client import Broken, Client
+
+HOST = "127.0.0.1"
+READY_S = 10.0
+"""Seconds that a balancer may take to be ready, unless its adapter says otherwise."""
+GRACE_S = 0.2
+"""Seconds between SIGTERM and the kill."""
+
+
+class BrokenEnvironment(Exception):
+    """The suite can't run here. The text says why, and what would help."""
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What a case wants of a balancer."""
+
+    servers: tuple[int, ...]
+    """Ports of its servers, in order."""
+    timeout: float
+    """Longest silence of a server in seconds; 0 for any."""
+    needs: frozenset[Feature] = frozenset()
+    """What the case relies on: a balancer that only does it when told is told."""
+    annotations: tuple[str, ...] = ()
+    """What stands behind each server's name, `[capability=10,speed=100]` (version 1.0.4)."""
+    options: tuple[str, ...] = ()
+    """Further options of the reference balancer."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a balancer may live."""
+
+    port: int
+    """Where it must listen."""
+    folder: Path
+    """For its files; empty at first, and gone afterwards."""
+
+
+class Balancer(ABC):
+    """A balancer that can be started in front of servers."""
+
+    name: ClassVar[str] = ""
+    """How `--balancer` calls it; empty for one that is made in another way."""
+    variants: ClassVar[tuple[str, ...]] = ()
+    """Other configurations than the first, for `--balancer NAME:VARIANT`."""
+    install: ClassVar[str] = ""
+    """The command that installs it."""
+    parallel: ClassVar[int] = 8
+    """How many of it can be there at once."""
+    ready_path: ClassVar[str] = "/api/version"
+    """A 200 to this through it means that it is ready."""
+    ready_s: ClassVar[float] = READY_S
+    grace_s: ClassVar[float] = GRACE_S
+
+    variant: str = ""
+    features: frozenset[Feature] = frozenset()
+    """What it claims."""
+    home: str = ""
+    """Where it comes from, in words for the report."""
+
+    @abstractmethod
+    def commands(self, setup: Setup, place: Place) -> list[list[str]]:
+        """The command lines of its processes. The first is the balancer; the others help it, and
+        are started after it. Writes the files that they need."""
+
+    def environment(self, place: Place) -> dict[str, str]:
+        """Variables of its processes beside ours. A private home keeps it from ours."""
+        return {"HOME": str(place.folder)}
+
+    def version(self) -> str:
+        """What its program says of its version. Raises `BrokenEnvironment` if it isn't there."""
+        return ""
+
+    def headers(self, setup: Setup) -> tuple[tuple[str, str], ...]:
+        """What each request to it must carry."""
+        return ()
+
+    def model(self, name: str) -> str:
+        """How clients call a model."""
+        return name
+
+    def is_probe(self, method: str, target: str) -> bool:
+        """Whether a request that a server saw may be the balancer's own."""
+        return (
+            method in ("GET", "HEAD")
+            and target.partition("?")[0]
+            in (
+                "/api/version",
+                "/api/tags",
+                "/api/ps",
+                "/health",
+            )
+            and "?" not in target
+        )
+
+    def configuration(self, place: Place, commands: Iterable[Iterable[str]]) -> str:
+        """How it was started, and the files that it was given, for the report."""
+        shown = [" ".join(command) for command in commands]
+        for path in sorted(place.folder.rglob("*")):
+            if path.is_file() and path.stat().st_size < 20_000:
+                with contextlib.suppress(UnicodeDecodeError):
+                    shown.append(f"--- {path.name}\n{path.read_text('utf-8').rstrip()}")
+        return "\n".join(shown).replace(str(place.folder), "DIR")
+
+    def choose_port(self) -> int:
+        """A port to listen on."""
+        sock = kernel.listen(HOST, 0)
+        port: int = sock.getsockname()[1]
+        sock.close()
+        return port
+
+    async def ready(self, running: "Running") -> None:
+        """Wait until it serves. Sets `running.port`. Cancelled after `ready_s`."""
+        while not await answers(running.port, self.ready_path, running.headers):
+            await pause(running)
+
+    async def gone(self) -> None:
+        """Called when its processes are gone; returns when another one can be started."""
+        return
+
+    @contextlib.asynccontextmanager
+    async def running(self, setup: Setup) -> AsyncIterator["Running"]:
+        """Run it for a block. Raises `BrokenEnvironment` if it doesn't start."""
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+            tempfile.TemporaryFile() as output,
+        ):
+            place = Place(self.choose_port(), Path(folder))
+            commands = self.commands(setup, place)
+            running = Running(self, setup, place.port, output)
+            running.configuration = self.configuration(place, commands)
+            try:
+                for command in commands:
+                    running.processes.append(await self._start(command, place, output))
+                try:
+                    async with asyncio.timeout(self.ready_s):
+                        await self.ready(running)
+                except TimeoutError:
+                    raise BrokenEnvironment(
+                        f"the balancer was not ready within {self.ready_s:g} s{said(output)}"
+                    ) from None
+                yield running
+            finally:
+                for process in reversed(running.processes):
+                    await stop(process, self.grace_s)
+                await self.gone()
+
+    async def _start(
+        self, command: list[str], place: Place, output: IO[bytes]
+    ) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                env={**os.environ, **self.environment(place)},
+            )
+        except OSError as error:
+            raise BrokenEnvironment(f"can't start {command[0]}: {error.strerror}") from None
+
+
+class Running:
+    """A balancer that was started."""
+
+    def __init__(self, balancer: Balancer, setup: Setup, port: int, output: IO[bytes]) -> None:
+        self.port = port
+        self.processes: list[asyncio.subprocess.Process] = []
+        self.configuration = ""
+        self.headers = balancer.headers(setup)
+        """What each request to it must carry."""
+        self.model = balancer.model
+        self.is_probe = balancer.is_probe
+        self.output = output
+        self.told_to_end = False
+
+    def ended(self) -> str | None:
+        """How its process ended by itself, in words; None while it runs, as it should."""
+        if not self.processes or self.told_to_end or self.processes[0].returncode is None:
+            return None
+        return f"it ended with status {self.processes[0].returncode}{said(self.output)}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process that listens; None if it isn't ours."""
+        return self.processes[0].pid if self.processes else None
+
+    def terminate(self) -> None:
+        """Tell it to end, as an operator does (SIGTERM)."""
+        self.told_to_end = True
+        with contextlib.suppress(ProcessLookupError):
+            self.processes[0].terminate()
+
+
+_ADAPTERS: dict[str, type[Balancer]] = {}
+
+
+def register(adapter: type[Balancer]) -> type[Balancer]:
+    """Make an adapter known by its name."""
+    known = _ADAPTERS.get(adapter.name)
+    if known is not None:
+        where = f"{known.__module__} and {adapter.__module__}"
+        raise ValueError(f"two balancers are called {adapter.name}: in {where}")
+    _ADAPTERS[adapter.name] = adapter
+    return adapter
+
+
+def known() -> dict[str, type[Balancer]]:
+    """Every adapter by name, after loading every module of this folder."""
+    package = importlib.import_module(__package__ or "")
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    return dict(sorted(_ADAPTERS.items()))
+
+
+async def answers(port: int, path: str, headers: Iterable[tuple[str, str]] = ()) -> bool:
+    """Whether a GET gets a 200."""
+    try:
+        async with await Client.connect(HOST, port, 1.0) as client:
+            await client.ask("GET", path, [*headers, ("Connection", "close")])
+            return (await client.head(5.0)).status == 200
+    except Broken:
+        return False
+
+
+async def pause(running: Running) -> None:
+    """Wait a moment for it to be ready. Raises `BrokenEnvironment` if its process has ended."""
+    clock = WallClock()
+    await clock.sleep_until(clock.now() + 0.02)
+    for process in running.processes:
+        if process.returncode is not None:
+            raise BrokenEnvironment(
+                f"the balancer ended at once with status {process.returncode}{said(running.output)}"
+            )
+
+
+async def stop(process: asyncio.subprocess.Process, grace_s: float = GRACE_S) -> None:
+    """End a process, one way or the other."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            async with asyncio.timeout(grace_s):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+    await process.wait()
+
+
+def read(output: IO[bytes]) -> bytes:
+    """What was printed so far."""
+    # The child shares this descriptor's position, so it is read without moving it.
+    if hasattr(os, "pread"):
+        return os.pread(output.fileno(), 1 << 20, 0)
+    position = output.tell()
+    output.seek(0)
+    data = output.read()
+    output.seek(position)
+    return data
+
+
+def said(output: IO[bytes]) -> str:
+    """The last lines that were printed, in words."""
+    lines = read(output).decode("utf-8", "replace").strip().splitlines()[-5:]
+    return "; it said:\n    " + "\n    ".join(lines) if lines else "; it said nothing"

@@ -1,0 +1,78 @@
+"""The kill matrix: each case against the sound reference balancer, and against its flaws.
+
+It is mutation testing for a conformance suite: a case that no flaw fails proves nothing, and a
+flaw that no case fails is not looked for.
+
+It must not import the command line.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ollama_simulator.conformance.balancers.reference import Reference
+from ollama_simulator.conformance.player import Game
+from ollama_simulator.conformance.report import Result, Verdict
+from ollama_simulator.conformance.scenario import Case
+from ollama_simulator.conformance.steadiness import Steadiness
+from ollama_simulator.conformance.suite import Suite
+
+SOUND = ""
+"""The name of the balancer without a flaw."""
+
+Cells = Mapping[str, Sequence[Case]]
+"""The cases that are played against each flaw."""
+Matrix = dict[tuple[str, str], Result]
+"""The result of each cell, by the case's id and the flaw's name."""
+
+
+def named(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    """Every case against the sound balancer, and against the flaws that it names."""
+    cells: dict[str, list[Case]] = {SOUND: list(cases)}
+    for case in cases:
+        for flaw in sorted(case.killed_by):
+            cells.setdefault(flaw, []).append(case)
+    return cells
+
+
+def full(cases: Sequence[Case], flaws: Iterable[str]) -> dict[str, list[Case]]:
+    """Every case against the sound balancer and against every flaw."""
+    return {flaw: list(cases) for flaw in (SOUND, *flaws)}
+
+
+async def play(
+    cells: Cells,
+    steadiness: Steadiness,
+    at_once: int,
+    *,
+    seed: int = 0,
+    tell: Callable[[str, Result], None] = lambda flaw, result: None,
+) -> Matrix:
+    """Play the cells, so many at once."""
+    turns = asyncio.Semaphore(at_once)
+    matrix: Matrix = {}
+
+    async def against(flaw: str) -> None:
+        game = Game(Reference(flaw or None), steadiness, seed=seed)
+        suite = Suite(cells[flaw], game, turns, lambda result: tell(flaw, result))
+        for result in await suite.run():
+            matrix[result.id, flaw] = result
+
+    async with asyncio.TaskGroup() as group:
+        for flaw in cells:
+            group.create_task(against(flaw))
+    return matrix
+
+
+def complaints(matrix: Matrix, cases: Iterable[Case]) -> list[str]:
+    """What is wrong with a matrix, a sentence each: a sound balancer that doesn't pass, a flaw
+    that doesn't fail where it must."""
+    found = []
+    for case in cases:
+        for flaw in (SOUND, *sorted(case.killed_by)):
+            result = matrix[case.id, flaw]
+            wanted = Verdict.FAIL if flaw else Verdict.PASS
+            if result.verdict is not wanted:
+                why = f": {'; '.join(result.reasons)}" if not result.passed else ""
+                who = f"the flaw {flaw}" if flaw else "the sound balancer"
+                found.append(f"{case.id} against {who}: {result.verdict.value}{why}")
+    return found

@@ -1,0 +1,118 @@
+"""The reference balancer's command line: the seed's, where to listen, and what else it may do.
+
+It is read by argparse and not by typer: a balancer is started for each scenario, and must
+start at once.
+
+It must not import the balancer.
+"""
+
+import argparse
+import contextlib
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A server, as the command line names it."""
+
+    host: str
+    port: int
+    name: str
+    note: str = ""
+    """What stands in brackets behind the name (version 1.0.4)."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line says. Times in seconds."""
+
+    servers: tuple[Server, ...]
+    """In order of preference."""
+    timeout: float = 30.0
+    """Longest silence; 0 for any."""
+    listen: tuple[str, int] = ("127.0.0.1", 11434)
+    """Host and port."""
+    mark_5xx: bool = False
+    """Whether an answer of 500 or more counts as a failure."""
+    share: bool = False
+    """Whether a server may have several requests: then the one with the fewest is next, and a
+    server that failed is passed over for `park` seconds."""
+    park: float = 1.0
+    retry: bool = False
+    """Whether a request that failed before its answer is sent to another server."""
+    retry_silent: bool = False
+    """Whether so is one whose server was silent for too long."""
+    retry_5xx: bool = False
+    """Whether so is one that was answered 500 or 503."""
+    queue: float = 0.0
+    """How long a request waits while every server is busy."""
+    drain: float = 0.0
+    """How long requests in progress may go on when it is told to end."""
+
+
+def read(argv: list[str] | None) -> Options:
+    """Read the options; ends the program with status 2 and a sentence if they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="reference", description="The reference balancer in front of Ollama servers."
+    )
+    add = parser.add_argument
+    form = "a server, as http://HOST:PORT=NAME; once for each, in order of preference"
+    add("--server", action="append", required=True, type=_server, metavar="URL=NAME", help=form)
+    silence = "longest silence of a server; 0 for any (default: 30)"
+    add("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help=silence)
+    where = "where to listen; port 0 takes a free one (default: 127.0.0.1:11434)"
+    add("--listen", type=_address, default=("127.0.0.1", 11434), metavar="HOST:PORT", help=where)
+    switch = "store_true"
+    add("--mark-5xx", action=switch, help="an answer of 500 or more counts as a failure")
+    add("--share", action=switch, help="several requests at a time, where the fewest are")
+    add(
+        "--park",
+        type=_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="with --share: how long a server that failed is passed over (default: 1)",
+    )
+    add("--retry", action=switch, help="what failed before its answer is sent to another server")
+    add("--retry-silent", action=switch, help="so is what was not answered in time")
+    add("--retry-5xx", action=switch, help="so is what was answered 500 or 503")
+    add(
+        "--queue",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a request waits while every server is busy (default: not at all)",
+    )
+    add(
+        "--drain",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long requests may go on when it is told to end (default: not at all)",
+    )
+    given = vars(parser.parse_args(argv))
+    return Options(servers=tuple(given.pop("server")), **given)
+
+
+def _server(words: str) -> Server:
+    url, _, name = words.partition("=")
+    name, bracket, note = name.partition("[")
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        closed = not bracket or note.endswith("]")
+        if name and closed and parts.scheme == "http" and parts.hostname and parts.port:
+            return Server(parts.hostname, parts.port, name, note.removesuffix("]"))
+    raise argparse.ArgumentTypeError(f"{words!r} is not of the form http://HOST:PORT=NAME")
+
+
+def _seconds(words: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := float(words)) < 1e6:
+            return value
+    raise argparse.ArgumentTypeError(f"{words!r} is not a number of seconds")
+
+
+def _address(words: str) -> tuple[str, int]:
+    host, _, port = words.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{words!r} is not of the form HOST:PORT")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,86 @@
+"""The reference balancer as a program.
+
+It must not import the flaws.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+
+from ollama_simulator.acts import How
+from ollama_simulator.clock import WallClock
+from ollama_simulator.conformance.reference import command_line
+from ollama_simulator.conformance.reference.backend import Backend
+from ollama_simulator.conformance.reference.balancer import Balancer
+from ollama_simulator.conformance.reference.relay import Relay
+from ollama_simulator.net import kernel
+from ollama_simulator.net.listener import Listener
+from ollama_simulator.net.request import Request
+
+
+class Front:
+    """What stands behind the listener: a relay for each request."""
+
+    def __init__(self, balancer: Balancer, relay: type[Relay]) -> None:
+        self._balancer = balancer
+        self._relay = relay
+
+    def answer(self, request: Request) -> Relay:
+        """Begin to answer a request."""
+        return self._relay(self._balancer, request)
+
+    def connected(self, number: int, peer: str) -> None:
+        """Nothing depends on connections."""
+
+    def disconnected(self, number: int, by: str, how: How) -> None:
+        """Nothing depends on connections."""
+
+    def failed(self, error: BaseException) -> None:
+        """Say what went wrong with the balancer itself."""
+        self._balancer.failed(error)
+
+
+def main(
+    argv: list[str] | None = None,
+    balancer: type[Balancer] = Balancer,
+    relay: type[Relay] = Relay,
+) -> int:
+    """Run a balancer until SIGINT or SIGTERM. Returns the exit status."""
+    options = command_line.read(argv)
+    host, port = options.listen
+    try:
+        sock = kernel.listen(host, port)
+    except OSError as error:
+        print(f"--listen {host}:{port}: {error}", file=sys.stderr)
+        return 2
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options, balancer, relay, sock))
+    return 0
+
+
+async def _serve(
+    options: command_line.Options,
+    make: type[Balancer],
+    relay: type[Relay],
+    sock: socket.socket,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: SIGINT raises, SIGTERM kills
+            loop.add_signal_handler(number, stop.set)
+    backends = [Backend(each.host, each.port, each.name, each.note) for each in options.servers]
+    balancer = make(backends, options)
+    front = Front(balancer, relay)
+    clock = WallClock()
+    async with asyncio.TaskGroup() as group:
+        listener = Listener(front, clock, sock, group.create_task)
+        listener.start()
+        print(f"listening on http://{listener.host}:{listener.port}", flush=True)
+        await stop.wait()
+        limit = clock.now() + options.drain
+        while balancer.running and clock.now() < limit:
+            await clock.sleep_until(clock.now() + 0.01)
+        await listener.close()

@@ -1,0 +1,155 @@
+"""One request on its way to a server, and its answer on the way back.
+
+It must not import the program.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Reply
+from ollama_simulator.conformance.reference.backend import Backend
+from ollama_simulator.conformance.reference.balancer import Balancer, text
+from ollama_simulator.net.client import Broken, Client, ResponseHead
+from ollama_simulator.net.perform import Performer
+from ollama_simulator.net.request import Request
+
+HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect".split()
+)
+"""Headers of one connection, never passed on (RFC 9110, 7.6.1)."""
+
+
+class Again(Exception):
+    """A server failed, and nobody has noticed: another one can be asked."""
+
+
+class Relay:
+    """One request on its way to a server, and its answer on the way back."""
+
+    def __init__(self, balancer: Balancer, request: Request) -> None:
+        self.balancer = balancer
+        self.request = request
+        self.body = b""
+        self.tried: list[Backend] = []
+        """Servers that failed it already."""
+        self._reply: AsyncGenerator[Act, None] | None = None
+
+    def reply(self, performer: Performer) -> Reply:
+        """The acts towards the client."""
+        self.balancer.running += 1
+        self._reply = self.relay()
+        return self._reply
+
+    async def finish(self, outcome: str) -> None:
+        """Let go of the server, if the client left in the middle."""
+        if self._reply is not None:
+            await self._reply.aclose()
+            self.balancer.running -= 1
+
+    def failed(self, error: BaseException) -> None:
+        """Say what went wrong with the balancer itself."""
+        self.balancer.failed(error)
+
+    async def relay(self) -> AsyncGenerator[Act, None]:
+        """Choose a server, send it the request, pass its answer on; if it fails, maybe again."""
+        self.body = self.body or await self.request.body.read()
+        while True:
+            backend = await self.balancer.wait_for_room(self)
+            if backend is None:
+                for act in self.balancer.refusal():
+                    yield act
+                return
+            try:
+                async with contextlib.aclosing(self._with(backend)) as acts:
+                    async for act in acts:
+                        yield act
+                return
+            except Again:
+                self.tried.append(backend)
+
+    async def _with(self, backend: Backend) -> AsyncGenerator[Act, None]:
+        working = True
+        try:
+            async with contextlib.aclosing(self.through(backend)) as acts:
+                async for act in acts:
+                    if working and isinstance(act, End | Hangup) and self.request.left is None:
+                        # Free before the client can know that its answer is over.
+                        working = False
+                        self.balancer.free(backend)
+                    yield act
+        finally:
+            if working:
+                self.balancer.left(backend)
+
+    async def unanswered(self, broken: Broken) -> AsyncGenerator[Act, None]:
+        """What the client reads when its server failed before the head of an answer."""
+        for act in text(502, f"Error connecting to Ollama server: {broken}"):
+            yield act
+
+    def last_try(self) -> bool:
+        """Whether there is nobody else to ask."""
+        return len(self.tried) + 1 >= len(self.balancer.backends)
+
+    async def through(self, backend: Backend) -> AsyncGenerator[Act, None]:
+        """Ask one server. Raises `Again` if another one should be asked."""
+        balancer, request = self.balancer, self.request
+        head: ResponseHead | None = None
+        framed = True
+        try:
+            async with await Client.connect(
+                backend.host, backend.port, balancer.connect_s
+            ) as upstream:
+                upstream.leave_when(request.gone)
+                await upstream.ask(
+                    request.method,
+                    balancer.target(request),
+                    [*balancer.headers(request, _forwarded(request)), ("Connection", "close")],
+                    self.body if self.body or _announces_body(request) else None,
+                    silence=balancer.silence,
+                )
+                head = await upstream.head(balancer.silence)
+                balancer.began(backend)
+                if balancer.retries_status(head.status) and not self.last_try():
+                    balancer.completed(backend, head.status)
+                    raise Again
+                framed = head.header("content-length") is not None or request.version != "1.0"
+                yield self.passed_on(head)
+                async for data in balancer.pass_on(upstream.body(balancer.silence)):
+                    yield Body(data)
+        except Broken as broken:
+            if request.left is not None:
+                yield Hangup(How.FIN)
+                return
+            balancer.distrust(backend, broken)
+            print(f"{backend.name} failed: {broken}", flush=True)
+            if head is not None:
+                yield balancer.cut(framed=framed)
+                return
+            if balancer.retries(self, broken) and not self.last_try():
+                raise Again from None
+            async for act in self.unanswered(broken):
+                yield act
+            return
+        balancer.completed(backend, head.status)
+        yield End()
+
+    def passed_on(self, head: ResponseHead) -> Head:
+        """The head that the client gets."""
+        dropped = HOP_BY_HOP | {"content-length"}
+        kept = (pair for pair in head.headers if pair[0].lower() not in dropped)
+        headers = self.balancer.reply_headers(kept)
+        length = head.header("content-length")
+        if length is not None:
+            return Head(head.status, headers, length=int(length))
+        bodiless = self.request.method == "HEAD"
+        return Head(head.status, headers, Framing.NONE if bodiless else Framing.CHUNKED)
+
+
+def _forwarded(request: Request) -> list[tuple[str, str]]:
+    named = (request.header("connection") or "").lower().split(",")
+    dropped = HOP_BY_HOP | {"content-length"} | {name.strip() for name in named}
+    return [pair for pair in request.headers if pair[0].lower() not in dropped]
+
+
+def _announces_body(request: Request) -> bool:
+    return any(request.header(name) for name in ("content-length", "transfer-encoding"))
