@@ -65,6 +65,17 @@ class End(msgspec.Struct, frozen=True):
     """The answer is complete: what was held back goes out, with its terminator."""
 
 
+class Raw(msgspec.Struct, frozen=True):
+    """Bytes that go to the connection as they are: no head of ours, no framing, no terminator.
+
+    An interim answer before a `Head`, an odd answer in place of one, or what no framing of ours
+    would write behind one. Since nobody knows what a peer makes of them, the connection ends with
+    the answer, whether `End` or `Hangup` ends that.
+    """
+
+    data: bytes
+
+
 class Tick(msgspec.Struct, frozen=True):
     """One unit of progress (a token, or a whole answer without tokens). Writes nothing.
 
@@ -99,7 +110,7 @@ class Stream(msgspec.Struct, frozen=True):
     flow: Flow
 
 
-Act = Head | Body | End | Tick | Wait | Hold | Hangup | Stream
+Act = Head | Body | Raw | End | Tick | Wait | Hold | Hangup | Stream
 Reply = AsyncIterator[Act]
 
 

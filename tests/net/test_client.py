@@ -135,6 +135,23 @@ async def test_an_answer_to_head_has_no_body() -> None:
 
 
 @on_each_loop
+async def test_what_surrounds_an_answer() -> None:
+    """Interim answers before it, the same header twice, trailers behind it."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    first = OK + b"X-Twice: 1\r\nx-twice: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    last = b"5\r\nhello\r\n0\r\nX-Sum: 9\r\nX-Odd: 8\r\n\r\n"
+    script = sends(b"HTTP/1.1 102 Processing\r\n\r\n", hints, first, last, OK + b"X-Next: 1\r\n")
+    async with server(script) as port, await Client.connect(HOST, port, 5) as client:
+        await client.ask("GET", "/")
+        head = await client.head(5)
+        interim = [(each.status, each.headers) for each in head.interim]
+        assert interim == [(102, ()), (103, (("Link", "</a>"),))]
+        assert head.headers[:2] == (("X-Twice", "1"), ("x-twice", "2"))
+        assert [piece async for piece in client.body(5)] == [b"hello"]
+        assert client.trailers == (("X-Sum", "9"), ("X-Odd", "8"))
+
+
+@on_each_loop
 async def test_refused() -> None:
     """The kernel refuses, and the text says where."""
     with kernel.reserve(HOST, 0) as sock:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.acts import Body, End, Framing, Hangup, Head, Hold, How, Tick, Wait
+from ollama_simulator.acts import Body, End, Framing, Hangup, Head, Hold, How, Raw, Tick, Wait
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.net.perform import Ended, Performer, reason
 from ollama_simulator.net.request import LARGEST_REMNANT, Request
@@ -89,6 +89,39 @@ class Played:
 
 WENT_ON = Ended(how=None, keep_alive=True)
 CLOSED = Ended(how=None, keep_alive=False)
+
+
+@pytest.mark.parametrize(
+    ("last", "ended"), [(End(), CLOSED), (Hangup(How.FIN), Ended(How.FIN, keep_alive=False))]
+)
+def test_raw_bytes_are_all_of_an_answer(last: Any, ended: Ended) -> None:
+    """Byte for byte, nothing added, and the connection ends."""
+    played = Played(Raw(b"HTTP/1.1 200 OK\r\n"), Wait(1), Raw(b"\r\nhello"), Tick(), last)
+    assert played.play() == ended
+    assert played.writes == [b"HTTP/1.1 200 OK\r\n", b"\r\nhello"]
+    assert (played.performer.status, played.performer.body_bytes) == (None, 0)
+
+
+def test_raw_bytes_before_a_head() -> None:
+    """They go out at once; the answer of ours behind them says that it is the last."""
+    played = Played(Raw(b"HTTP/1.1 103 Early Hints\r\n\r\n"), Head(200, TEXT), End())
+    assert played.play() == CLOSED
+    last = head("200 OK", PLAIN, DATED, "Content-Length: 0", "Connection: close")
+    assert played.writes == [b"HTTP/1.1 103 Early Hints\r\n\r\n", last]
+
+
+def test_raw_bytes_behind_a_head() -> None:
+    """What was held back stands before them; what comes behind is framed as before."""
+    played = Played(
+        *(Head(200, TEXT), Body(b"a", flush=False), Raw(b"1;x=y\r\nb\r\n"), Body(b"c"), End())
+    )
+    assert played.play() == CLOSED
+    written = b"".join(played.writes)
+    assert written.endswith(b"\r\n\r\n1\r\na\r\n1;x=y\r\nb\r\n1\r\nc\r\n0\r\n\r\n")
+    alone = Played(Head(200, TEXT), Raw(b"!"), Hangup(How.RST))
+    assert alone.play() == Ended(How.RST, keep_alive=False)
+    lines = (PLAIN, DATED, "Connection: close", "Transfer-Encoding: chunked")
+    assert alone.writes == [head("200 OK", *lines), b"!"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2047, 2048])

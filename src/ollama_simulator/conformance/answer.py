@@ -60,6 +60,8 @@ class Answer(msgspec.Struct):
     ended_at: float = 0.0
     interim: list[int] = msgspec.field(default_factory=list)
     """Statuses below 200 that came first."""
+    trailers: tuple[tuple[str, str], ...] = ()
+    """What came behind the body like headers, if it is complete."""
 
     @property
     def body(self) -> bytes:

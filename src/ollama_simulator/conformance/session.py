@@ -50,9 +50,11 @@ class Session:
                 await client.ask(method, target, [*sent, *given], body, silence=patience)
                 head = await client.head(patience)
                 answer.status, answer.headers = head.status, head.headers
+                answer.interim.extend(each.status for each in head.interim)
                 answer.head_at = clock.now()
                 async for data in client.body(patience):
                     answer.pieces.append(Piece(clock.now(), data))
+                answer.trailers = client.trailers
                 answer.end = End.COMPLETE
         except Broken as broken:
             answer.end, answer.detail = broken.end, str(broken)

@@ -60,6 +60,9 @@ class ResponseHead(msgspec.Struct, frozen=True):
 
     status: int
     headers: tuple[tuple[str, str], ...]
+    """As they came; a name may be there twice."""
+    interim: "tuple[ResponseHead, ...]" = ()
+    """The answers below 200 that came before it."""
 
     def header(self, name: str) -> str | None:
         """The first header of this (lower-case) name, or None."""
@@ -75,7 +78,7 @@ class Client(asyncio.Protocol):
         self._headers: list[tuple[str, str]] = []
         self._head: ResponseHead | None = None
         self._bodiless = False
-        self._interim = False
+        self._interim: list[ResponseHead] = []
         self._pieces: deque[bytes] = deque()
         self._unread = 0
         self._broken: Broken | None = None
@@ -181,6 +184,11 @@ class Client(asyncio.Protocol):
             else:
                 await self._change(silence)
 
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """What came behind the body like headers, when the answer is complete."""
+        return tuple(self._headers[len(self._head.headers) :]) if self._head is not None else ()
+
     def leave_when(self, gone: Interrupt) -> None:
         """Close at once when an interrupt fires."""
         gone.wakes(self.close)
@@ -247,17 +255,21 @@ class Client(asyncio.Protocol):
     # --- called by the parser -----------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self._headers = []
+        if not self._complete:
+            self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        if not self._complete:
+            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        self._interim = status < 200
-        if self._interim or self._complete:
+        if self._complete:
             return
-        self._head = ResponseHead(status, tuple(self._headers))
+        if status < 200:
+            self._interim.append(ResponseHead(status, tuple(self._headers)))
+            return
+        self._head = ResponseHead(status, tuple(self._headers), tuple(self._interim))
         if self._bodiless or status in BODILESS:
             self._complete = True
 
@@ -269,5 +281,5 @@ class Client(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        if not self._interim:
+        if self._head is not None:
             self._complete = True

@@ -30,6 +30,7 @@ from ollama_simulator.acts import (
     Head,
     Hold,
     How,
+    Raw,
     Reply,
     Stream,
     Tick,
@@ -83,6 +84,8 @@ class Performer:
         """What waits for a flush, or for the end."""
         self._chunked = False
         self._bodiless = False
+        self._headless = False
+        """Whether there were raw bytes, and no head of ours yet."""
 
     async def run(self, reply: Reply, gone: Interrupt) -> Ended:
         """Perform the acts. Raises whatever the reply raises."""
@@ -96,6 +99,8 @@ class Performer:
                     await self._begin(act)
                 case Body():
                     await self._body(act)
+                case Raw():
+                    await self._raw(act.data)
                 case End():
                     await self._end()
                     return Ended(how=None, keep_alive=self._request.keep_alive)
@@ -113,6 +118,7 @@ class Performer:
 
     async def _begin(self, head: Head) -> None:
         self._head = head
+        self._headless = False
         self._bodiless = self._request.method == "HEAD" or head.status in BODILESS
         if head.framing is Framing.CHUNKED or head.length is not None or not head.blank_line:
             await self._send(await self._open(), ())
@@ -132,6 +138,14 @@ class Performer:
             self._held.clear()
             await self._send(b"" if self.status is not None else await self._open(), chunks)
 
+    async def _raw(self, data: bytes) -> None:
+        self._request.keep_alive = False
+        if self._held or (self._head is not None and self.status is None):
+            # What is held back stands before it.
+            await self._body(Body(b""))
+        self._headless = self._head is None
+        await self._sink.write(data)
+
     async def _stream(self, stream: Stream, gone: Interrupt) -> None:
         assert self.status is not None, "a stream before its head"
         assert not self._held, "a stream behind what waits for a flush"
@@ -146,6 +160,8 @@ class Performer:
             await self._sink.write(step.rest)
 
     async def _end(self) -> None:
+        if self._headless:
+            return
         chunks = _chunks(self._held)
         self._held.clear()
         head = b"" if self.status is not None else await self._open(chunks)
