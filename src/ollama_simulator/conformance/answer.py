@@ -3,6 +3,7 @@
 It must not import the scenarios or the player.
 """
 
+import codecs
 import json
 from enum import Enum
 from typing import Any
@@ -11,6 +12,9 @@ import msgspec
 
 from ollama_simulator.conformance import dialect
 from ollama_simulator.net.client import End
+
+NO_DATA = (b"event:", b":", b"id:", b"retry:")
+"""How those lines of a stream of events begin that carry none."""
 
 
 class Outcome(Enum):
@@ -149,8 +153,10 @@ class Answer(msgspec.Struct):
         for piece in self.pieces:
             *whole, rest = (rest + piece.data).split(b"\n")
             for line in whole:
-                line = line.rstrip(b"\r").removeprefix(b"data:").strip()
-                if not line or line == b"[DONE]" or line.startswith((b"event:", b":", b"id:")):
+                # A byte-order mark may stand before the first line of a stream of events.
+                line = line.rstrip(b"\r").removeprefix(codecs.BOM_UTF8).removeprefix(b"data:")
+                line = line.strip()
+                if not line or line == b"[DONE]" or line.startswith(NO_DATA):
                     continue
                 try:
                     found.append((piece.t, json.loads(line)))

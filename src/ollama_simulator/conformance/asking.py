@@ -82,7 +82,7 @@ class Asking:
         dialect: Dialect = CHAT,
         prompt: str = PROMPT,
         *,
-        stream: bool = True,
+        stream: bool | None = True,
         tokens: int | None = None,
         model: str = MODEL,
         headers: Iterable[tuple[str, str]] = (),
@@ -93,8 +93,9 @@ class Asking:
     ) -> Session:
         """Ask for a text in any dialect and don't wait.
 
-        `tokens` is its length, which the request says itself if there is a `limit`; `more` are
-        further fields of the request; `same_as` repeats an earlier prompt, nonce included.
+        `stream` is left to the dialect if it is None. `tokens` is its length, which the request
+        says itself if there is a `limit`; `more` are further fields of the request; `same_as`
+        repeats an earlier prompt, nonce included.
         """
         nonce = same_as.nonce if same_as else self._nonce()
         content = f"{nonce} {prompt}"

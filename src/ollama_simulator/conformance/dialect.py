@@ -26,8 +26,11 @@ class Dialect(msgspec.Struct, frozen=True):
     media: str
     """Content type of a stream."""
 
-    def body(self, model: str, prompt: str, stream: bool, tokens: int | None) -> dict[str, Any]:
-        """The request. `tokens` limits the answer; None for what the server says."""
+    def body(
+        self, model: str, prompt: str, stream: bool | None, tokens: int | None
+    ) -> dict[str, Any]:
+        """The request. `tokens` limits the answer; None for what the server says. `stream` is
+        left out if it is None."""
         asked: dict[str, Any] = {"model": model}
         if self.name in ("generate", "completions"):
             asked["prompt"] = prompt
@@ -35,7 +38,8 @@ class Dialect(msgspec.Struct, frozen=True):
             asked["input"] = prompt
         else:
             asked["messages"] = [{"role": "user", "content": prompt}]
-        asked["stream"] = stream
+        if stream is not None:
+            asked["stream"] = stream
         if self.feature is Feature.NATIVE:
             if tokens is not None:
                 asked["options"] = {"num_predict": tokens}

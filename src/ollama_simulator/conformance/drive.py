@@ -19,6 +19,7 @@ from ollama_simulator.conformance.answer import Answer
 from ollama_simulator.conformance.asking import Asking
 from ollama_simulator.conformance.balancers.adapter import Running
 from ollama_simulator.conformance.faults import Chosen, First, Turns
+from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.session import Session
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal
@@ -62,6 +63,10 @@ class Stage(Asking):
         for server in self.servers:
             await server.behave(QUICK)
         return self
+
+    def claims(self, *features: Feature) -> bool:
+        """Whether the balancer claims all of these."""
+        return self.subject.features.issuperset(features)
 
     @property
     def servers(self) -> tuple[SimServer, ...]:

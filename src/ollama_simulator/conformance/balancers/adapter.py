@@ -196,6 +196,8 @@ class Running:
         self.configuration = ""
         self.headers = balancer.headers(setup)
         """What each request to it must carry."""
+        self.features = balancer.features
+        """What it claims."""
         self.model = balancer.model
         self.is_probe = balancer.is_probe
         self.output = output

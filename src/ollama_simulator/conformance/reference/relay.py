@@ -4,7 +4,7 @@ It must not import the program.
 """
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Reply
 from ollama_simulator.conformance.reference.backend import Backend
@@ -114,7 +114,7 @@ class Relay:
                     raise Again
                 framed = head.header("content-length") is not None or request.version != "1.0"
                 yield self.passed_on(head)
-                async for data in balancer.pass_on(upstream.body(balancer.silence)):
+                async for data in self.pass_on(head, upstream.body(balancer.silence)):
                     yield Body(data)
         except Broken as broken:
             if request.left is not None:
@@ -132,6 +132,10 @@ class Relay:
             return
         balancer.completed(backend, head.status)
         yield End()
+
+    def pass_on(self, head: ResponseHead, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The bytes of an answer with this head, as they come."""
+        return self.balancer.pass_on(body)
 
     def passed_on(self, head: ResponseHead) -> Head:
         """The head that the client gets."""
