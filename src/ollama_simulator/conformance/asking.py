@@ -12,13 +12,15 @@ It must not import the scenarios or the player.
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
+from ollama_simulator.conformance import spelling
 from ollama_simulator.conformance.answer import Answer
 from ollama_simulator.conformance.balancers.adapter import Running
 from ollama_simulator.conformance.dialect import CHAT, Dialect
 from ollama_simulator.conformance.session import PATIENCE_S, Session
+from ollama_simulator.conformance.spelling import Part, Spelled
 from ollama_simulator.engine.text import pieces, prompt_tokens
 from ollama_simulator.faults.pace import Normal
 from ollama_simulator.fleet import Fleet
@@ -52,6 +54,7 @@ class Asking:
         """All that was asked, in order."""
         self.began = fleet.clock.now()
         self._seed = seed
+        self._nonces = 0
         self._group: asyncio.TaskGroup
         self._sessions: list[asyncio.Task[None]] = []
 
@@ -82,16 +85,26 @@ class Asking:
         dialect: Dialect = CHAT,
         prompt: str = PROMPT,
         *,
+        patience: float | None = None,
+        **options: Any,
+    ) -> Session:
+        """Ask for a text in any dialect and don't wait. Further options as for `spell`."""
+        return self.send(self.spell(dialect, prompt, **options), patience=patience)
+
+    def spell(
+        self,
+        dialect: Dialect = CHAT,
+        prompt: str = PROMPT,
+        *,
         stream: bool | None = True,
         tokens: int | None = None,
         model: str = MODEL,
         headers: Iterable[tuple[str, str]] = (),
         more: dict[str, Any] | None = None,
-        patience: float | None = None,
         same_as: Answer | None = None,
         limit: bool = True,
-    ) -> Session:
-        """Ask for a text in any dialect and don't wait.
+    ) -> Spelled:
+        """A request for a text in any dialect, to be sent whole or in parts.
 
         `stream` is left to the dialect if it is None. `tokens` is its length, which the request
         says itself if there is a `limit`; `more` are further fields of the request; `same_as`
@@ -105,15 +118,8 @@ class Asking:
         subject = self.subject
         body = dialect.body(subject.model(model), content, stream, tokens if limit else None)
         body |= more or {}
-        return self._session(
-            "POST",
-            dialect.path,
-            json.dumps(body, ensure_ascii=False).encode(),
-            nonce,
-            text,
-            headers=headers,
-            patience=self.patience if patience is None else patience,
-        )
+        data = json.dumps(body, ensure_ascii=False).encode()
+        return self._spelled("POST", dialect.path, data, nonce, headers, expected=text)
 
     async def chat(self, prompt: str = PROMPT, **options: Any) -> Answer:
         """Ask for a chat and wait for its end. Options as for `begin`."""
@@ -173,14 +179,62 @@ class Asking:
     ) -> Session:
         """Ask for anything and don't wait. The word NONCE in the target becomes a nonce. `body`
         is bytes, or becomes JSON."""
+        spelled = self.spell_any(method, target, body, port=port, headers=headers)
+        return self.send(
+            spelled, port=port, patience=PATIENCE_S * self.scale if patience is None else patience
+        )
+
+    def spell_any(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        port: int | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> Spelled:
+        """A request for anything, to be sent whole or in parts. As for `begin_any`."""
         nonce = self._nonce()
         data = body if isinstance(body, bytes) else None
         if body is not None and data is None:
             data = json.dumps(body, ensure_ascii=False).encode()
-        target = target.replace("NONCE", nonce)
-        return self._session(
-            method, target, data, nonce, "", port, headers=headers, patience=patience
+        return self._spelled(method, target.replace("NONCE", nonce), data, nonce, headers, port)
+
+    def send(
+        self,
+        spelled: Spelled,
+        parts: Sequence[Part] | None = None,
+        *,
+        port: int | None = None,
+        patience: float | None = None,
+        unread: int | None = None,
+    ) -> Session:
+        """Send a request through the balancer, or straight to `port`, and don't wait.
+
+        `parts` are what really goes out, with pauses in seconds between them; None for all at
+        once. `unread` limits what the kernel keeps for us while we don't read, in bytes.
+        """
+        if parts is None:
+            parts = [spelled.head + spelled.body]
+        answer = Answer(
+            nonce=spelled.nonce,
+            expected=spelled.expected,
+            asked_at=self.fleet.clock.now(),
+            label=f"r{len(self.answers) + 1}",
+            asked=spelled.asked,
         )
+        self.answers.append(answer)
+        session = Session(
+            answer,
+            self.fleet.clock,
+            self.patience if patience is None else patience,
+            unread=unread,
+        )
+        session.task = self._group.create_task(
+            session.drive(port or self.port, parts, bodiless=spelled.bodiless)
+        )
+        self._sessions.append(session.task)
+        return session
 
     async def together(self, *sessions: Session) -> list[Answer]:
         """Wait for the ends of several requests."""
@@ -189,38 +243,30 @@ class Asking:
         return [session.answer for session in sessions]
 
     def _nonce(self) -> str:
-        count = len(self.answers) + 1
-        return "nonce-" + hashlib.sha256(f"{self._seed}/{count}".encode()).hexdigest()[:16]
+        self._nonces += 1
+        word = f"{self._seed}/{self._nonces}"
+        return "nonce-" + hashlib.sha256(word.encode()).hexdigest()[:16]
 
-    def _session(
+    def _spelled(
         self,
         method: str,
         target: str,
         body: bytes | None,
         nonce: str,
-        expected: str,
+        headers: Iterable[tuple[str, str]],
         port: int | None = None,
         *,
-        headers: Iterable[tuple[str, str]] = (),
-        patience: float | None = None,
-    ) -> Session:
-        answer = Answer(
-            nonce=nonce,
-            expected=expected,
-            asked_at=self.fleet.clock.now(),
-            label=f"r{len(self.answers) + 1}",
-            asked=f"{method} {target}" + (f" straight to port {port}" if port else ""),
-        )
-        self.answers.append(answer)
-        session = Session(
-            answer, self.fleet.clock, PATIENCE_S * self.scale if patience is None else patience
-        )
+        expected: str = "",
+    ) -> Spelled:
         extra = () if port else self.subject.headers
-        session.task = self._group.create_task(
-            session.drive(port or self.port, method, target, body, [*extra, *headers])
+        host = f"127.0.0.1:{port or self.port}"
+        return Spelled(
+            spelling.head(host, method, target, body, [*extra, *headers]),
+            body or b"",
+            nonce,
+            f"{method} {target}" + (f" straight to port {port}" if port else ""),
+            expected,
         )
-        self._sessions.append(session.task)
-        return session
 
     async def until(
         self, condition: Any, session: Session | None = None, seconds: float | None = None

@@ -8,9 +8,12 @@ Rules of this file:
    knows the content to say.
 
 It must not import anything but layer 0 and its own package.
+
+Longer than 300 lines because all of it shares the state of one connection.
 """
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -77,7 +80,8 @@ class Client(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[str, str]] = []
         self._head: ResponseHead | None = None
-        self._bodiless = False
+        self.bodiless = False
+        """Whether the answer has no body, whatever its head says, as one to HEAD."""
         self._interim: list[ResponseHead] = []
         self._pieces: deque[bytes] = deque()
         self._unread = 0
@@ -140,7 +144,7 @@ class Client(asyncio.Protocol):
         Returns when the kernel has taken it, which it must within `silence` seconds. A
         connection that ends meanwhile is told by `head`.
         """
-        self._bodiless = method == "HEAD"
+        self.bodiless = method == "HEAD"
         sent = list(headers)
         named = {name.lower() for name, _ in sent}
         if "host" not in named:
@@ -149,12 +153,34 @@ class Client(asyncio.Protocol):
         if body is not None and "content-length" not in named:
             sent.append(("Content-Length", str(len(body))))
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent)]
-        self._transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
+        data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
+        await self.send(data, silence=silence)
+
+    async def send(self, data: bytes, *, silence: float | None = None) -> None:
+        """Send bytes of a request as they are. As for `ask`."""
+        if self.over:
+            return
+        self._transport.write(data)
         try:
             async with asyncio.timeout(silence):
                 await self._writable.wait()
         except TimeoutError:
             self._break(End.SILENT, f"the request was not taken for {silence:g} s")
+
+    def finish_sending(self) -> None:
+        """Shut our side of the connection down (FIN), and go on reading."""
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def read_little(self, size: int) -> None:
+        """Let the kernel keep no more than about so many bytes that we have not read."""
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come: the answer is complete, or it broke."""
+        return self._complete or self._broken is not None
 
     async def head(self, silence: float | None) -> ResponseHead:
         """The head of the answer. `silence` is the longest wait in seconds. Raises `Broken`."""
@@ -270,7 +296,7 @@ class Client(asyncio.Protocol):
             self._interim.append(ResponseHead(status, tuple(self._headers)))
             return
         self._head = ResponseHead(status, tuple(self._headers), tuple(self._interim))
-        if self._bodiless or status in BODILESS:
+        if self.bodiless or status in BODILESS:
             self._complete = True
 
     def on_body(self, data: bytes) -> None:
