@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ollama_simulator.conformance.balancers import adapter
+from ollama_simulator.conformance.balancers import adapter, process
 from ollama_simulator.conformance.balancers.adapter import (
     Balancer,
     BrokenEnvironment,
@@ -34,7 +34,7 @@ class Script(Balancer):
     async def ready(self, running: Running) -> None:
         """Wait for a line."""
         self.pid = running.pid or 0
-        while b"\n" not in adapter.read(running.output):
+        while b"\n" not in process.read(running.output):
             await adapter.pause(running)
 
 

@@ -42,9 +42,10 @@ def suite(
     balancer: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH",
+            metavar="PATH|NAME",
             help="A program with the command line --timeout=SECONDS --server=URL=NAME ... that "
-            "listens on 11434. Without it the embedded reference balancer is tested.",
+            "listens on 11434; or the name of an adapter, like nginx or haproxy:exclusive. Without "
+            "it the embedded reference balancer is tested.",
         ),
     ] = None,
     flaw: Annotated[
@@ -87,7 +88,9 @@ def suite(
 
 async def _judge(path: str | None, flaw: str | None, everything: bool, words: str) -> int:
     from ollama_simulator.conformance import scenario
-    from ollama_simulator.conformance.balancers.program import EVERYWHERE, PORT, Program
+    from ollama_simulator.conformance.balancers.choice import chosen
+    from ollama_simulator.conformance.balancers.ports import EVERYWHERE
+    from ollama_simulator.conformance.balancers.program import PORT, Program
     from ollama_simulator.conformance.balancers.reference import Reference
     from ollama_simulator.conformance.player import Game
     from ollama_simulator.conformance.reporters import seed
@@ -102,9 +105,11 @@ async def _judge(path: str | None, flaw: str | None, everything: bool, words: st
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     clock = WallClock()
     started = clock.now()
-    balancer: Balancer = Reference(flaw) if path is None else Program(path)
+    balancer: Balancer = Reference(flaw) if path is None else chosen(path)
+    # A program finds its servers on fixed ports; an adapter tells its balancer where they are.
+    fixed = isinstance(balancer, Program)
     cases = selected(scenario.known(), () if everything or words else (SEED_GROUP,), words)
-    if path is not None:
+    if fixed:
         for port in (PORT, CONTROL_PORT, *SERVER_PORTS):
             for host in EVERYWHERE:
                 kernel.listen(host, port).close()
@@ -121,8 +126,8 @@ async def _judge(path: str | None, flaw: str | None, everything: bool, words: st
         game = Game(
             balancer,
             steadiness,
-            ports=None if path is None else SERVER_PORTS,
-            control_port=None if path is None else CONTROL_PORT,
+            ports=SERVER_PORTS if fixed else None,
+            control_port=CONTROL_PORT if fixed else None,
         )
         turns = asyncio.Semaphore(min(AT_ONCE, balancer.parallel))
         results = await Suite(cases, game, turns, tell).run()

@@ -20,6 +20,7 @@ from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.records import Failed
+from ollama_simulator.settings import Settings
 
 LONGEST_S = 60.0
 """Seconds after which a case is given up; a sound balancer takes a tenth."""
@@ -85,7 +86,8 @@ async def play(case: Case, game: Game) -> Played:
     run: Run | None = None
     ended: str | None = None
     moments: tuple[Moment, ...] = ()
-    fleet = Fleet(ports, seed=game.seed, settings=scenario.settings)
+    settings = fitting(scenario.settings, game.balancer)
+    fleet = Fleet(ports, seed=game.seed, settings=settings)
     async with fleet, _control(fleet, game.control_port):
         claimed = (case.needs | scenario.wants) & game.balancer.features
         setup = Setup(fleet.ports, timeout, claimed, scenario.annotations, scenario.options)
@@ -155,6 +157,18 @@ def judge(case: Case, balancer: Balancer, run: Run | None, error: str, unclear: 
         figures=tuple(run.figures) if run is not None else (),
         evidence=scenario.evidence,
     )
+
+
+def fitting(
+    settings: Settings | tuple[Settings, ...] | None, balancer: Balancer
+) -> Settings | tuple[Settings, ...] | None:
+    """A scenario's settings of servers, with what the balancer can't do without."""
+    needed = balancer.server_settings
+    if not needed:
+        return settings
+    if isinstance(settings, tuple):
+        return tuple(msgspec.structs.replace(each, **needed) for each in settings)
+    return msgspec.structs.replace(settings or Settings(), **needed)
 
 
 async def _limited(case: Case, run: Run) -> None:

@@ -17,18 +17,19 @@ import os
 import pkgutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
 
 import msgspec
 
 from ollama_simulator.clock import WallClock
+from ollama_simulator.conformance.balancers import ports
+from ollama_simulator.conformance.balancers.process import said, stop
 from ollama_simulator.conformance.feature import Feature
-from ollama_simulator.net import kernel
 from ollama_simulator.net.client import Broken, Client
 
-HOST = "127.0.0.1"
+HOST = ports.HOST
 READY_S = 10.0
 """Seconds that a balancer may take to be ready, unless its adapter says otherwise."""
 GRACE_S = 0.2
@@ -61,6 +62,8 @@ class Place(msgspec.Struct, frozen=True):
     """Where it must listen."""
     folder: Path
     """For its files; empty at first, and gone afterwards."""
+    more: tuple[int, ...] = ()
+    """Further ports, as many as its adapter asks for."""
 
 
 class Balancer(ABC):
@@ -76,6 +79,10 @@ class Balancer(ABC):
     """How many of it can be there at once."""
     ready_path: ClassVar[str] = "/api/version"
     """A 200 to this through it means that it is ready."""
+    more_ports: ClassVar[int] = 0
+    """How many ports it needs beside the one that it is asked on."""
+    server_settings: ClassVar[Mapping[str, Any]] = {}
+    """What its servers must be set up with, by the fields of `Settings`."""
     ready_s: ClassVar[float] = READY_S
     grace_s: ClassVar[float] = GRACE_S
 
@@ -129,12 +136,11 @@ class Balancer(ABC):
                     shown.append(f"--- {path.name}\n{path.read_text('utf-8').rstrip()}")
         return "\n".join(shown).replace(str(place.folder), "DIR")
 
-    def choose_port(self) -> int:
-        """A port to listen on."""
-        sock = kernel.listen(HOST, 0)
-        port: int = sock.getsockname()[1]
-        sock.close()
-        return port
+    @contextlib.contextmanager
+    def ports(self) -> Iterator[tuple[int, ...]]:
+        """The port to listen on, and those that it needs beside."""
+        with ports.claimed(1 + self.more_ports) as claimed:
+            yield claimed
 
     async def ready(self, running: "Running") -> None:
         """Wait until it serves. Sets `running.port`. Cancelled after `ready_s`."""
@@ -151,8 +157,9 @@ class Balancer(ABC):
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
             tempfile.TemporaryFile() as output,
+            self.ports() as (port, *more),
         ):
-            place = Place(self.choose_port(), Path(folder))
+            place = Place(port, Path(folder), tuple(more))
             commands = self.commands(setup, place)
             running = Running(self, setup, place.port, output)
             running.configuration = self.configuration(place, commands)
@@ -261,33 +268,3 @@ async def pause(running: Running) -> None:
             raise BrokenEnvironment(
                 f"the balancer ended at once with status {process.returncode}{said(running.output)}"
             )
-
-
-async def stop(process: asyncio.subprocess.Process, grace_s: float = GRACE_S) -> None:
-    """End a process, one way or the other."""
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-        try:
-            async with asyncio.timeout(grace_s):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-    await process.wait()
-
-
-def read(output: IO[bytes]) -> bytes:
-    """What was printed so far."""
-    # The child shares this descriptor's position, so it is read without moving it.
-    if hasattr(os, "pread"):
-        return os.pread(output.fileno(), 1 << 20, 0)
-    position = output.tell()
-    output.seek(0)
-    data = output.read()
-    output.seek(position)
-    return data
-
-
-def said(output: IO[bytes]) -> str:
-    """The last lines that were printed, in words."""
-    lines = read(output).decode("utf-8", "replace").strip().splitlines()[-5:]
-    return "; it said:\n    " + "\n    ".join(lines) if lines else "; it said nothing"

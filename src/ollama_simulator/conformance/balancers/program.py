@@ -6,6 +6,7 @@ It must not import the scenarios.
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ollama_simulator.clock import WallClock
@@ -17,6 +18,7 @@ from ollama_simulator.conformance.balancers.adapter import (
     Setup,
     pause,
 )
+from ollama_simulator.conformance.balancers.ports import EVERYWHERE
 from ollama_simulator.conformance.balancers.reference import seed_options
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.net import kernel
@@ -24,8 +26,6 @@ from ollama_simulator.net.client import Broken, Client
 
 PORT = 11434
 """Where a balancer with the seed's command line listens."""
-EVERYWHERE = ("127.0.0.1", "0.0.0.0")
-"""Both are asked: where SO_REUSEADDR means more, one does not tell of the other."""
 CLAIMS = frozenset(
     {
         Feature.NATIVE,
@@ -65,9 +65,10 @@ class Program(Balancer):
         """Ours."""
         return {}
 
-    def choose_port(self) -> int:
+    @contextlib.contextmanager
+    def ports(self) -> Iterator[tuple[int, ...]]:
         """The seed's."""
-        return PORT
+        yield (PORT,)
 
     async def ready(self, running: Running) -> None:
         """Wait until its port accepts."""

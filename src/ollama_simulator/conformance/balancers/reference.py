@@ -3,8 +3,10 @@
 It must not import the scenarios.
 """
 
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
 
 from ollama_simulator import __version__
 from ollama_simulator.conformance.balancers.adapter import (
@@ -13,9 +15,9 @@ from ollama_simulator.conformance.balancers.adapter import (
     Running,
     Setup,
     pause,
-    read,
     register,
 )
+from ollama_simulator.conformance.balancers.process import read
 from ollama_simulator.conformance.feature import SEED, Feature
 
 OPTIONS: dict[Feature, tuple[str, ...]] = {
@@ -72,9 +74,10 @@ class Reference(Balancer):
         """That of the suite."""
         return __version__
 
-    def choose_port(self) -> int:
+    @contextlib.contextmanager
+    def ports(self) -> Iterator[tuple[int, ...]]:
         """It takes a free one itself, and tells."""
-        return 0
+        yield (0,)
 
     async def ready(self, running: Running) -> None:
         """Wait for the line that tells the port."""

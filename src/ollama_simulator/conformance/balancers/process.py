@@ -1,0 +1,39 @@
+"""Ending a process that was started, and what it printed.
+
+It must not import anything of this package.
+"""
+
+import asyncio
+import contextlib
+import os
+from typing import IO
+
+
+async def stop(process: asyncio.subprocess.Process, grace_s: float) -> None:
+    """End a process, one way or the other: SIGTERM, and after a grace the kill."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            async with asyncio.timeout(grace_s):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+    await process.wait()
+
+
+def read(output: IO[bytes]) -> bytes:
+    """What was printed so far."""
+    # The child shares this descriptor's position, so it is read without moving it.
+    if hasattr(os, "pread"):
+        return os.pread(output.fileno(), 1 << 20, 0)
+    position = output.tell()
+    output.seek(0)
+    data = output.read()
+    output.seek(position)
+    return data
+
+
+def said(output: IO[bytes]) -> str:
+    """The last lines that were printed, in words."""
+    lines = read(output).decode("utf-8", "replace").strip().splitlines()[-5:]
+    return "; it said:\n    " + "\n    ".join(lines) if lines else "; it said nothing"
