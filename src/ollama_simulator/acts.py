@@ -61,8 +61,20 @@ class Body(msgspec.Struct, frozen=True):
     flush: bool = True
 
 
+class Idle(msgspec.Struct, frozen=True):
+    """How a connection that was kept alive ends behind an answer, though nothing announced it."""
+
+    how: How
+    seconds: float | None = None
+    """After so long without a request. None: when the next request is there, which is then neither
+    read nor answered."""
+
+
 class End(msgspec.Struct, frozen=True):
     """The answer is complete: what was held back goes out, with its terminator."""
+
+    then: Idle | None = None
+    """How the connection ends behind it; None if it goes on as long as its client likes."""
 
 
 class Raw(msgspec.Struct, frozen=True):

@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.acts import Body, End, Framing, Hangup, Head, Hold, How, Reply, Tick, Wait
+from ollama_simulator.acts import (
+    Body,
+    End,
+    Framing,
+    Hangup,
+    Head,
+    Hold,
+    How,
+    Idle,
+    Reply,
+    Tick,
+    Wait,
+)
 from ollama_simulator.net.connection import MOST_PIPELINED
 from ollama_simulator.net.request import BadBody, Request
 from tests.net.loops import on_each_loop
@@ -295,6 +307,47 @@ async def test_a_larger_body_that_nobody_read_ends_the_connection() -> None:
         assert how is How.FIN
         await sending
         peer.half_close()
+        assert await service.until("closed") == [("us", How.FIN)]
+
+
+@pytest.mark.parametrize("how", How)
+@on_each_loop
+async def test_a_kept_connection_ends_when_the_next_request_comes(how: How) -> None:
+    """The answer is whole, the connection stays, and nobody is asked for the next request."""
+    acts = (Head(200, TEXT), Body(b"ok", flush=False), End(Idle(how)))
+    async with serving(always(*acts)) as service, await Peer.connect(service.port) as peer:
+        await peer.ask("/first")
+        assert await peer.answer() == (200, b"ok")
+        assert await peer.silent()
+        await peer.ask("/second")
+        assert await peer.rest() == (b"", how)
+        peer.sock.close()
+        assert await service.until("closed") == [("us", how)]
+        assert service.said("asked") == [("GET /first",)]
+
+
+@pytest.mark.parametrize("how", How)
+@on_each_loop
+async def test_a_kept_connection_ends_after_a_while(how: How) -> None:
+    """A request that comes before is answered, and what it is told counts from then on."""
+    acts = (Head(200, TEXT), Body(b"ok", flush=False), End(Idle(how, 0.05)))
+    async with serving(always(*acts)) as service, await Peer.connect(service.port) as peer:
+        for _ in range(2):
+            await peer.ask("/first")
+            assert await peer.answer() == (200, b"ok")
+        assert await peer.rest() == (b"", how)
+        assert len(service.said("asked")) == 2
+
+
+@on_each_loop
+async def test_who_leaves_a_connection_first_is_let_go() -> None:
+    """Politely, whatever was planned."""
+    acts = (Head(200, TEXT), Body(b"ok", flush=False), End(Idle(How.RST)))
+    async with serving(always(*acts)) as service, await Peer.connect(service.port) as peer:
+        await peer.ask()
+        assert await peer.answer() == (200, b"ok")
+        peer.half_close()
+        assert await peer.rest() == (b"", How.FIN)
         assert await service.until("closed") == [("us", How.FIN)]
 
 

@@ -10,6 +10,8 @@ Rules of this file:
 4. RST discards what is unsent. So RST is: wait until the kernel has delivered all, with a
    limit, then close with a linger time of 0.
 
+Longer than 300 lines because all of it is one object of the event loop, whose parts share a state.
+
 It must not import anything but layer 0 and its own package.
 """
 
@@ -19,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from ollama_simulator.acts import How
+from ollama_simulator.acts import How, Idle
 from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
 from ollama_simulator.net.delivery import delivered
@@ -188,10 +190,13 @@ class Connection(asyncio.Protocol):
             self._refusal = bad.reply()
             self._put(None)
 
-    async def _next(self) -> Request | None:
+    async def _arrival(self) -> None:
         while not self._requests:
             self._arrived = asyncio.get_running_loop().create_future()
             await self._arrived
+
+    async def _next(self) -> Request | None:
+        await self._arrival()
         request = self._requests.popleft()
         self._mind_reading()
         return request
@@ -225,10 +230,23 @@ class Connection(asyncio.Protocol):
         finally:
             self._current = None
             await answering.finish(outcome)
+        if ended.idle is not None and ended.keep_alive:
+            return await self._idle(ended.idle)
         if ended.how is not None or ended.keep_alive:
             return ended.how
         await request.body.linger(request.closing)
         return How.FIN
+
+    async def _idle(self, idle: Idle) -> How | None:
+        """Wait for the moment to end a connection behind an answer. None if it is over already, or
+        goes on since a request came in time."""
+        try:
+            async with asyncio.timeout(idle.seconds):
+                await self._arrival()
+        except TimeoutError:
+            return idle.how
+        unwanted = idle.seconds is None and self._requests[0] is not None
+        return idle.how if unwanted else None
 
     async def write(self, data: bytes) -> None:
         """Hand bytes to the kernel; returns when it has taken them all, and all before them."""

@@ -30,6 +30,7 @@ from ollama_simulator.acts import (
     Head,
     Hold,
     How,
+    Idle,
     Raw,
     Reply,
     Stream,
@@ -64,6 +65,8 @@ class Ended(msgspec.Struct, frozen=True):
     """What the reply asked to do to the connection; None if it completed."""
     keep_alive: bool
     """Whether the connection can serve another request."""
+    idle: Idle | None = None
+    """How it ends if it can."""
 
 
 class Performer:
@@ -103,7 +106,7 @@ class Performer:
                     await self._raw(act.data)
                 case End():
                     await self._end()
-                    return Ended(how=None, keep_alive=self._request.keep_alive)
+                    return Ended(None, self._request.keep_alive, act.then)
                 case Wait():
                     if not await self._clock.sleep_until(self._clock.now() + act.seconds, gone):
                         return Ended(how=How.FIN, keep_alive=False)
