@@ -18,7 +18,8 @@ from typing import Any, Self
 from ollama_simulator.conformance import spelling
 from ollama_simulator.conformance.answer import Answer
 from ollama_simulator.conformance.balancers.adapter import Running
-from ollama_simulator.conformance.dialect import CHAT, Dialect
+from ollama_simulator.conformance.dialect import CHAT, OPENAI, Dialect
+from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.session import PATIENCE_S, Session
 from ollama_simulator.conformance.spelling import Part, Spelled
 from ollama_simulator.engine.text import pieces, prompt_tokens
@@ -76,24 +77,31 @@ class Asking:
         balancer has given up, if it ever does."""
         return (self.timeout + 4.0) * self.scale if self.timeout else PATIENCE_S * self.scale
 
-    async def talk(self, dialect: Dialect = CHAT, prompt: str = PROMPT, **options: Any) -> Answer:
+    @property
+    def dialect(self) -> Dialect:
+        """What is spoken in a case that is about no dialect: one that the balancer relays."""
+        return CHAT if Feature.NATIVE in self.subject.features else OPENAI
+
+    async def talk(
+        self, dialect: Dialect | None = None, prompt: str = PROMPT, **options: Any
+    ) -> Answer:
         """Ask for a text and wait for its end. Options as for `start`."""
         return (await self.together(self.start(dialect, prompt, **options)))[0]
 
     def start(
         self,
-        dialect: Dialect = CHAT,
+        dialect: Dialect | None = None,
         prompt: str = PROMPT,
         *,
         patience: float | None = None,
         **options: Any,
     ) -> Session:
-        """Ask for a text in any dialect and don't wait. Further options as for `spell`."""
+        """Ask for a text in a dialect, or in `self.dialect`, and don't wait. Further options as for `spell`."""
         return self.send(self.spell(dialect, prompt, **options), patience=patience)
 
     def spell(
         self,
-        dialect: Dialect = CHAT,
+        dialect: Dialect | None = None,
         prompt: str = PROMPT,
         *,
         stream: bool | None = True,
@@ -104,12 +112,13 @@ class Asking:
         same_as: Answer | None = None,
         limit: bool = True,
     ) -> Spelled:
-        """A request for a text in any dialect, to be sent whole or in parts.
+        """A request for a text in a dialect, or in `self.dialect`, to be sent whole or in parts.
 
         `stream` is left to the dialect if it is None. `tokens` is its length, which the request
         says itself if there is a `limit`; `more` are further fields of the request; `same_as`
         repeats an earlier prompt, nonce included.
         """
+        dialect = dialect or self.dialect
         nonce = same_as.nonce if same_as else self._nonce()
         content = f"{nonce} {prompt}"
         count = Normal().num_tokens if tokens is None else tokens

@@ -199,6 +199,8 @@ class Running:
 
     def __init__(self, balancer: Balancer, setup: Setup, port: int, output: IO[bytes]) -> None:
         self.port = port
+        self.features = balancer.features
+        """What it claims."""
         self.processes: list[asyncio.subprocess.Process] = []
         self.configuration = ""
         self.headers = balancer.headers(setup)
