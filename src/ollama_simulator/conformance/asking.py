@@ -96,7 +96,7 @@ class Asking:
         patience: float | None = None,
         **options: Any,
     ) -> Session:
-        """Ask for a text in a dialect, or in `self.dialect`, and don't wait. Further options as for `spell`."""
+        """Ask for a text and don't wait. Further options as for `spell`."""
         return self.send(self.spell(dialect, prompt, **options), patience=patience)
 
     def spell(
