@@ -29,6 +29,8 @@ OPTIONS: dict[Feature, tuple[str, ...]] = {
     Feature.RETRIES_SILENT: ("--retry-silent",),
     Feature.RETRIES_5XX: ("--retry-5xx",),
     Feature.QUEUES: ("--queue=10",),
+    Feature.RETRY_AFTER: ("--retry-after",),
+    Feature.CREDENTIALS: ("--credentials",),
     Feature.DRAINS: ("--drain=10",),
 }
 """What it only does when told, and how it is told."""

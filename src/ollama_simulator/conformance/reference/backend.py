@@ -27,6 +27,8 @@ class Backend:
         """Requests in progress."""
         self.failed_at: float | None = None
         """When it failed last, by the balancer's clock."""
+        self.rests_until = 0.0
+        """Until when it wants to be left alone, by the balancer's clock."""
         self.served = 0
         """Requests that it was given."""
 

@@ -12,7 +12,9 @@
 5. Any method, any path and query; bytes are passed on as they come.
 
 Options change clauses: `--mark-5xx` the fourth, `--share` and `--queue` the first two, the
-`--retry` ones the third. Each clause is a method of its own, so that a flaw can break it alone.
+`--retry` ones the third, `--pool` the connections, `--credentials` the headers of the fifth;
+`--retry-after` keeps from the second who wants to be left alone. Each clause is a method of its
+own, so that a flaw can break it alone.
 
 It must not import the relay.
 """
@@ -24,14 +26,18 @@ from typing import Protocol
 
 from ollama_simulator.acts import Act, Body, End, Hangup, Head, How
 from ollama_simulator.clock import Clock, WallClock
+from ollama_simulator.conformance.reference import rest
 from ollama_simulator.conformance.reference.backend import Backend, Trust
 from ollama_simulator.conformance.reference.command_line import Options
-from ollama_simulator.net.client import Broken
+from ollama_simulator.conformance.reference.pool import Pool
+from ollama_simulator.net.client import Broken, ResponseHead
 from ollama_simulator.net.client import End as Ended
 from ollama_simulator.net.request import Request
 
 NO_ANSWER = (Ended.REFUSED, Ended.UNREACHABLE, Ended.CUT, Ended.RESET, Ended.MALFORMED)
 RETRIED = (500, 503)
+CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key"})
+"""Headers by which a client says who it is."""
 
 
 class Call(Protocol):
@@ -48,6 +54,7 @@ class Balancer:
 
     connect_s: float | None = 1.0
     """Seconds that a connection may take."""
+    pool_type: type[Pool] = Pool
 
     def __init__(self, backends: list[Backend], options: Options) -> None:
         self.backends = backends
@@ -57,6 +64,8 @@ class Balancer:
         self.clock: Clock = WallClock()
         self.running = 0
         """Requests in progress, those that have no server yet included."""
+        self.pool = self.pool_type() if options.pool else None
+        """Connections that are kept; None for one connection a request."""
         self._freed = asyncio.Event()
 
     # --- choosing -----------------------------------------------------------------------------
@@ -64,6 +73,7 @@ class Balancer:
     def choose(self, call: Call) -> Backend | None:
         """The server for the next request, now busy; None if there is none."""
         able = [backend for backend in self.able(call) if backend not in call.tried]
+        able = [backend for backend in able if not self.rests(backend)]
         if self.options.share:
             self.forgive_parked()
         for trust in Trust:
@@ -81,6 +91,10 @@ class Balancer:
         if self.options.share:
             return list(self.backends)
         return [backend for backend in self.backends if not backend.busy]
+
+    def rests(self, backend: Backend) -> bool:
+        """Whether a server wants to be left alone."""
+        return self.clock.now() < backend.rests_until
 
     def pick(self, backends: list[Backend], call: Call) -> Backend:
         """One of several that are equally trusted."""
@@ -133,6 +147,12 @@ class Balancer:
         backend.trust = Trust.UNRELIABLE if first else Trust.SECOND_CHANCE_GIVEN
         backend.failed_at = self.clock.now()
 
+    def heard(self, backend: Backend, head: ResponseHead) -> None:
+        """The head of an answer says something about its server."""
+        if self.options.retry_after and head.status == 429:
+            asked = rest.seconds(head, self.clock.wall_ns() / 1e9)
+            backend.rests_until = self.clock.now() + asked
+
     def began(self, backend: Backend) -> None:
         """The head of an answer came. That alone proves nothing."""
 
@@ -156,6 +176,14 @@ class Balancer:
     def headers(self, request: Request, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers that a server gets, of those that may be passed on."""
         return headers
+
+    def authorized(self, backend: Backend, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The headers that a server gets, with its own credential if it has one."""
+        if not self.options.credentials:
+            return headers
+        kept = [pair for pair in headers if pair[0].lower() not in CREDENTIALS]
+        token = backend.note.removeprefix("token=")
+        return [*kept, ("Authorization", f"Bearer {token}")] if token else kept
 
     def reply_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """The headers that a client gets, of those that may be passed on."""

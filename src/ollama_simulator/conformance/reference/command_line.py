@@ -44,6 +44,13 @@ class Options(msgspec.Struct, frozen=True):
     """Whether so is one whose server was silent for too long."""
     retry_5xx: bool = False
     """Whether so is one that was answered 500 or 503."""
+    retry_after: bool = False
+    """Whether a server that answered 429 is left alone as long as it asks for."""
+    credentials: bool = False
+    """Whether each server has a token of its own, which stands in brackets behind its name as
+    `token=...`, and takes the place of the client's."""
+    pool: bool = False
+    """Whether connections to servers are kept for later requests."""
     queue: float = 0.0
     """How long a request waits while every server is busy."""
     drain: float = 0.0
@@ -75,6 +82,9 @@ def read(argv: list[str] | None) -> Options:
     add("--retry", action=switch, help="what failed before its answer is sent to another server")
     add("--retry-silent", action=switch, help="so is what was not answered in time")
     add("--retry-5xx", action=switch, help="so is what was answered 500 or 503")
+    add("--retry-after", action=switch, help="who answered 429 is left alone as long as it asks")
+    add("--credentials", action=switch, help="servers get tokens of their own: NAME[token=...]")
+    add("--pool", action=switch, help="connections to servers are kept")
     add(
         "--queue",
         type=_seconds,

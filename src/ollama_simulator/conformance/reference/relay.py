@@ -90,24 +90,35 @@ class Relay:
         """Whether there is nobody else to ask."""
         return len(self.tried) + 1 >= len(self.balancer.backends)
 
+    async def connect(self, backend: Backend) -> Client:
+        """A connection to a server. Raises `Broken`."""
+        balancer = self.balancer
+        connect = Client.connect if balancer.pool is None else balancer.pool.connect
+        return await connect(backend.host, backend.port, balancer.connect_s)
+
+    def sent(self, backend: Backend) -> list[tuple[str, str]]:
+        """The headers that a server gets."""
+        headers = self.balancer.headers(self.request, _forwarded(self.request))
+        ending = [("Connection", "close")] if self.balancer.pool is None else []
+        return [*self.balancer.authorized(backend, headers), *ending]
+
     async def through(self, backend: Backend) -> AsyncGenerator[Act, None]:
         """Ask one server. Raises `Again` if another one should be asked."""
         balancer, request = self.balancer, self.request
         head: ResponseHead | None = None
         framed = True
         try:
-            async with await Client.connect(
-                backend.host, backend.port, balancer.connect_s
-            ) as upstream:
+            async with await self.connect(backend) as upstream:
                 upstream.leave_when(request.gone)
                 await upstream.ask(
                     request.method,
                     balancer.target(request),
-                    [*balancer.headers(request, _forwarded(request)), ("Connection", "close")],
+                    self.sent(backend),
                     self.body if self.body or _announces_body(request) else None,
                     silence=balancer.silence,
                 )
                 head = await upstream.head(balancer.silence)
+                balancer.heard(backend, head)
                 balancer.began(backend)
                 if balancer.retries_status(head.status) and not self.last_try():
                     balancer.completed(backend, head.status)

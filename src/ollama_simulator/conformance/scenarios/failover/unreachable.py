@@ -1,0 +1,188 @@
+"""One server of three is dead, in each of the ways in which a machine can be."""
+
+from ollama_simulator.conformance.answer import Answer, Outcome
+from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.conformance.run import Run
+from ollama_simulator.conformance.scenario import scenario, variant
+from ollama_simulator.conformance.scenarios.failover.endings import Resets
+from ollama_simulator.conformance.session import Session
+from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
+from ollama_simulator.faults.fault import Fault
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.net import kernel
+
+EVIDENCE = ("vllm-project/production-stack#749", "ParisNeo/lollms_hub#37")
+LATE_S = 2.5
+"""How much later than its timeout a balancer may give up."""
+TRIES = 13
+"""Whoever takes one of three servers at random meets the dead one so often in a row once in a
+million plays."""
+GLANCE_S = 0.07
+"""Within this a sound server's short answer is there, if nothing is in its way."""
+
+QUICK_DEATHS = {
+    "refused": variant(fault=ConnectionRefused()),
+    "reset": variant(fault=Resets()),
+}
+SLOW_DEATHS = {
+    "silent": variant(fault=Hang(), needs={Feature.TIMEOUT}),
+    "frozen": variant(fault=Frozen(), needs={Feature.TIMEOUT}),
+}
+if kernel.CAN_BE_DEAF:
+    SLOW_DEATHS["unreachable"] = variant(fault=ConnectTimeout(), needs={Feature.TIMEOUT})
+MEANT = {
+    "refused": {Feature.RETRIES},
+    "reset": {Feature.RETRIES},
+    "silent": {Feature.RETRIES_SILENT},
+    "frozen": {Feature.RETRIES_SILENT},
+    "unreachable": {Feature.RETRIES, Feature.RETRIES_SILENT},
+}
+"""Whoever claims these sends such a request to another server."""
+
+
+async def kill(run: Run, fault: Fault) -> None:
+    """Have the server die that the balancer likes best."""
+    victim = await run.favourite(tokens=2)
+    # A balancer that asks for its servers' health may know before it asks for anything else.
+    await run.behave(fault, victim, may_miss=True)
+
+
+@scenario(
+    claim="While one of its servers is dead, a balancer does not fail every request: some reach "
+    "the sound ones.",
+    advice="Every request went to the server that is dead. Pass a server over for a while that "
+    "could not be connected to, that reset, or that was silent for too long, or try another one "
+    "for the request.",
+    evidence=EVIDENCE,
+    needs={Feature.NATIVE},
+    killed_by={"never-marks"},
+    timeout=1.0,
+    variants=QUICK_DEATHS | SLOW_DEATHS,
+)
+async def others_answer(run: Run, fault: Fault) -> None:
+    """The favourite dies; we ask until an answer is good."""
+    await kill(run, fault)
+    answer: Answer | None = None
+    died = run.fleet.clock.now()
+    for failures in range(TRIES):
+        answer = await run.talk(tokens=2)
+        if answer.good:
+            run.figure("failed requests before a good one", failures)
+            run.figure("time until one was good", answer.ended_at - died, "s")
+            break
+        run.note(
+            "how a request that failed ended",
+            answer.outcome in (Outcome.ERROR, Outcome.NONE, Outcome.CUT, Outcome.IN_BAND),
+            "an error that the client can see",
+            answer.story,
+            advice="A request whose server is dead must end in an error status, or at least in a "
+            "closed connection, when the timeout has run out. This one's client was left waiting, "
+            "or was told that all is well.",
+            firm=True,
+        )
+    run.note(
+        "requests until one was answered well",
+        answer is not None and answer.good,
+        f"at most {TRIES}",
+        f"none of {TRIES}",
+        firm=True,
+    )
+
+
+@scenario(
+    claim="A request whose server is dead is given up after the timeout, not later.",
+    advice="Bound the time for a connection, and the silence before the answer, by the timeout; "
+    "what is tried afterwards must be bounded, too.",
+    evidence=EVIDENCE,
+    needs={Feature.NATIVE, Feature.TIMEOUT},
+    killed_by={"no-timeout"},
+    timeout=1.0,
+    variants={name: how for name, how in SLOW_DEATHS.items() if name != "unreachable"}
+    | {
+        name: variant(fault=ConnectTimeout(), killed_by={"no-connect-timeout"})
+        for name in SLOW_DEATHS
+        if name == "unreachable"
+    },
+)
+async def given_up_in_time(run: Run, fault: Fault) -> None:
+    """The favourite dies; four requests, one after the other."""
+    await kill(run, fault)
+    for count in range(1, 5):
+        answer = await run.talk(tokens=2)
+        run.soon_enough(f"the time of request {count}", answer.seconds, run.timeout + LATE_S)
+        if answer.seconds > run.timeout + LATE_S:
+            break
+
+
+@scenario(
+    claim="While a request waits for a server that is dead, others are answered by the sound ones.",
+    advice="One request that waits for a dead server holds up all the others: a lock, a thread or "
+    "a blocking call is held while the balancer waits for a server. Wait for each server on its "
+    "own.",
+    evidence=EVIDENCE,
+    needs={Feature.NATIVE},
+    killed_by={"one-for-all"},
+    variants=SLOW_DEATHS,
+)
+async def no_head_of_line(run: Run, fault: Fault) -> None:
+    """The favourite dies; while a request hangs, we ask until another one is answered."""
+    await kill(run, fault)
+    sessions: list[Session] = []
+    waiting: Session | None = None
+    for _ in range(2 * TRIES):
+        session = run.start(tokens=2)
+        sessions.append(session)
+        await run.until(session.task.done, seconds=GLANCE_S)
+        if waiting is not None and waiting.task.done():
+            if waiting.answer.seconds > run.timeout / 2:
+                break
+            waiting = None  # it was only slow
+        if waiting is not None and session.answer.good:
+            break
+        if waiting is None and not session.task.done():
+            waiting = session
+    await run.together(*sessions)
+    if waiting is None:
+        run.check("requests that waited for the dead server", 0, 0)
+        return
+    first = waiting.answer
+    early = [
+        each.answer
+        for each in sessions
+        if each.answer.good
+        and first.asked_at < each.answer.asked_at
+        and each.answer.ended_at < first.ended_at
+    ]
+    soon = min((each.seconds for each in early), default=first.seconds)
+    run.figure("time of an answer meanwhile", soon, "s")
+    run.in_time(
+        "an answer from a sound server, asked for while another request waits",
+        bool(early),
+        f"before that one ends, {first.seconds:.2f} s after it began",
+        f"none of {len(sessions) - 1} requests",
+        tolerance=run.timeout / 2,
+    )
+
+
+@scenario(
+    claim="While one of three servers is dead, no client notices.",
+    advice="No byte of an answer came: send the request, with its whole body, to another server, "
+    "and pass the dead one over for a while.",
+    evidence=EVIDENCE,
+    needs={Feature.NATIVE},
+    killed_by={"retries-empty"},
+    timeout=1.0,
+    variants={
+        name: variant(**how.arguments, needs=MEANT[name] | how.needs)
+        for name, how in (QUICK_DEATHS | SLOW_DEATHS).items()
+    },
+)
+async def hidden(run: Run, fault: Fault) -> None:
+    """The favourite dies; ten requests, one after the other."""
+    await kill(run, fault)
+    worst = 0.0
+    for count in range(1, 11):
+        answer = await run.talk(tokens=2)
+        run.good(answer, f"answer {count}")
+        worst = max(worst, answer.seconds)
+    run.figure("longest time of a request", worst, "s")
