@@ -48,6 +48,9 @@ class Call(Protocol):
     tried: list[Backend]
     """Servers that failed it already."""
 
+    def abandoned(self) -> bool:
+        """Whether nobody waits for its answer any more."""
+
 
 class Balancer:
     """Chooses servers and remembers how they did."""
@@ -66,6 +69,8 @@ class Balancer:
         """Requests in progress, those that have no server yet included."""
         self.pool = self.pool_type() if options.pool else None
         """Connections that are kept; None for one connection a request."""
+        self.connections: dict[int, float] = {}
+        """When each client that is there connected, by the connection's number."""
         self._freed = asyncio.Event()
 
     # --- choosing -----------------------------------------------------------------------------
@@ -117,7 +122,7 @@ class Balancer:
         limit = self.clock.now() + self.options.queue
         while (chosen := self.choose(call)) is None:
             left = limit - self.clock.now()
-            if left <= 0 or call.request.left is not None:
+            if left <= 0 or call.abandoned():
                 return None
             self._freed.clear()
             try:

@@ -32,10 +32,12 @@ class Front:
         return self._relay(self._balancer, request)
 
     def connected(self, number: int, peer: str) -> None:
-        """Nothing depends on connections."""
+        """A client connected."""
+        self._balancer.connections[number] = self._balancer.clock.now()
 
     def disconnected(self, number: int, by: str, how: How) -> None:
-        """Nothing depends on connections."""
+        """A client's connection is over."""
+        self._balancer.connections.pop(number, None)
 
     def failed(self, error: BaseException) -> None:
         """Say what went wrong with the balancer itself."""

@@ -26,6 +26,9 @@ class Again(Exception):
 class Relay:
     """One request on its way to a server, and its answer on the way back."""
 
+    client: type[Client] = Client
+    """What speaks to a server."""
+
     def __init__(self, balancer: Balancer, request: Request) -> None:
         self.balancer = balancer
         self.request = request
@@ -86,6 +89,10 @@ class Relay:
         for act in text(502, f"Error connecting to Ollama server: {broken}"):
             yield act
 
+    def abandoned(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self.request.left is not None
+
     def last_try(self) -> bool:
         """Whether there is nobody else to ask."""
         return len(self.tried) + 1 >= len(self.balancer.backends)
@@ -93,7 +100,7 @@ class Relay:
     async def connect(self, backend: Backend) -> Client:
         """A connection to a server. Raises `Broken`."""
         balancer = self.balancer
-        connect = Client.connect if balancer.pool is None else balancer.pool.connect
+        connect = self.client.connect if balancer.pool is None else balancer.pool.connect
         return await connect(backend.host, backend.port, balancer.connect_s)
 
     def sent(self, backend: Backend) -> list[tuple[str, str]]:
@@ -128,7 +135,7 @@ class Relay:
                 async for data in self.pass_on(head, upstream.body(balancer.silence)):
                     yield Body(data)
         except Broken as broken:
-            if request.left is not None:
+            if self.abandoned():
                 yield Hangup(How.FIN)
                 return
             balancer.distrust(backend, broken)

@@ -1,0 +1,1 @@
+"""Scenarios about clients that leave: who works for them must soon know."""
