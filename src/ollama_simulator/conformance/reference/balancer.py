@@ -158,6 +158,10 @@ class Balancer:
             asked = rest.seconds(head, self.clock.wall_ns() / 1e9)
             backend.rests_until = self.clock.now() + asked
 
+    def patience(self, backend: Backend) -> float | None:
+        """The longest silence that this server may keep now."""
+        return self.silence
+
     def began(self, backend: Backend) -> None:
         """The head of an answer came. That alone proves nothing."""
 

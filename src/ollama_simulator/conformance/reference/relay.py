@@ -112,6 +112,7 @@ class Relay:
     async def through(self, backend: Backend) -> AsyncGenerator[Act, None]:
         """Ask one server. Raises `Again` if another one should be asked."""
         balancer, request = self.balancer, self.request
+        silence = balancer.patience(backend)
         head: ResponseHead | None = None
         framed = True
         try:
@@ -122,9 +123,9 @@ class Relay:
                     balancer.target(request),
                     self.sent(backend),
                     self.body if self.body or _announces_body(request) else None,
-                    silence=balancer.silence,
+                    silence=silence,
                 )
-                head = await upstream.head(balancer.silence)
+                head = await upstream.head(silence)
                 balancer.heard(backend, head)
                 balancer.began(backend)
                 if balancer.retries_status(head.status) and not self.last_try():
@@ -132,7 +133,7 @@ class Relay:
                     raise Again
                 framed = head.header("content-length") is not None or request.version != "1.0"
                 yield self.passed_on(head)
-                async for data in self.pass_on(head, upstream.body(balancer.silence)):
+                async for data in self.pass_on(head, upstream.body(silence)):
                     yield Body(data)
         except Broken as broken:
             if self.abandoned():

@@ -1,0 +1,1 @@
+"""Servers that fail, look well, recover: whom a balancer trusts with requests."""
