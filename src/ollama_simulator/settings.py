@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of VRAM that no model may use."""
     helper: bool = False
     """Whether a Windows helper listens on the server's port + 100 (seed facts, 1.0.4)."""
+    health: bool = False
+    """Whether `GET /health` is answered 200. No Ollama does so, but some routers insist on it."""
     num_parallel: Count = 1
     max_queue: Count = 512
     max_loaded_models: Count = 0

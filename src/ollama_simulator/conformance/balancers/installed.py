@@ -9,6 +9,7 @@ Rules of this file:
 It must not import the scenarios.
 """
 
+import json
 import os
 import re
 import shutil
@@ -50,6 +51,8 @@ class Packages(msgspec.Struct, frozen=True):
     """On macOS."""
     pip: str = ""
     npm: str = ""
+    overrides: Mapping[str, str] = {}
+    """Versions that npm must take of what that needs."""
 
     def advice(self, platform: str = sys.platform, has_apt: bool | None = None) -> str:
         """How to install it on a platform, in words."""
@@ -68,9 +71,19 @@ class Packages(msgspec.Struct, frozen=True):
                 "and say `--programs companions`"
             )
         if self.npm:
-            folder = f"companions/{self.npm.lstrip('@').replace('/', '-').partition('@')[0]}"
-            return f"install it with `npm install --prefix {folder} {self.npm}`, and say " + (
-                "`--programs companions`"
+            name, _, version = self.npm.rpartition("@")
+            folder = f"companions/{name.lstrip('@').replace('/', '-')}"
+            if self.overrides:
+                file = json.dumps(
+                    {"dependencies": {name: version}, "overrides": dict(self.overrides)}
+                )
+                return (
+                    f"write {file} to {folder}/package.json, install it with "
+                    f"`npm install --prefix {folder}`, and say `--programs companions`"
+                )
+            return (
+                f"install it with `npm install --prefix {folder} {self.npm}`, "
+                "and say `--programs companions`"
             )
         there = [f"`apt-get install {self.apt}` on Debian and Ubuntu"] if self.apt else []
         there += [f"`brew install {self.brew}` on macOS"] if self.brew else []
@@ -164,6 +177,16 @@ class Installed(Balancer):
     def runner(self) -> list[str]:
         """What runs its program, if it doesn't run by itself."""
         return []
+
+
+def package_version(path: str, package: str) -> str | None:
+    """The version of a package of Python, by the environment that a script of it is in."""
+    name = package.replace("-", "_")
+    root = Path(path).parent.parent
+    for packages in (*root.glob("lib/python*/site-packages"), root / "Lib/site-packages"):
+        for found in packages.glob(f"{name}-*.dist-info"):
+            return found.name.removeprefix(f"{name}-").removesuffix(".dist-info")
+    return None
 
 
 def said_by(command: Sequence[str]) -> str:

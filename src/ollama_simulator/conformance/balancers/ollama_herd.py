@@ -1,0 +1,89 @@
+"""The adapter of ollama-herd: a router, and an agent for each server.
+
+One request at a time for each server and model; the others wait. Requests in a row stay with one
+server. It answers 200 before it has asked anybody, so total failure is an answer that breaks off.
+
+It announces itself on the local network by mDNS, and nothing turns that off; its statistics of
+usage are turned off here.
+
+It must not import the scenarios.
+"""
+
+import json
+
+from ollama_simulator.conformance.balancers.adapter import (
+    HOST,
+    Place,
+    Running,
+    Setup,
+    fetch,
+    pause,
+    register,
+)
+from ollama_simulator.conformance.balancers.installed import Installed, Packages, addresses
+from ollama_simulator.conformance.feature import Feature
+
+BEAT_S = "1"
+"""Seconds between two reports of an agent."""
+CLAIMS = {
+    "": frozenset(
+        {
+            Feature.NATIVE,
+            Feature.OPENAI,
+            Feature.RETRIES,
+            Feature.RETRIES_5XX,
+            Feature.QUEUES,
+            Feature.EXCLUSIVE,
+        }
+    )
+}
+
+
+@register
+class OllamaHerd(Installed):
+    """ollama-herd."""
+
+    name = "ollama-herd"
+    product = "ollama-herd"
+    programs = ("herd",)
+    packages = Packages(pip="ollama-herd==0.11.4")
+    parallel = 2
+    claims = CLAIMS
+    home = "ollama-herd"
+    ready_s = 180.0
+    grace_s = 3.0
+
+    def commands(self, setup: Setup, place: Place) -> list[list[str]]:
+        """The router, and the agents, which find it by its URL."""
+        router = f"http://{HOST}:{place.port}"
+        agent = self.path.removesuffix("herd") + "herd-node"
+        agents = [
+            [agent, "--node-id", f"n{number}", "--ollama-host", f"http://{each}"]
+            for number, each in enumerate(addresses(setup), 1)
+        ]
+        front = [self.path, "--host", HOST, "--port", str(place.port)]
+        return [front, *([*each, "--router-url", router] for each in agents)]
+
+    def environment(self, place: Place) -> dict[str, str]:
+        """Nothing is told to its makers, and it asks its servers for nothing by itself."""
+        return {
+            "HOME": str(place.folder),
+            "FLEET_DATA_DIR": str(place.folder / "data"),
+            "FLEET_NODE_DATA_DIR": str(place.folder / "data"),
+            "FLEET_NODE_TELEMETRY": "false",
+            "FLEET_TELEMETRY": "false",
+            "FLEET_NODE_HEARTBEAT_INTERVAL": BEAT_S,
+            "FLEET_NODE_POLL_INTERVAL": BEAT_S,
+            "FLEET_MDNS_SERVICE_NAME": f"herd-{place.port}",
+            "FLEET_DISABLE_MODEL_PRELOADER": "true",
+            "FLEET_AUTO_PULL": "false",
+        }
+
+    async def ready(self, running: Running) -> None:
+        """Wait until every agent has reported."""
+        wanted = len(running.processes) - 1
+        while True:
+            status = await fetch(running.port, "/fleet/status")
+            if status is not None and json.loads(status)["fleet"]["nodes_online"] >= wanted:
+                return
+            await pause(running)
