@@ -42,6 +42,22 @@ def start(command: Command, sub_commands: Iterable[Command] = ()) -> None:
     application(command, sub_commands)()
 
 
+def start_flat(command: Command, sub_commands: Iterable[Command]) -> None:
+    """Run a program whose own options may stand among other words, so that a word is a
+    sub-command only if it comes first."""
+    below = list(sub_commands)
+    if sys.argv[1:2] and sys.argv[1] in {each.__name__ for each in below}:
+        start(_nothing, below)
+        return
+    names = ", ".join(each.__name__ for each in below)
+    command.__doc__ = f"{command.__doc__}\n\nSub-commands, each with --help: {names}."
+    start(command)
+
+
+def _nothing() -> None:
+    """What the group of the sub-commands does by itself."""
+
+
 def application(command: Command, sub_commands: Iterable[Command] = ()) -> typer.Typer:
     """What reads the options of a program."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -6,22 +6,26 @@ It must not import the other programs.
 import asyncio
 import contextlib
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ollama_simulator.cli.compare import compare
+from ollama_simulator.cli.kills import kills
 from ollama_simulator.cli.load import load
 from ollama_simulator.cli.policies import policies
-from ollama_simulator.cli.program import INTERRUPTED, TERMINATED, Command, alone, start
-from ollama_simulator.clock import WallClock
+from ollama_simulator.cli.program import INTERRUPTED, TERMINATED, Command, start_flat
 from ollama_simulator.net import kernel
 from ollama_simulator.terminal import environment, run, say, wrong
 
 if TYPE_CHECKING:
     from ollama_simulator.conformance.balancers.adapter import Balancer
-    from ollama_simulator.conformance.report import Result
+    from ollama_simulator.conformance.judging import Plan
+    from ollama_simulator.conformance.report import Report
+    from ollama_simulator.conformance.scenario import Case
 
-SUB_COMMANDS: tuple[Command, ...] = (load, policies)
+SUB_COMMANDS: tuple[Command, ...] = (compare, kills, load, policies)
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
@@ -34,18 +38,53 @@ than they work."""
 
 def main() -> None:
     """Run `load_balancer_test`."""
-    start(suite, SUB_COMMANDS)
+    start_flat(suite, SUB_COMMANDS)
 
 
 def suite(
-    context: typer.Context,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CASE]...",
+            help="A case, a scenario with all its variants, or a group: stream.cut.chat-rst, "
+            "stream.cut, stream. --list shows them.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="All cases. Without it, and without a CASE or -k, the fifteen of the seed are "
+            "played against the reference balancer or a PATH, and all against others.",
+        ),
+    ] = False,
+    words: Annotated[
+        str, typer.Option("-k", metavar="WORDS", help="Only cases whose id has all these words.")
+    ] = "",
+    level: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVEL", help="Only cases of this level or above: MUST, SHOULD or TELL."
+        ),
+    ] = "TELL",
+    listing: Annotated[
+        bool, typer.Option("--list", help="Show the cases, and what is no case and why, and end.")
+    ] = False,
     balancer: Annotated[
         str | None,
         typer.Option(
             metavar="PATH|NAME",
             help="A program with the command line --timeout=SECONDS --server=URL=NAME ... that "
-            "listens on 11434; or the name of an adapter, like nginx or haproxy:exclusive. Without "
-            "it the embedded reference balancer is tested.",
+            "listens on 11434; or an adapter, such as nginx or haproxy:exclusive. Without it the "
+            "embedded reference balancer is judged.",
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A balancer that is running already, in front of servers on ports 11501 to "
+            "11503. Nothing is started; nobody else is asked.",
         ),
     ] = None,
     flaw: Annotated[
@@ -55,81 +94,252 @@ def suite(
             help="Give the reference balancer a flaw, to see what the suite says of it.",
         ),
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Play all cases, not only the seed's fifteen.")
-    ] = False,
-    words: Annotated[
-        str, typer.Option("-k", metavar="WORDS", help="Only cases whose id has all these words.")
+    program: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Where the program of an adapter is, if not in PATH."),
+    ] = None,
+    programs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of virtual environments, or of npm's folders, in which adapters look "
+            "for their programs; may be given several times.",
+        ),
+    ] = None,
+    claim: Annotated[
+        str,
+        typer.Option(
+            metavar="FEATURE,...",
+            help="What a PATH or URL claims to do, beside passing requests on; -FEATURE takes a "
+            "claim back. --list-features shows them.",
+        ),
     ] = "",
+    list_features: Annotated[
+        bool, typer.Option("--list-features", help="Show what a balancer can claim, and end.")
+    ] = False,
+    load_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--load",
+            metavar="FILE.py",
+            help="A file with scenarios, flaws, balancers or reporters of your own.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A SHOULD that fails counts like a MUST.")
+    ] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Judge so many times, and say whether each time all verdicts were the same.",
+        ),
+    ] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Makes prompts, texts and chances.")] = 0,
+    timeout_scale: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Wait so many times as long as usual, and let balancers "
+            "wait so, for slow machines.",
+        ),
+    ] = 1.0,
+    jobs: Annotated[
+        int,
+        typer.Option("-j", "--jobs", metavar="N", min=1, help="At most so many cases at once."),
+    ] = AT_ONCE,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as JSON, too.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML, too.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as an HTML page, too.")
+    ] = None,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE", help="Write it by any reporter, too; may be given several times."
+        ),
+    ] = None,
 ) -> None:
     """Start a balancer in front of simulated servers, play scenarios, and judge it.
 
-    Exit status: 0 all passed, 1 some failed, 2 the environment is broken.
+    Exit status: 0 no MUST failed, 1 some failed (with --strict also for a SHOULD), 2 the
+    environment is broken, or what counts could not be judged.
     """
-    if not alone(context):
-        return
+    from ollama_simulator.conformance import feature, outside, scenario
     from ollama_simulator.conformance.flaws import flaw as flaws
-    from ollama_simulator.conformance.reporters.seed import BANNER
+    from ollama_simulator.conformance.report import Level
+    from ollama_simulator.conformance.select import SEED_GROUP, NothingSelected, selected
 
+    for path in load_file or ():
+        try:
+            outside.load(path)
+        except outside.BadFile as bad:
+            wrong(f"--load: {bad}")
+    if list_features:
+        say("\n".join(f"{each.value:16} {each.meaning}" for each in feature.Feature))
+        return
+    if level.upper() not in (names := [each.value for each in Level]):
+        wrong(f"--level: {level!r} is none; there are {', '.join(names)}")
     if flaw is not None and flaw not in flaws.known():
         wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(flaws.known())}")
-    if flaw is not None and balancer is not None:
-        wrong("--flaw is for the reference balancer; it can't be used with --balancer")
-    say(f"{BANNER}\n")
+    if flaw is not None and (balancer is not None or url is not None):
+        wrong("--flaw is for the reference balancer; it can't be used with --balancer or --url")
+    if balancer is not None and url is not None:
+        wrong("--url is for a balancer that runs already; it can't be used with --balancer")
+    if not 0.1 <= timeout_scale <= 100:
+        wrong(f"--timeout-scale: it must be 0.1 to 100, not {timeout_scale:g}")
+    outputs = _outputs({"json": json, "junit": junit, "html": html}, report or [])
     try:
         with environment():
-            failed = run(_judge(balancer, flaw, everything, words))
+            subject = _balancer(balancer, url, flaw, program, programs or [], claim)
+        fifteen = not (ids or words or everything) and _seedlike(balancer, url)
+        chosen = [SEED_GROUP] if fifteen else ids or []
+        cases = selected(scenario.known(), chosen, words, Level(level.upper()))
+    except NothingSelected as nothing:
+        wrong(str(nothing))
+    if listing:
+        _list(cases)
+        return
+    status = 0
+    try:
+        with environment():
+            plan = _plan(subject, cases, seed, timeout_scale, jobs)
+            reports = [run(_judge(plan, fifteen)) for _ in range(repeat)]
+            for name, path in outputs:
+                _write(name, path, reports[-1])
+            status = _status(reports, strict)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except asyncio.CancelledError:
         raise typer.Exit(TERMINATED) from None
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(status)
 
 
-async def _judge(path: str | None, flaw: str | None, everything: bool, words: str) -> int:
-    from ollama_simulator.conformance import scenario
+def _seedlike(balancer: str | None, url: str | None) -> bool:
+    """Whether what is judged is taken to have the seed's contract: it has its command line."""
+    from ollama_simulator.conformance.balancers.adapter import known
+
+    return url is None and (balancer is None or balancer.partition(":")[0] not in known())
+
+
+def _balancer(
+    words: str | None,
+    url: str | None,
+    flaw: str | None,
+    program: str | None,
+    programs: list[Path],
+    claim: str,
+) -> "Balancer":
+    """What is to be judged. Raises `BrokenEnvironment`."""
+    from ollama_simulator.conformance import feature
     from ollama_simulator.conformance.balancers.choice import chosen
-    from ollama_simulator.conformance.balancers.ports import EVERYWHERE
-    from ollama_simulator.conformance.balancers.program import PORT, Program
     from ollama_simulator.conformance.balancers.reference import Reference
-    from ollama_simulator.conformance.player import Game
-    from ollama_simulator.conformance.reporters import seed
-    from ollama_simulator.conformance.select import SEED_GROUP, selected
-    from ollama_simulator.conformance.steadiness import Steadiness
-    from ollama_simulator.conformance.suite import Suite
+    from ollama_simulator.conformance.balancers.url import Url
+
+    if url is not None:
+        found: Balancer = Url(url)
+    elif words is None or words == "reference":
+        found = Reference(flaw)
+    else:
+        found = chosen(words, program, programs)
+    given = [word.strip() for word in claim.split(",") if word.strip()]
+    try:
+        found.features |= feature.read(word for word in given if not word.startswith("-"))
+        found.features -= feature.read(word[1:] for word in given if word.startswith("-"))
+    except ValueError as error:
+        wrong(f"--claim: {error}")
+    return found
+
+
+def _outputs(fixed: dict[str, Path | None], more: list[str]) -> list[tuple[str, Path]]:
+    """Which reporters write where."""
+    from ollama_simulator.conformance.reporters.reporter import known
+
+    found = [(name, path) for name, path in fixed.items() if path is not None]
+    for each in more:
+        name, _, path = each.partition("=")
+        if name not in known() or not path:
+            there = ", ".join(known())
+            wrong(f"--report: {each!r} is not of the form NAME=FILE; reporters are {there}")
+        found.append((name, Path(path)))
+    for _, path in found:
+        if not path.parent.is_dir():
+            wrong(f"{path}: there is no folder {str(path.parent)!r}")
+    return found
+
+
+def _write(name: str, path: Path, report: "Report") -> None:
+    from ollama_simulator.conformance.reporters.reporter import known
+
+    path.write_text(known()[name](report), encoding="utf-8")
+
+
+def _list(cases: "list[Case]") -> None:
+    """Show the cases, and what is none."""
+    from ollama_simulator.conformance import scenario
+
+    wide = max(len(case.id) for case in cases)
+    for case in cases:
+        wants = sorted(feature.value for feature in case.needs | case.scenario.wants)
+        needs = f"  [{', '.join(wants)}]" if wants else ""
+        say(f"{case.id:<{wide}}  {case.level.value:<6}  {case.scenario.claim}{needs}")
+    say(f"\n{len(cases)} cases of {len({case.scenario.id for case in cases})} scenarios")
+    if unfair := scenario.unfair():
+        say("\nLooked at, and no case:")
+        for name, reason in unfair.items():
+            say(f"{name}: {reason}")
+
+
+def _plan(subject: "Balancer", cases: "list[Case]", seed: int, scale: float, jobs: int) -> "Plan":
+    """How it is judged. Raises `PortTaken` if a port is not free that must be."""
+    from ollama_simulator.conformance.balancers.program import EVERYWHERE
+    from ollama_simulator.conformance.judging import Plan
+
+    if not subject.fixed_servers:
+        return Plan(subject, cases, seed, scale, jobs)
+    for port in (*subject.takes, CONTROL_PORT, *SERVER_PORTS):
+        for host in EVERYWHERE:
+            kernel.listen(host, port).close()
+    return Plan(subject, cases, seed, scale, 1, SERVER_PORTS, CONTROL_PORT)
+
+
+def _status(reports: "list[Report]", strict: bool) -> int:
+    """The exit status of one or several runs. Verdicts that differ are a failure of ours."""
+    from ollama_simulator.conformance import matrix
+    from ollama_simulator.conformance.report import status
+
+    worst = max((status(each, strict=strict) for each in reports), key=lambda one: (one == 1, one))
+    if len(reports) > 1:
+        other = matrix.differences(reports)
+        if not other:
+            say(f"{len(reports)} runs gave the same verdicts")
+            return worst
+        say(f"{len(reports)} runs did not give the same verdicts: {', '.join(other)}")
+        return worst or 2
+    return worst
+
+
+async def _judge(plan: "Plan", fifteen: bool) -> "Report":
+    from ollama_simulator.conformance.judging import judge
+    from ollama_simulator.conformance.reporters import console, seed
+    from ollama_simulator.conformance.watch import Watch
 
     # The balancer that is being judged must not outlive us.
     this = asyncio.current_task()
     assert this is not None
     with contextlib.suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-    clock = WallClock()
-    started = clock.now()
-    balancer: Balancer = Reference(flaw) if path is None else chosen(path)
-    # A program finds its servers on fixed ports; an adapter tells its balancer where they are.
-    fixed = isinstance(balancer, Program)
-    cases = selected(scenario.known(), () if everything or words else (SEED_GROUP,), words)
-    if fixed:
-        for port in (PORT, CONTROL_PORT, *SERVER_PORTS):
-            for host in EVERYWHERE:
-                kernel.listen(host, port).close()
-    told: dict[str, Result] = {}
-    waiting = [case.id for case in cases]
-
-    def tell(result: "Result") -> None:
-        # In the order of the list, whatever ends first.
-        told[result.id] = result
-        while waiting and waiting[0] in told:
-            say(seed.line(told[waiting.pop(0)]))
-
-    async with Steadiness(clock).watching() as steadiness:
-        game = Game(
-            balancer,
-            steadiness,
-            ports=SERVER_PORTS if fixed else None,
-            control_port=CONTROL_PORT if fixed else None,
-        )
-        turns = asyncio.Semaphore(min(AT_ONCE, balancer.parallel))
-        results = await Suite(cases, game, turns, tell).run()
-    say(f"\n{seed.summary(results, clock.now() - started)}")
-    return sum(not result.passed for result in results)
+    if fifteen:
+        say(f"{seed.BANNER}\n")
+    with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:
+        report = await judge(plan, watch.tell, watch.begin)
+    if fifteen:
+        say(f"\n{seed.summary(report.results, report.seconds)}")
+    else:
+        say(f"\n{console.ending(report)}")
+    return report

@@ -35,8 +35,17 @@ def named(cases: Sequence[Case]) -> dict[str, list[Case]]:
 
 
 def full(cases: Sequence[Case], flaws: Iterable[str]) -> dict[str, list[Case]]:
-    """Every case against the sound balancer and against every flaw."""
-    return {flaw: list(cases) for flaw in (SOUND, *flaws)}
+    """Every case against the sound balancer, and every flaw against one case of each scenario:
+    the first that names it, if one does."""
+    cells: dict[str, list[Case]] = {SOUND: list(cases)}
+    for flaw in flaws:
+        chosen: dict[str, Case] = {}
+        for case in cases:
+            first = chosen.setdefault(case.scenario.id, case)
+            if flaw in case.killed_by and flaw not in first.killed_by:
+                chosen[case.scenario.id] = case
+        cells[flaw] = list(chosen.values())
+    return cells
 
 
 async def play(
@@ -69,10 +78,33 @@ def complaints(matrix: Matrix, cases: Iterable[Case]) -> list[str]:
     found = []
     for case in cases:
         for flaw in (SOUND, *sorted(case.killed_by)):
-            result = matrix[case.id, flaw]
+            result = matrix.get((case.id, flaw))
+            if result is None:
+                continue
             wanted = Verdict.FAIL if flaw else Verdict.PASS
             if result.verdict is not wanted:
                 why = f": {'; '.join(result.reasons)}" if not result.passed else ""
                 who = f"the flaw {flaw}" if flaw else "the sound balancer"
                 found.append(f"{case.id} against {who}: {result.verdict.value}{why}")
     return found
+
+
+def page(matrix: Matrix, cases: Sequence[Case], flaws: Mapping[str, str]) -> str:
+    """The matrix in Markdown: for each flaw what it does wrong, and which scenarios it fails."""
+    played = {flaw for _, flaw in matrix if flaw}
+    lines = [
+        "| Flaw | What it does wrong | Fails | Of |",
+        "| --- | --- | --- | --- |",
+    ]
+    for flaw in sorted(played):
+        results = [each for (_, name), each in matrix.items() if name == flaw]
+        judged = [each for each in results if each.verdict in (Verdict.PASS, Verdict.FAIL)]
+        failed = sorted(each.id for each in judged if each.verdict is Verdict.FAIL)
+        told = ", ".join(f"`{name}`" for name in failed)
+        lines.append(
+            f"| `{flaw}` | {flaws.get(flaw, '')} | {told} | {len(judged)} |".replace("\n", " ")
+        )
+    sound = [each for (_, name), each in matrix.items() if name == SOUND]
+    passed = sum(each.passed for each in sound)
+    lines += ["", f"The sound balancer passes {passed} of {len(sound)} cases."]
+    return "\n".join(lines) + "\n"

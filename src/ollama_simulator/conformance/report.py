@@ -71,6 +71,9 @@ class Moment(msgspec.Struct, frozen=True):
     what: str
     request: str = ""
     """Which request of ours it belongs to, `r1`, `r2` ...; empty for none."""
+    kind: str = ""
+    """`asks`, `reads`, `ends` of a client; of a server `asked`, `done`, `struck`, `left`, or
+    `notes` for anything else."""
 
 
 class Figure(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ It must not import the player.
 import importlib
 import itertools
 import pkgutil
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -214,6 +215,16 @@ def load(path: Any = None, prefix: str = f"{scenarios.__name__}.") -> None:
         loaded = importlib.import_module(module.name)
         if module.ispkg:
             load(loaded.__path__, f"{module.name}.")
+
+
+def unfair() -> dict[str, str]:
+    """What was looked at and is no scenario, each with the reason: the `UNFAIR` of the modules."""
+    load()
+    found: dict[str, str] = {}
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(f"{scenarios.__name__}."):
+            found |= getattr(module, "UNFAIR", {})
+    return found
 
 
 def known() -> list[Case]:

@@ -35,6 +35,14 @@ Shown = (
 )
 
 
+KINDS: dict[type[records.Record], str] = {
+    records.Asked: "asked",
+    records.Finished: "done",
+    records.Struck: "struck",
+    records.Left: "left",
+}
+
+
 def moments(answers: Iterable[Answer], journal: Journal, began: float) -> tuple[Moment, ...]:
     """What happened since a case began, in order."""
     answers = list(answers)
@@ -43,7 +51,8 @@ def moments(answers: Iterable[Answer], journal: Journal, began: float) -> tuple[
     for record in journal.records:
         if isinstance(record, Shown):
             label = labels.get(record.exchange or 0, "")
-            found.append(Moment(record.t - began, record.server, _words(record), label))
+            kind = KINDS.get(type(record), "notes")
+            found.append(Moment(record.t - began, record.server, _words(record), label, kind))
     found.sort(key=lambda moment: moment.t)
     found = [msgspec.structs.replace(moment, t=round(moment.t, 4)) for moment in found]
     if len(found) > MOST:
@@ -68,10 +77,10 @@ def _labels(answers: list[Answer], journal: Journal) -> dict[int, str]:
 
 
 def _client(answer: Answer, began: float) -> Iterable[Moment]:
-    def moment(t: float, what: str) -> Moment:
-        return Moment(t - began, CLIENT, what, answer.label)
+    def moment(t: float, what: str, kind: str = "reads") -> Moment:
+        return Moment(t - began, CLIENT, what, answer.label, kind)
 
-    yield moment(answer.asked_at, f"asks {answer.asked}")
+    yield moment(answer.asked_at, f"asks {answer.asked}", "asks")
     if answer.head_at is not None:
         yield moment(answer.head_at, f"reads status {answer.status}")
     for piece in answer.pieces[:RUN]:
@@ -81,7 +90,7 @@ def _client(answer: Answer, began: float) -> Iterable[Moment]:
         size = sum(len(piece.data) for piece in rest)
         yield moment(rest[-1].t, f"has read {size} bytes more, in {len(rest)} pieces")
     if answer.end is not None:
-        yield moment(answer.ended_at, f"sees the end: {answer.ending}")
+        yield moment(answer.ended_at, f"sees the end: {answer.ending}", "ends")
 
 
 def _words(record: Shown) -> str:

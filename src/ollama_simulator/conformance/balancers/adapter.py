@@ -85,6 +85,10 @@ class Balancer(ABC):
     """What its servers must be set up with, by the fields of `Settings`."""
     ready_s: ClassVar[float] = READY_S
     grace_s: ClassVar[float] = GRACE_S
+    fixed_servers: ClassVar[bool] = False
+    """Whether its servers must be on the ports of the seed's document."""
+    takes: ClassVar[tuple[int, ...]] = ()
+    """Ports that must be free for it."""
 
     variant: str = ""
     features: frozenset[Feature] = frozenset()

@@ -43,6 +43,8 @@ class Program(Balancer):
     """Any program with the seed's command line."""
 
     parallel = 1
+    fixed_servers = True
+    takes = (PORT,)
 
     def __init__(self, path: str) -> None:
         """Raises `BrokenEnvironment` if there is no such program."""
