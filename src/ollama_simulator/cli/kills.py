@@ -31,6 +31,10 @@ def kills(
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this flaw; may be given several times."),
     ] = None,
+    load: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE.py", help="A file with scenarios and flaws of your own."),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Makes prompts, texts and chances.")] = 0,
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", metavar="N", min=1, help="At most so many at once.")
@@ -45,12 +49,17 @@ def kills(
     doesn't, 2 wrong options.
     """
     from ollama_simulator.conformance import kills as matrix
-    from ollama_simulator.conformance import scenario
+    from ollama_simulator.conformance import outside, scenario
     from ollama_simulator.conformance.flaws import flaw as flaws
     from ollama_simulator.conformance.report import Result
     from ollama_simulator.conformance.select import NothingSelected, selected
     from ollama_simulator.conformance.steadiness import Steadiness
 
+    for path in load or ():
+        try:
+            outside.load(path)
+        except outside.BadFile as bad:
+            wrong(f"--load: {bad}")
     for name in flaw or ():
         if name not in flaws.known():
             wrong(f"--flaw: there is no flaw {name!r}; there are {', '.join(flaws.known())}")

@@ -12,6 +12,7 @@ It must not import the scenarios.
 import importlib
 import pkgutil
 import re
+import sys
 
 from ollama_simulator.conformance.reference.balancer import Balancer
 from ollama_simulator.conformance.reference.relay import Relay
@@ -42,6 +43,13 @@ class FlawedRelay(Relay):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         _register(cls)
+
+
+def source(name: str) -> str:
+    """The file of a flaw from outside this folder; empty for one of its own."""
+    module = FLAWS[name].__module__
+    inside = module.startswith(f"{__package__}.")
+    return "" if inside else sys.modules[module].__file__ or ""
 
 
 def known() -> dict[str, str]:

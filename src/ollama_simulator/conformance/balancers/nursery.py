@@ -1,0 +1,196 @@
+"""Starts reference balancers quickly: one process has everything imported, and forks the others.
+
+A balancer started by itself takes a fifth of a second of the CPU to import what it needs. Hundreds of
+cases are played against one each, so here they are children of a process that did that once.
+Where there is no fork (Windows) they are started one by one.
+
+The nursery is told over its standard input, and tells over its standard output, a JSON object a
+line: `{"start": NUMBER, "words": [...], "output": PATH}`, `{"signal": NUMBER, "what": 15}`; back come
+`{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`.
+
+Rules of this file:
+
+1. A signal is sent by who waits for the process, so it never hits another one of the same id.
+2. When its input ends, the nursery ends, and its children with it.
+
+It must not import the scenarios.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+BEAT_S = 0.02
+"""How often the nursery looks whether a child has ended."""
+
+
+class Forked:
+    """A child, as far as it is like a process of asyncio's."""
+
+    def __init__(self, nursery: "Nursery", number: int) -> None:
+        self._nursery = nursery
+        self._number = number
+        self.pid = 0
+        self.returncode: int | None = None
+        self.started = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._nursery.tell({"signal": self._number, "what": int(signal.SIGTERM)})
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._nursery.tell({"signal": self._number, "what": int(signal.SIGKILL)})
+
+    async def wait(self) -> int:
+        """Wait for its end."""
+        await self._ended.wait()
+        return self.returncode or 0
+
+    def end(self, status: int) -> None:
+        """It ended."""
+        self.returncode = status
+        self.started.set()
+        self._ended.set()
+
+
+class Nursery:
+    """The process that forks, seen from the suite."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._children: dict[int, Forked] = {}
+        self._count = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls) -> AsyncIterator["Nursery | None"]:
+        """One for a block; None where there is no fork."""
+        if not hasattr(os, "fork"):
+            yield None
+            return
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            __name__,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        nursery = cls(process)
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(nursery._read())
+            try:
+                yield nursery
+            finally:
+                assert process.stdin is not None
+                process.stdin.close()
+                await process.wait()
+                reading.cancel()
+
+    async def start(self, words: list[str], output: str) -> Forked:
+        """Start a balancer: the words of the flaws' command line, without a flaw the first is
+        empty. What it prints goes to the end of a file."""
+        self._count += 1
+        child = self._children[self._count] = Forked(self, self._count)
+        self.tell({"start": self._count, "words": words, "output": output})
+        await child.started.wait()
+        return child
+
+    def tell(self, words: dict[str, Any]) -> None:
+        """Say something to it."""
+        assert self._process.stdin is not None
+        if not self._process.stdin.is_closing():
+            self._process.stdin.write(json.dumps(words).encode() + b"\n")
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            heard = json.loads(line)
+            if "started" in heard:
+                child = self._children[heard["started"]]
+                child.pid = heard["pid"]
+                child.started.set()
+            else:
+                self._children.pop(heard["ended"]).end(heard["status"])
+        for child in self._children.values():
+            child.end(-signal.SIGKILL)
+
+
+# --- the nursery's own process ----------------------------------------------------------------
+
+
+def _say(words: dict[str, Any]) -> None:
+    os.write(1, json.dumps(words).encode() + b"\n")
+
+
+def _child(words: list[str], output: str) -> None:
+    """What a child does. Never returns."""
+    status = 1
+    try:
+        file = os.open(output, os.O_WRONLY | os.O_APPEND)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for descriptor, copy in ((nothing, 0), (file, 1), (file, 2)):
+            os.dup2(descriptor, copy)
+        from ollama_simulator.conformance.flaws import __main__ as program
+
+        status = program.run(words)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _serve() -> None:
+    """Fork when told, and tell who ended, until the input ends."""
+    from ollama_simulator.conformance.flaws import __main__ as program
+
+    program.prepare()
+    gc.freeze()  # what is there already is shared with the children, and stays so
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the suite, which then tells us
+    pids: dict[int, int] = {}
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        while True:
+            if selector.select(BEAT_S):
+                data = os.read(0, 1 << 16)
+                if not data:
+                    break
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    heard = json.loads(line)
+                    if "start" in heard:
+                        number = heard["start"]
+                        pid = os.fork()
+                        if pid == 0:
+                            selector.close()
+                            signal.signal(signal.SIGINT, signal.default_int_handler)
+                            _child(heard["words"], heard["output"])
+                        pids[number] = pid
+                        _say({"started": number, "pid": pid})
+                    elif heard["signal"] in pids:
+                        os.kill(pids[heard["signal"]], heard["what"])
+            for number, pid in tuple(pids.items()):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    del pids[number]
+                    _say({"ended": number, "status": os.waitstatus_to_exitcode(status)})
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    _serve()
