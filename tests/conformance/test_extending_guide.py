@@ -69,7 +69,6 @@ def test_the_flaw_is_told(folder: Path) -> None:
         ("broken.py", "x = (", "broken.py:1: SyntaxError"),
         ("raises.py", "\n\nraise KeyError('x')\n", "raises.py:3: KeyError: 'x'"),
         ("not-a-name.py", "", "not-a-name.py: its name must be a Python name"),
-        ("json.py", "", "json.py: there is a module 'json' already"),
         (
             "vain.py",
             "from ollama_simulator.conformance.scenario import scenario\n"
@@ -86,6 +85,14 @@ def test_bad_files(tmp_path: Path, name: str, source: str, words: str) -> None:
     assert done.returncode == 2
     assert f"error: --load: {words}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_file_twice(tmp_path: Path) -> None:
+    """A name can be had once."""
+    (tmp_path / "mine.py").write_text("")
+    done = run(tmp_path, "--load", "mine.py", "--load", "mine.py", "--list")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "mine.py: there is a module 'mine' already; give the file another name" in done.stderr
 
 
 def test_no_such_file(tmp_path: Path) -> None:

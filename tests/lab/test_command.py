@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ollama_simulator.cli import suite
-from ollama_simulator.cli.program import application
+from ollama_simulator.cli.program import sub_commands
 from ollama_simulator.lab.policies import POLICIES
 
 SHORT = ["--hours", "0.05", "--seeds", "2", "--users", "6"]
@@ -18,7 +18,7 @@ SHORT = ["--hours", "0.05", "--seeds", "2", "--users", "6"]
 
 def policies(*words: str) -> Result:
     """Run the command."""
-    return CliRunner().invoke(application(suite.suite, suite.SUB_COMMANDS), ["policies", *words])
+    return CliRunner().invoke(sub_commands(suite.SUB_COMMANDS), ["policies", *words])
 
 
 def refused(*words: str) -> str:

@@ -35,27 +35,37 @@ def start(command: Command, sub_commands: Iterable[Command] = ()) -> None:
 
     One with sub-commands takes a context, and first asks whether it is `alone` in it.
     """
+    _prepare()
+    application(command, sub_commands)()
+
+
+def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A balancer may answer what the terminal can't show.
         sys.stdout.reconfigure(errors="backslashreplace")
-    application(command, sub_commands)()
 
 
-def start_flat(command: Command, sub_commands: Iterable[Command]) -> None:
+def start_flat(command: Command, sub_commands_of: Iterable[Command]) -> None:
     """Run a program whose own options may stand among other words, so that a word is a
     sub-command only if it comes first."""
-    below = list(sub_commands)
+    below = list(sub_commands_of)
     if sys.argv[1:2] and sys.argv[1] in {each.__name__ for each in below}:
-        start(_nothing, below)
+        _prepare()
+        sub_commands(below)()
         return
     names = ", ".join(each.__name__ for each in below)
     command.__doc__ = f"{command.__doc__}\n\nSub-commands, each with --help: {names}."
     start(command)
 
 
-def _nothing() -> None:
-    """What the group of the sub-commands does by itself."""
+def sub_commands(below: Iterable[Command]) -> typer.Typer:
+    """What reads the options of sub-commands, and of nothing else."""
+
+    def nothing() -> None:
+        """Sub-commands."""
+
+    return application(nothing, below)
 
 
 def application(command: Command, sub_commands: Iterable[Command] = ()) -> typer.Typer:

@@ -47,7 +47,7 @@ async def judge(
     started, wall = clock.now(), clock.wall_ns()
     balancer = plan.balancer
     version = balancer.version()
-    async with Steadiness(clock).watching() as steadiness:
+    async with balancer.in_use(), Steadiness(clock).watching() as steadiness:
         game = Game(
             balancer,
             steadiness,

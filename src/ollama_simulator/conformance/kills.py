@@ -9,6 +9,7 @@ It must not import the command line.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ollama_simulator.conformance.balancers.nursery import Nursery
 from ollama_simulator.conformance.balancers.reference import Reference
 from ollama_simulator.conformance.player import Game
 from ollama_simulator.conformance.report import Result, Verdict
@@ -60,15 +61,15 @@ async def play(
     turns = asyncio.Semaphore(at_once)
     matrix: Matrix = {}
 
-    async def against(flaw: str) -> None:
-        game = Game(Reference(flaw or None), steadiness, seed=seed)
+    async def against(flaw: str, nursery: Nursery | None) -> None:
+        game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
         suite = Suite(cells[flaw], game, turns, lambda result: tell(flaw, result))
         for result in await suite.run():
             matrix[result.id, flaw] = result
 
-    async with asyncio.TaskGroup() as group:
+    async with Nursery.open() as nursery, asyncio.TaskGroup() as group:
         for flaw in cells:
-            group.create_task(against(flaw))
+            group.create_task(against(flaw, nursery))
     return matrix
 
 

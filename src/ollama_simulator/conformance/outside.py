@@ -41,7 +41,7 @@ def _line(error: Exception, path: Path) -> int:
     trace = error.__traceback__
     line = 0
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

@@ -25,7 +25,7 @@ import msgspec
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers import ports
-from ollama_simulator.conformance.balancers.process import said, stop
+from ollama_simulator.conformance.balancers.process import Process, said, stop
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.net.client import Broken, Client
 
@@ -151,6 +151,11 @@ class Balancer(ABC):
         while await fetch(running.port, self.ready_path, running.headers) is None:
             await pause(running)
 
+    @contextlib.asynccontextmanager
+    async def in_use(self) -> AsyncIterator[None]:
+        """Called around all cases of a run: for what they can share."""
+        yield
+
     async def gone(self) -> None:
         """Called when its processes are gone; returns when another one can be started."""
         return
@@ -160,7 +165,7 @@ class Balancer(ABC):
         """Run it for a block. Raises `BrokenEnvironment` if it doesn't start."""
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            tempfile.TemporaryFile() as output,
+            tempfile.NamedTemporaryFile() as output,
             self.ports() as (port, *more),
         ):
             place = Place(port, Path(folder), tuple(more))
@@ -169,7 +174,7 @@ class Balancer(ABC):
             running.configuration = self.configuration(place, commands)
             try:
                 for command in commands:
-                    running.processes.append(await self._start(command, place, output))
+                    running.processes.append(await self.start(command, place, output))
                 try:
                     async with asyncio.timeout(self.ready_s):
                         await self.ready(running)
@@ -183,9 +188,8 @@ class Balancer(ABC):
                     await stop(process, self.grace_s)
                 await self.gone()
 
-    async def _start(
-        self, command: list[str], place: Place, output: IO[bytes]
-    ) -> asyncio.subprocess.Process:
+    async def start(self, command: list[str], place: Place, output: IO[bytes]) -> Process:
+        """Start one of its processes. Raises `BrokenEnvironment` if that can't be done."""
         try:
             return await asyncio.create_subprocess_exec(
                 *command,
@@ -203,9 +207,7 @@ class Running:
 
     def __init__(self, balancer: Balancer, setup: Setup, port: int, output: IO[bytes]) -> None:
         self.port = port
-        self.features = balancer.features
-        """What it claims."""
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: list[Process] = []
         self.configuration = ""
         self.headers = balancer.headers(setup)
         """What each request to it must carry."""

@@ -1,12 +1,12 @@
 """Starts reference balancers quickly: one process has everything imported, and forks the others.
 
-A balancer started by itself takes a fifth of a second of the CPU to import what it needs. Hundreds of
-cases are played against one each, so here they are children of a process that did that once.
+A balancer started by itself takes a fifth of a second of the CPU to import what it needs. Hundreds
+of cases are played against one each, so here they are children of a process that did that once.
 Where there is no fork (Windows) they are started one by one.
 
 The nursery is told over its standard input, and tells over its standard output, a JSON object a
-line: `{"start": NUMBER, "words": [...], "output": PATH}`, `{"signal": NUMBER, "what": 15}`; back come
-`{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`.
+line: `{"start": NUMBER, "words": [...], "output": PATH}`, `{"signal": NUMBER, "what": 15}`; back
+come `{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`.
 
 Rules of this file:
 

@@ -6,10 +6,31 @@ It must not import anything of this package.
 import asyncio
 import contextlib
 import os
-from typing import IO
+from typing import IO, Protocol
 
 
-async def stop(process: asyncio.subprocess.Process, grace_s: float) -> None:
+class Process(Protocol):
+    """A process that was started: one of asyncio's, or like it."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    async def wait(self) -> int:
+        """Wait for its end."""
+
+
+async def stop(process: Process, grace_s: float) -> None:
     """End a process, one way or the other: SIGTERM, and after a grace the kill."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()

@@ -6,7 +6,8 @@ It must not import the scenarios.
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import IO
 
 from ollama_simulator import __version__
 from ollama_simulator.conformance.balancers.adapter import (
@@ -17,8 +18,10 @@ from ollama_simulator.conformance.balancers.adapter import (
     pause,
     register,
 )
-from ollama_simulator.conformance.balancers.process import read
+from ollama_simulator.conformance.balancers.nursery import Nursery
+from ollama_simulator.conformance.balancers.process import Process, read
 from ollama_simulator.conformance.feature import SEED, Feature
+from ollama_simulator.conformance.flaws.flaw import source
 
 OPTIONS: dict[Feature, tuple[str, ...]] = {
     Feature.MARKS_5XX: ("--mark-5xx",),
@@ -55,18 +58,40 @@ class Reference(Balancer):
     )
     home = "embedded"
 
-    def __init__(self, flaw: str | None = None) -> None:
+    def __init__(self, flaw: str | None = None, nursery: Nursery | None = None) -> None:
+        """`nursery` starts it, if there is one already; else each run has one of its own."""
         self.flaw = flaw
         self.variant = flaw or ""
+        self._nursery = nursery
 
     def commands(self, setup: Setup, place: Place) -> list[list[str]]:
         """This Python, running the reference or the flaw."""
-        package = __package__.rpartition(".")[0]
-        module = [f"{package}.flaws", self.flaw] if self.flaw else [f"{package}.reference"]
+        package = (__package__ or "").rpartition(".")[0]
+        module = [f"{package}.reference"]
+        if self.flaw:
+            outside = source(self.flaw)
+            module = [f"{package}.flaws", *(["--load", outside] if outside else []), self.flaw]
         wanted = [OPTIONS[feature] for feature in OPTIONS if feature in setup.needs]
         told = dict.fromkeys(word for words in wanted for word in words)
         options = ["--listen=127.0.0.1:0", *told, *setup.options, *seed_options(setup)]
         return [[sys.executable, "-m", *module, *options]]
+
+    @contextlib.asynccontextmanager
+    async def in_use(self) -> AsyncIterator[None]:
+        """With a nursery, where the system has such."""
+        if self._nursery is not None:
+            yield
+            return
+        async with Nursery.open() as self._nursery:
+            yield
+        self._nursery = None
+
+    async def start(self, command: list[str], place: Place, output: IO[bytes]) -> Process:
+        """By the nursery, if there is one."""
+        if self._nursery is None:
+            return await super().start(command, place, output)
+        words = command[3:] if self.flaw else ["", *command[3:]]
+        return await self._nursery.start(words, output.name)
 
     def environment(self, place: Place) -> dict[str, str]:
         """Ours."""

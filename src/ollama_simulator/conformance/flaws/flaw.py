@@ -47,6 +47,7 @@ class FlawedRelay(Relay):
 
 def source(name: str) -> str:
     """The file of a flaw from outside this folder; empty for one of its own."""
+    known()
     module = FLAWS[name].__module__
     inside = module.startswith(f"{__package__}.")
     return "" if inside else sys.modules[module].__file__ or ""

@@ -1,0 +1,150 @@
+"""What `load_balancer_test` does with its options.
+
+It must not import the programs.
+"""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ollama_simulator.net import kernel
+from ollama_simulator.terminal import say, wrong
+
+if TYPE_CHECKING:
+    from ollama_simulator.conformance.balancers.adapter import Balancer
+    from ollama_simulator.conformance.judging import Plan
+    from ollama_simulator.conformance.report import Report
+    from ollama_simulator.conformance.scenario import Case
+
+CONTROL_PORT = 11500
+SERVER_PORTS = (11501, 11502, 11503)
+"""Where a balancer that is a program finds its servers."""
+
+
+def seedlike(balancer: str | None, url: str | None) -> bool:
+    """Whether what is judged is taken to have the seed's contract: it has its command line."""
+    from ollama_simulator.conformance.balancers.adapter import known
+
+    return url is None and (balancer is None or balancer.partition(":")[0] not in known())
+
+
+def balancer_of(
+    words: str | None,
+    url: str | None,
+    flaw: str | None,
+    program: str | None,
+    programs: list[Path],
+    claim: str,
+) -> "Balancer":
+    """What is to be judged. Raises `BrokenEnvironment`."""
+    from ollama_simulator.conformance import feature
+    from ollama_simulator.conformance.balancers.choice import chosen
+    from ollama_simulator.conformance.balancers.reference import Reference
+    from ollama_simulator.conformance.balancers.url import Url
+
+    if url is not None:
+        found: Balancer = Url(url)
+    elif words is None or words == "reference":
+        found = Reference(flaw)
+    else:
+        found = chosen(words, program, programs)
+    given = [word.strip() for word in claim.split(",") if word.strip()]
+    try:
+        found.features |= feature.read(word for word in given if not word.startswith("-"))
+        found.features -= feature.read(word[1:] for word in given if word.startswith("-"))
+    except ValueError as error:
+        wrong(f"--claim: {error}")
+    return found
+
+
+def outputs_of(fixed: dict[str, Path | None], more: list[str]) -> list[tuple[str, Path]]:
+    """Which reporters write where."""
+    from ollama_simulator.conformance.reporters.reporter import known
+
+    found = [(name, path) for name, path in fixed.items() if path is not None]
+    for each in more:
+        name, _, where = each.partition("=")
+        if name not in known() or not where:
+            there = ", ".join(known())
+            wrong(f"--report: {each!r} is not of the form NAME=FILE; reporters are {there}")
+        found.append((name, Path(where)))
+    for _, path in found:
+        if not path.parent.is_dir():
+            wrong(f"{path}: there is no folder {str(path.parent)!r}")
+    return found
+
+
+def write(name: str, path: Path, report: "Report") -> None:
+    """Write a report by a reporter."""
+    from ollama_simulator.conformance.reporters.reporter import known
+
+    path.write_text(known()[name](report), encoding="utf-8")
+
+
+def show(cases: "list[Case]") -> None:
+    """Show the cases, and what is none."""
+    from ollama_simulator.conformance import scenario
+
+    wide = max(len(case.id) for case in cases)
+    for case in cases:
+        wants = sorted(feature.value for feature in case.needs | case.scenario.wants)
+        needs = f"  [{', '.join(wants)}]" if wants else ""
+        say(f"{case.id:<{wide}}  {case.level.value:<6}  {case.scenario.claim}{needs}")
+    say(f"\n{len(cases)} cases of {len({case.scenario.id for case in cases})} scenarios")
+    if unfair := scenario.unfair():
+        say("\nLooked at, and no case:")
+        for name, reason in unfair.items():
+            say(f"{name}: {reason}")
+
+
+def plan_of(subject: "Balancer", cases: "list[Case]", seed: int, scale: float, jobs: int) -> "Plan":
+    """How it is judged. Raises `PortTaken` if a port is not free that must be."""
+    from ollama_simulator.conformance.balancers.ports import EVERYWHERE
+    from ollama_simulator.conformance.judging import Plan
+
+    if not subject.fixed_servers:
+        return Plan(subject, cases, seed, scale, jobs)
+    for port in (*subject.takes, CONTROL_PORT, *SERVER_PORTS):
+        for host in EVERYWHERE:
+            kernel.listen(host, port).close()
+    return Plan(subject, cases, seed, scale, 1, SERVER_PORTS, CONTROL_PORT)
+
+
+def status_of(reports: "list[Report]", strict: bool) -> int:
+    """The exit status of one or several runs. Verdicts that differ are a failure of ours."""
+    from ollama_simulator.conformance import matrix
+    from ollama_simulator.conformance.report import status
+
+    worst = max((status(each, strict=strict) for each in reports), key=lambda one: (one == 1, one))
+    if len(reports) > 1:
+        other = matrix.differences(reports)
+        if not other:
+            say(f"{len(reports)} runs gave the same verdicts")
+            return worst
+        say(f"{len(reports)} runs did not give the same verdicts: {', '.join(other)}")
+        return worst or 2
+    return worst
+
+
+async def judge(plan: "Plan", fifteen: bool) -> "Report":
+    """Play the cases of a plan and show how it goes; the `fifteen` in the seed's form."""
+    from ollama_simulator.conformance import judging
+    from ollama_simulator.conformance.reporters import console, seed
+    from ollama_simulator.conformance.watch import Watch
+
+    # The balancer that is being judged must not outlive us.
+    this = asyncio.current_task()
+    assert this is not None
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    if fifteen:
+        say(f"{seed.BANNER}\n")
+    with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:
+        report = await judging.judge(plan, watch.tell, watch.begin)
+    if fifteen:
+        say(f"\n{seed.summary(report.results, report.seconds)}")
+    else:
+        say(f"\n{console.ending(report)}")
+    return report
