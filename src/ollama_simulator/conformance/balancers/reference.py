@@ -31,6 +31,7 @@ OPTIONS: dict[Feature, tuple[str, ...]] = {
     Feature.RETRIES: ("--retry",),
     Feature.RETRIES_SILENT: ("--retry-silent",),
     Feature.RETRIES_5XX: ("--retry-5xx",),
+    Feature.HEALTH_CHECKS: ("--check=0.25",),
     Feature.QUEUES: ("--queue=10",),
     Feature.RETRY_AFTER: ("--retry-after",),
     Feature.CREDENTIALS: ("--credentials",),

@@ -1,12 +1,14 @@
 """Flaws of trust: failures that count for nothing, or for ever."""
 
 from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from ollama_simulator.conformance.flaws.flaw import Flawed
+from ollama_simulator.conformance.flaws.flaw import Flawed, FlawedRelay
 from ollama_simulator.conformance.reference.backend import Backend, Trust
 from ollama_simulator.conformance.reference.balancer import Call
+from ollama_simulator.conformance.reference.checks import is_well
 from ollama_simulator.conformance.reference.command_line import Options
-from ollama_simulator.net.client import Broken
+from ollama_simulator.net.client import Broken, Client, End, ResponseHead
 
 
 class ForgetsBroken(Flawed):
@@ -126,3 +128,69 @@ class ImpatientTrial(Flawed):
     def patience(self, backend: Backend) -> float | None:
         trusted = backend.trust is Trust.RELIABLE
         return self.silence if trusted or self.silence is None else self.silence / 4
+
+
+class MarksLate(Flawed):
+    """A failure counts only five seconds later."""
+
+    def distrust(self, backend: Backend, why: Broken | None = None) -> None:
+        backend.failed_at = self.clock.now()
+
+    def choose(self, call: Call) -> Backend | None:
+        for backend in self.backends:
+            if backend.failed_at is not None and self.clock.now() - backend.failed_at > 5.0:
+                super().distrust(backend)
+        return super().choose(call)
+
+
+class IgnoresHealth(Flawed):
+    """Health checks are made, and have no consequence."""
+
+    def checked(self, backend: Backend, *, well: bool) -> None:
+        pass
+
+
+class NeverWell(Flawed):
+    """A server whose health was bad once stays unwell."""
+
+    def checked(self, backend: Backend, *, well: bool) -> None:
+        backend.well = backend.well and well
+
+
+class OneBadAllBad(Flawed):
+    """While one server is unwell, everybody is refused."""
+
+    def able(self, call: Call) -> list[Backend]:
+        return super().able(call) if all(each.well for each in self.backends) else []
+
+
+class FailsClosed(Flawed):
+    """While no server is well, everybody is refused."""
+
+    def able(self, call: Call) -> list[Backend]:
+        return [each for each in super().able(call) if each.well]
+
+
+class CutsUnwell(FlawedRelay):
+    """An answer is cut when its server becomes unwell."""
+
+    async def connect(self, backend: Backend) -> Client:
+        self._asked = backend
+        return await super().connect(backend)
+
+    async def pass_on(
+        self, head: ResponseHead, body: AsyncIterator[bytes]
+    ) -> AsyncGenerator[bytes, None]:
+        async for data in body:
+            if not self._asked.well:
+                raise Broken(End.CUT, "its health is bad")
+            yield data
+
+
+class ChecksEachTime(Flawed):
+    """Every server is asked for its health before each request."""
+
+    async def wait_for_room(self, call: Call) -> Backend | None:
+        for backend in self.backends:
+            backend.well = await is_well(backend)
+        return await super().wait_for_room(call)

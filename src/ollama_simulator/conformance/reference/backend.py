@@ -29,6 +29,8 @@ class Backend:
         """When it failed last, by the balancer's clock."""
         self.rests_until = 0.0
         """Until when it wants to be left alone, by the balancer's clock."""
+        self.well = True
+        """What its last health check said."""
         self.served = 0
         """Requests that it was given."""
 

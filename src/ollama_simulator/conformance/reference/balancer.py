@@ -92,10 +92,10 @@ class Balancer:
         return None
 
     def able(self, call: Call) -> list[Backend]:
-        """The servers that may have another request."""
-        if self.options.share:
-            return list(self.backends)
-        return [backend for backend in self.backends if not backend.busy]
+        """The servers that may have another request. Where none is well, health is no reason."""
+        free = [each for each in self.backends if self.options.share or not each.busy]
+        nobody = not any(each.well for each in self.backends)
+        return [each for each in free if each.well or nobody]
 
     def rests(self, backend: Backend) -> bool:
         """Whether a server wants to be left alone."""
@@ -171,6 +171,10 @@ class Balancer:
             self.distrust(backend)
         else:
             backend.trust, backend.failed_at = Trust.RELIABLE, None
+
+    def checked(self, backend: Backend, *, well: bool) -> None:
+        """A server was asked for its health."""
+        backend.well = well
 
     def left(self, backend: Backend) -> None:
         """The client left. That is nobody's failure; the server is free again."""

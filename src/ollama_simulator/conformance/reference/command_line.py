@@ -53,6 +53,8 @@ class Options(msgspec.Struct, frozen=True):
     """Whether connections to servers are kept for later requests."""
     queue: float = 0.0
     """How long a request waits while every server is busy."""
+    check: float = 0.0
+    """How often servers are asked for their health; 0 for never."""
     drain: float = 0.0
     """How long requests in progress may go on when it is told to end."""
 
@@ -91,6 +93,14 @@ def read(argv: list[str] | None) -> Options:
         default=0.0,
         metavar="SECONDS",
         help="how long a request waits while every server is busy (default: not at all)",
+    )
+    add(
+        "--check",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how often servers are asked for their health; who is not well is passed over while "
+        "others are (default: never)",
     )
     add(
         "--drain",

@@ -11,7 +11,7 @@ import sys
 
 from ollama_simulator.acts import How
 from ollama_simulator.clock import WallClock
-from ollama_simulator.conformance.reference import command_line
+from ollama_simulator.conformance.reference import checks, command_line
 from ollama_simulator.conformance.reference.backend import Backend
 from ollama_simulator.conformance.reference.balancer import Balancer
 from ollama_simulator.conformance.reference.relay import Relay
@@ -81,8 +81,15 @@ async def _serve(
         listener = Listener(front, clock, sock, group.create_task)
         listener.start()
         print(f"listening on http://{listener.host}:{listener.port}", flush=True)
+        checking = [
+            group.create_task(checks.keep_checking(balancer, backend))
+            for backend in backends
+            if options.check
+        ]
         await stop.wait()
         limit = clock.now() + options.drain
         while balancer.running and clock.now() < limit:
             await clock.sleep_until(clock.now() + 0.01)
+        for task in checking:
+            task.cancel()
         await listener.close()
