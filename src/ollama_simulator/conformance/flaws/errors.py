@@ -99,3 +99,11 @@ class OkForFailures(FlawedRelay):
     async def unanswered(self, broken: Broken) -> AsyncGenerator[Act, None]:
         for act in text(200, f"Error connecting to Ollama server: {broken}"):
             yield act
+
+
+class OkForServerErrors(FlawedRelay):
+    """The error of a server is passed on under status 200."""
+
+    def passed_on(self, head: ResponseHead) -> Head:
+        found = super().passed_on(head)
+        return msgspec.structs.replace(found, status=200) if head.status >= 500 else found
