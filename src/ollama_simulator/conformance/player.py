@@ -111,7 +111,8 @@ async def play(case: Case, game: Game) -> Played:
                     0, Check("the balancer's process", "running", ended, False, firm=True)
                 )
             moments = timeline.moments(run.answers, fleet.journal, run.began)
-    result = judge(case, game.balancer, run, error, unclear)
+    stalled = "" if run is None else run.stalled()
+    result = judge(case, game.balancer, run, error, unclear, stalled)
     if not result.passed:
         result = msgspec.structs.replace(result, moments=moments)
     return Played(
@@ -119,8 +120,13 @@ async def play(case: Case, game: Game) -> Played:
     )
 
 
-def judge(case: Case, balancer: Balancer, run: Run | None, error: str, unclear: str) -> Result:
-    """The verdict: of several that fit, the first one that `Verdict` names."""
+def judge(
+    case: Case, balancer: Balancer, run: Run | None, error: str, unclear: str, stalled: str = ""
+) -> Result:
+    """The verdict: of several that fit, the first one that `Verdict` names.
+
+    `stalled` tells what held the machine up for so long that any balancer would have been wrong.
+    """
     scenario = case.scenario
     checks = tuple(run.checks) if run is not None else ()
     broken = [check for check in checks if not check.held]
@@ -132,6 +138,8 @@ def judge(case: Case, balancer: Balancer, run: Run | None, error: str, unclear: 
         unclear = ""
     if not unclear and broken and all(check.unsteady for check in broken):
         unclear = "; ".join(run.noise) if run is not None else ""
+    if not unclear and broken and stalled:
+        unclear = f"{stalled}; seen: {broken[0].what}: {broken[0].actual}"
     verdict, reason = Verdict.PASS, ""
     if error:
         verdict, reason = Verdict.ERROR, error

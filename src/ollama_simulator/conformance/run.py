@@ -25,6 +25,8 @@ from ollama_simulator.server import SimServer
 
 FREE_S = 0.3
 """Seconds that a balancer may take to free a server whose client left."""
+SHORTEST_S = 1.0
+"""The shortest time-out of a balancer that is taken to mean anything."""
 LATE_S = 1.5
 """Seconds within which a client must know that its server's answer broke."""
 
@@ -112,6 +114,12 @@ class Run(Stage):
             advice=advice,
         )
 
+    def stalled(self) -> str:
+        """What held the machine up so long, since the case began, that the balancer's time-out may
+        have passed for nobody's fault; empty for nothing."""
+        now = self.fleet.clock.now()
+        return self._steadiness.trouble(self.began, now, max(self.timeout, SHORTEST_S))
+
     def figure(self, name: str, value: float, unit: str = "") -> None:
         """Report a number beside the verdict."""
         self.figures.append(Figure(name, round(value, 4), unit))
@@ -179,11 +187,12 @@ class Run(Stage):
             record.t for record in self.server_side(answer) if record.outcome in ("rst", "fin")
         ]
         late = answer.ended_at - max(ended, default=answer.ended_at)
-        return self.note(
+        return self.in_time(
             f"when the client of {what} could tell",
             late <= LATE_S,
             f"within {LATE_S:g} s of the server's end",
             f"{late:.2f} s after it",
+            tolerance=LATE_S,
         )
 
     def failed(self, answer: Answer, what: str = "the failed request") -> bool:

@@ -30,7 +30,7 @@ from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.net.client import Broken, Client
 
 HOST = ports.HOST
-READY_S = 10.0
+READY_S = 30.0
 """Seconds that a balancer may take to be ready, unless its adapter says otherwise."""
 GRACE_S = 0.2
 """Seconds between SIGTERM and the kill."""

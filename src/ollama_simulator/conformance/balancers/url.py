@@ -20,6 +20,7 @@ from ollama_simulator.conformance.feature import Feature
 class Url(Balancer):
     """A balancer that somebody else started in front of the fleet's ports."""
 
+    name = "url"
     fixed_servers = True
     parallel = 1
     ready_s = 30.0

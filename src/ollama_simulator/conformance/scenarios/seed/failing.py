@@ -43,11 +43,12 @@ async def unreachable(run: Run) -> None:
     await run.reached(hanging)
     dropped = await run.chat(stream=False)
     run.failed(dropped, "the request that can't connect")
-    run.note(
+    run.in_time(
         "when it was given up",
         dropped.seconds <= CONNECT_S + LATE_S,
         f"within {CONNECT_S + LATE_S:g} s",
         f"after {dropped.seconds:.2f} s",
+        tolerance=LATE_S,
     )
     await run.behave(QUICK, run.s2)
     after = await run.chat(stream=False)
@@ -57,11 +58,12 @@ async def unreachable(run: Run) -> None:
     answer = hanging.answer
     run.served_by(answer, run.s1, what="the request that hangs")
     run.failed(answer, "the request that hangs")
-    run.note(
+    run.in_time(
         "when that was given up",
         run.timeout - 0.1 <= answer.seconds <= run.timeout + LATE_S,
         f"after {run.timeout:g} to {run.timeout + LATE_S:g} s",
         f"after {answer.seconds:.2f} s",
+        tolerance=LATE_S,
     )
     await run.behave(QUICK, run.s1)
     after = await run.chat(stream=False)
@@ -111,11 +113,12 @@ async def none_reachable(run: Run) -> None:
         answer = await run.chat(stream=False)
         run.failed(answer, f"request {count}")
         run.served_by(answer, what=f"request {count}")
-        run.note(
+        run.in_time(
             f"the time of request {count}",
             answer.seconds < 1 + LATE_S,
             f"below {1 + LATE_S:g} s",
             f"{answer.seconds:.2f} s",
+            tolerance=LATE_S,
         )
     await run.behave(QUICK)
     after = await run.chat(stream=False)
@@ -148,20 +151,22 @@ async def radio_silence(run: Run) -> None:
     slow = run.begin(tokens=5)
     await run.together(frozen, silent, slow)
     run.failed(silent.answer, "the request to a frozen server")
-    run.note(
+    run.in_time(
         "when it was given up",
         run.timeout - 0.1 <= silent.answer.seconds <= run.timeout + LATE_S,
         f"after {run.timeout:g} to {run.timeout + LATE_S:g} s",
         f"after {silent.answer.seconds:.2f} s",
+        tolerance=LATE_S,
     )
     run.cut(frozen.answer, "the answer that fell silent")
     last = frozen.answer.pieces[-1].t if frozen.answer.pieces else frozen.answer.asked_at
     waited = frozen.answer.ended_at - last
-    run.note(
+    run.in_time(
         "the silence before it was cut",
         run.timeout - 0.5 <= waited <= run.timeout + LATE_S,
         f"{run.timeout:g} to {run.timeout + LATE_S:g} s",
         f"{waited:.2f} s",
+        tolerance=LATE_S,
     )
     run.whole(slow.answer, "the slow answer")
     run.served_by(slow.answer, run.s3, what="the slow request")

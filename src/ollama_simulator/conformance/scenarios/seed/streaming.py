@@ -58,11 +58,12 @@ async def timing(run: Run) -> None:
         if run.check(f"who served {path}", len(evaluated) > 0, True):
             firsts += _in_time(run, path, session.answer, evaluated[0].t)
     # A pause of the machine may hold up one of them; a balancer holds up each.
-    run.note(
+    run.in_time(
         "how late the first tokens were",
         len(firsts) == len(STREAMS) and sorted(firsts)[1] < GAP_S,
         f"{GAP_S * 1000:.0f} ms at most",
         ", ".join(f"{late * 1000:.0f} ms" for late in firsts),
+        tolerance=GAP_S,
     )
 
 
@@ -79,11 +80,12 @@ def _in_time(run: Run, what: str, answer: Answer, start: float) -> list[float]:
     late = [t - (start + index * GAP_S) for index, (t, _) in enumerate(tokens, 1)]
     in_time = sum(seconds < GAP_S for seconds in late)
     # A pause of the machine may cost a token or two; a balancer that holds back costs half.
-    run.note(
+    run.in_time(
         f"tokens of {what} passed on before the next one was made",
         in_time >= COUNT - 3 and sorted(late)[COUNT // 2] < GAP_S / 2,
         f"at least {COUNT - 3} of {COUNT}, half of them in {GAP_S / 2 * 1000:.0f} ms",
         f"{in_time}, half of them in {sorted(late)[COUNT // 2] * 1000:.0f} ms",
+        tolerance=GAP_S,
     )
     return late[:1]
 

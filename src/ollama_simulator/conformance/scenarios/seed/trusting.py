@@ -152,11 +152,12 @@ async def all_busy(run: Run) -> None:
         raise NotArranged("a server was free when the fourth request was made")
     for fourth, what in ((rejected, "the fourth request"), (other, "a fourth request by GET")):
         run.busy(fourth.answer, what)
-        run.note(
+        run.in_time(
             f"when {what} was rejected",
             fourth.answer.seconds <= 1.0,
             "within 1 s",
             f"after {fourth.answer.seconds:.2f} s",
+            tolerance=1.0,
         )
         run.served_by(fourth.answer, what=what)
     for session, server, how in zip(sessions[:2], (run.s1, run.s2), How, strict=True):
