@@ -141,6 +141,8 @@ def test_haproxy_is_told_its_times_and_servers() -> None:
     assert "maxconn 1\n" in exclusive
     assert "timeout queue 200ms\n" in exclusive
     assert "retry-on" not in exclusive
+    assert "retries 0\n" in exclusive
+    assert tuned.index("option abortonclose") < tuned.index("frontend fe")
     assert "option" not in haproxy("untouched", SETUP, PLACE)
 
 

@@ -27,7 +27,6 @@ SENDS_AT_ONCE = """\
     balance leastconn
     option http-no-delay
     option http-buffer-request
-    option abortonclose
     option httpchk GET /api/version
 """
 AGAIN = """\
@@ -35,6 +34,13 @@ AGAIN = """\
     retries {tries}
     retry-on conn-failure empty-response response-timeout 500 503
 """
+NEVER = """\
+    retries 0
+"""
+WATCHES = """\
+    option abortonclose
+"""
+"""It must be told to the frontend too: else a silent server is kept when its client has left."""
 CHECKED = "    default-server check inter 1s fall 1 rise 1"
 
 TUNED = WIRE | TIMES | RETRYING | SHARING | {Feature.HEALTH_CHECKS}
@@ -76,7 +82,7 @@ def configured(variant: str, setup: Setup, place: Place) -> str:
     backend = ""
     if not untouched:
         backend = SENDS_AT_ONCE
-        backend += "" if exclusive else AGAIN.format(tries=max(len(setup.servers) - 1, 1))
+        backend += NEVER if exclusive else AGAIN.format(tries=max(len(setup.servers) - 1, 1))
         backend += CHECKED + (" maxconn 1\n" if exclusive else "\n")
     servers = "".join(
         f"    server s{number} {address}\n" for number, address in enumerate(addresses(setup), 1)
@@ -92,7 +98,7 @@ defaults
     timeout server {quiet}
     timeout http-request 10s
     timeout queue {queue}
-frontend fe
+{"" if untouched else WATCHES}frontend fe
     bind {HOST}:{place.port}
     default_backend be
 backend be
