@@ -316,3 +316,18 @@ async def test_a_port_that_is_lost_meanwhile() -> None:
         assert await refused(server.port)
         await server.sim.behave(FAST)
         assert (await server.whole())[0] == 200
+
+
+def test_the_settings_say_how_long() -> None:
+    """Unless who restarts it says so."""
+
+    async def run(clock: VirtualClock) -> None:
+        async with Fleet((0,), clock=clock, settings=Settings(downtime=0.5)) as fleet:
+            (server,) = fleet.servers.values()
+            for seconds in (None, 2.0):
+                await fleet.restart(None, seconds=seconds)
+                await server.up()
+            took = [record.seconds for record in fleet.journal.where(records.Restarted)]
+            assert took == [0.5, 2.0]
+
+    virtual(run)

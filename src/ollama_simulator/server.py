@@ -130,14 +130,14 @@ class SimServer:
         """End the server's process and start it again, with another type of KV cache if one is
         given. Returns when it is down; it comes back by itself (see `up`).
 
-        It is down for so many `seconds`, or 5 to 15, drawn from the fleet's seed: connections
+        It is down for so many `seconds`, or as long as its settings say: connections
         are reset, and from then on refused; what was in memory is lost. Models on disk, scripts
         and the behaviour stay. If it is down already, it starts from the beginning.
         """
         if seconds is not None and not 0 <= seconds < math.inf:
             raise ValueError(f"a server can't be down for {seconds} seconds")
         self.kv_cache_type = kv_cache_type or self.kv_cache_type
-        await self._presence.restart(seconds)
+        await self._presence.restart(self.settings.downtime if seconds is None else seconds)
 
     @property
     def down(self) -> bool:

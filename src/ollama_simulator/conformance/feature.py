@@ -94,7 +94,19 @@ MEANINGS: dict[Feature, str] = {
 SEED = frozenset({Feature.EXCLUSIVE, Feature.REFUSES_BUSY, Feature.BAD_GATEWAY, Feature.SEED_ORDER})
 """What only the contract of the seed's balancer demands."""
 
-BUNDLES: dict[str, frozenset[Feature]] = {"seed": SEED}
+V104 = frozenset(
+    {
+        Feature.MODEL_AWARE,
+        Feature.WARM_FIRST,
+        Feature.AFFINITY,
+        Feature.AGGREGATES,
+        Feature.TIERS,
+        Feature.SWITCHES_KV,
+    }
+)
+"""What version 1.0.4 of the seed's balancer adds."""
+
+BUNDLES: dict[str, frozenset[Feature]] = {"seed": SEED, "v104": SEED | V104}
 """Words for several claims at once."""
 
 

@@ -88,9 +88,13 @@ async def play(case: Case, game: Game) -> Played:
     moments: tuple[Moment, ...] = ()
     settings = fitting(scenario.settings, game.balancer)
     fleet = Fleet(ports, seed=game.seed, settings=settings)
-    async with fleet, _control(fleet, game.control_port):
+    async with fleet, _control(fleet, game.control_port), _helpers(fleet):
+        if scenario.arrange is not None:
+            await scenario.arrange(fleet, **case.how.arguments)
         claimed = (case.needs | scenario.wants) & game.balancer.features
-        setup = Setup(fleet.ports, timeout, claimed, scenario.annotations, scenario.options)
+        setup = Setup(
+            fleet.ports, timeout, claimed, case.annotations, scenario.kv_q8, scenario.options
+        )
         async with game.balancer.running(setup) as subject:
             configuration = subject.configuration
             try:
@@ -198,6 +202,19 @@ async def _control(fleet: Fleet, port: int | None) -> AsyncIterator[None]:
 
     sock = kernel.listen(HOST, port)
     async with asyncio.TaskGroup() as group, serving(fleet, sock, group.create_task):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _helpers(fleet: Fleet) -> AsyncIterator[None]:
+    """Serve the servers' helpers, where their settings want them."""
+    if not fleet.helpers:
+        yield
+        return
+    # As above.
+    from ollama_simulator.control.serve import helping
+
+    async with asyncio.TaskGroup() as group, helping(fleet, group.create_task):
         yield
 
 

@@ -27,6 +27,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.settings import Settings
 
 Play = Callable[..., Awaitable[None]]
+Arrange = Callable[..., Awaitable[None]]
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -39,6 +40,8 @@ class Variant(msgspec.Struct, frozen=True):
     """None for the scenario's."""
     killed_by: frozenset[str] | None = None
     """None for the scenario's."""
+    annotations: tuple[str, ...] | None = None
+    """Likewise."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +71,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """The balancer's longest silence in seconds; 0 for any."""
     annotations: tuple[str, ...]
     """What stands behind the servers' names on the balancer's command line (version 1.0.4)."""
+    kv_q8: tuple[str, ...]
+    """Models that the balancer is told to want a KV cache of `q8_0` (version 1.0.4)."""
+    arrange: Arrange | None
+    """What is done to the fleet before the balancer starts. It gets the fleet, and the arguments
+    of the variant."""
     options: tuple[str, ...]
     """Further options of the reference balancer."""
     alone: bool
@@ -108,6 +116,12 @@ class Case(msgspec.Struct, frozen=True):
         """The flaws that must fail it."""
         return self.scenario.killed_by if self.how.killed_by is None else self.how.killed_by
 
+    @property
+    def annotations(self) -> tuple[str, ...]:
+        """What stands behind the servers' names on the balancer's command line."""
+        given = self.how.annotations
+        return self.scenario.annotations if given is None else given
+
 
 _SCENARIOS: dict[str, Scenario] = {}
 
@@ -116,11 +130,13 @@ def variant(
     needs: Iterable[Feature] = (),
     level: Level | None = None,
     killed_by: Iterable[str] | None = None,
+    annotations: Iterable[str] | None = None,
     **arguments: Any,
 ) -> Variant:
     """A variant of a scenario, with the arguments that its function gets."""
     kills = None if killed_by is None else frozenset(killed_by)
-    return Variant(arguments, frozenset(needs), level, kills)
+    notes = None if annotations is None else tuple(annotations)
+    return Variant(arguments, frozenset(needs), level, kills, notes)
 
 
 def each_of(*tables: Mapping[str, Variant]) -> dict[str, Variant]:
@@ -129,11 +145,13 @@ def each_of(*tables: Mapping[str, Variant]) -> dict[str, Variant]:
     for rows in itertools.product(*(table.items() for table in tables)):
         kills = [row.killed_by for _, row in rows if row.killed_by is not None]
         levels = [row.level for _, row in rows if row.level is not None]
+        notes = [row.annotations for _, row in rows if row.annotations is not None]
         found["-".join(name for name, _ in rows)] = Variant(
             {key: value for _, row in rows for key, value in row.arguments.items()},
             frozenset().union(*(row.needs for _, row in rows)),
             levels[-1] if levels else None,
             frozenset().union(*kills) if kills else None,
+            notes[-1] if notes else None,
         )
     return found
 
@@ -153,6 +171,8 @@ def scenario(
     settings: Settings | tuple[Settings, ...] | None = None,
     timeout: float = 2.0,
     annotations: Iterable[str] = (),
+    kv_q8: Iterable[str] = (),
+    arrange: Arrange | None = None,
     options: Iterable[str] = (),
     alone: bool = False,
     name: str = "",
@@ -177,6 +197,8 @@ def scenario(
             settings=settings,
             timeout=timeout,
             annotations=tuple(annotations),
+            kv_q8=tuple(kv_q8),
+            arrange=arrange,
             options=tuple(options),
             alone=alone,
             variants=dict(variants or {}),

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TypeVar
 
+from ollama_simulator.lab.nine_steps import counts, fastest, lowest
 from ollama_simulator.lab.request import Request
 from ollama_simulator.lab.view import RELIABLE, SECOND_CHANCE, UNRELIABLE, View
 
@@ -27,10 +28,6 @@ POLICIES: dict[str, Policy] = {}
 SPREAD = 0x9E3779B97F4A7C15
 """An odd number near 2**64 divided by the golden ratio: multiplied by it, neighbours are far
 apart."""
-SHARE = 0.4
-"""The part of a request's messages that a cached conversation has to have to count (step 7)."""
-FEWEST = 3
-"""How many messages it needs to have."""
 
 
 def policy(function: P) -> P:
@@ -119,15 +116,14 @@ def nine_step(request: Request, fleet: View, rng: Random) -> int | None:
     if not servers:
         return None
     servers = _reliable(servers, fleet)
-    servers = _lowest(servers, fleet.capability)
+    servers = lowest(servers, fleet.capability.__getitem__)
     wanted = "q8_0" if request.model in fleet.q8_models else "q16"
     fitting = [i for i in servers if fleet.kv_cache[i] == wanted]
     servers = fitting or servers
     if fitting:
         servers = [i for i in servers if fleet.truth.loaded(i, request.model)] or servers
         servers = _continuing(request, servers, fleet) or servers
-    fastest = max(fleet.speed[i] for i in servers)
-    chosen = next(i for i in servers if fleet.speed[i] == fastest)
+    chosen = fastest(servers, fleet.speed.__getitem__)[0]
     if not fitting:
         fleet.switch(chosen, wanted)
     return chosen
@@ -144,11 +140,6 @@ def _reliable(servers: list[int], fleet: View) -> list[int]:
     return servers
 
 
-def _lowest(servers: list[int], column: list[int]) -> list[int]:
-    least = min(column[i] for i in servers)
-    return [i for i in servers if column[i] == least]
-
-
 def _continuing(request: Request, servers: Iterable[int], fleet: View) -> list[int]:
     """Those whose last conversation the request goes on with."""
     holders = fleet.holders(request)
@@ -160,8 +151,6 @@ def _continuing(request: Request, servers: Iterable[int], fleet: View) -> list[i
             continue
         held = fleet.held[server]
         assert held is not None
-        same = held[2:] == (request.model, request.num_ctx)
-        long = messages >= FEWEST and messages >= SHARE * request.messages
-        if same and long and messages < request.messages:
+        if held[2:] == (request.model, request.num_ctx) and counts(messages, request.messages):
             found.append(server)
     return found

@@ -51,6 +51,8 @@ class Setup(msgspec.Struct, frozen=True):
     """What the case relies on: a balancer that only does it when told is told."""
     annotations: tuple[str, ...] = ()
     """What stands behind each server's name, `[capability=10,speed=100]` (version 1.0.4)."""
+    kv_q8: tuple[str, ...] = ()
+    """Models that want a KV cache of `q8_0` (version 1.0.4)."""
     options: tuple[str, ...] = ()
     """Further options of the reference balancer."""
 

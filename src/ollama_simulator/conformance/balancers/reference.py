@@ -20,7 +20,7 @@ from ollama_simulator.conformance.balancers.adapter import (
 )
 from ollama_simulator.conformance.balancers.nursery import Nursery
 from ollama_simulator.conformance.balancers.process import Process, read
-from ollama_simulator.conformance.feature import SEED, Feature
+from ollama_simulator.conformance.feature import SEED, V104, Feature
 from ollama_simulator.conformance.flaws.flaw import source
 
 OPTIONS: dict[Feature, tuple[str, ...]] = {
@@ -36,6 +36,7 @@ OPTIONS: dict[Feature, tuple[str, ...]] = {
     Feature.RETRY_AFTER: ("--retry-after",),
     Feature.CREDENTIALS: ("--credentials",),
     Feature.DRAINS: ("--drain=10",),
+    **dict.fromkeys(V104, ("--v104",)),
 }
 """What it only does when told, and how it is told."""
 
@@ -124,4 +125,4 @@ def seed_options(setup: Setup) -> list[str]:
         f"--server=http://127.0.0.1:{port}=Server{port}{note}"
         for port, note in zip(setup.servers, notes, strict=True)
     ]
-    return [f"--timeout={setup.timeout:g}", *urls]
+    return [f"--timeout={setup.timeout:g}", *(f"--kv-q8={model}" for model in setup.kv_q8), *urls]

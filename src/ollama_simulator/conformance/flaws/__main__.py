@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ollama_simulator.conformance import outside
 from ollama_simulator.conformance.flaws.flaw import FLAWS, known
+from ollama_simulator.conformance.reference.plan import Plan
 from ollama_simulator.conformance.reference.program import main
 from ollama_simulator.conformance.reference.relay import Relay
 
@@ -29,6 +30,8 @@ def run(words: list[str]) -> int:
     flaw = FLAWS[name]
     if issubclass(flaw, Relay):
         return main(options, relay=flaw)
+    if issubclass(flaw, Plan):
+        return main(options, plan=flaw)
     return main(options, flaw)
 
 

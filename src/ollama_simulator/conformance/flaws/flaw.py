@@ -1,4 +1,4 @@
-"""What a flaw is: a reference balancer, or a relay of it, that breaks one clause.
+"""What a flaw is: a reference balancer, or a part of it (relay, plan), that breaks one clause.
 
 Rules of this file:
 
@@ -15,12 +15,14 @@ import re
 import sys
 
 from ollama_simulator.conformance.reference.balancer import Balancer
+from ollama_simulator.conformance.reference.plan import Plan
 from ollama_simulator.conformance.reference.relay import Relay
 
-FLAWS: dict[str, "type[Balancer] | type[Relay]"] = {}
+Flaw = type[Balancer] | type[Relay] | type[Plan]
+FLAWS: dict[str, Flaw] = {}
 
 
-def _register(flaw: "type[Balancer] | type[Relay]") -> None:
+def _register(flaw: Flaw) -> None:
     name = re.sub(r"(?<!^)(?=[A-Z0-9])", "-", flaw.__name__).lower()
     name = re.sub(r"(?<=\d)-(?=\d)", "", name)
     if name in FLAWS:
@@ -39,6 +41,14 @@ class Flawed(Balancer):
 
 class FlawedRelay(Relay):
     """A relay with a flaw; its docstring says which."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        _register(cls)
+
+
+class FlawedPlan(Plan):
+    """A plan of version 1.0.4 with a flaw; its docstring says which."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

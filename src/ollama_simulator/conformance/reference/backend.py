@@ -5,6 +5,8 @@ It must not import the balancer.
 
 from enum import Enum
 
+from ollama_simulator.conformance.reference.annotations import NONE, Annotations
+
 
 class Trust(Enum):
     """What the balancer thinks of a server."""
@@ -17,11 +19,14 @@ class Trust(Enum):
 class Backend:
     """A server that requests can be sent to."""
 
-    def __init__(self, host: str, port: int, name: str, note: str = "") -> None:
+    def __init__(
+        self, host: str, port: int, name: str, note: str = "", annotations: Annotations = NONE
+    ) -> None:
         self.host = host
         self.port = port
         self.name = name
         self.note = note
+        self.annotations = annotations
         self.trust = Trust.RELIABLE
         self.active = 0
         """Requests in progress."""

@@ -13,8 +13,8 @@
 
 Options change clauses: `--mark-5xx` the fourth, `--share` and `--queue` the first two, the
 `--retry` ones the third, `--pool` the connections, `--credentials` the headers of the fifth;
-`--retry-after` keeps from the second who wants to be left alone. Each clause is a method of its
-own, so that a flaw can break it alone.
+`--retry-after` keeps from the second who wants to be left alone; `--v104` puts a plan behind it
+(`plan`). Each clause is a method of its own, so that a flaw can break it alone.
 
 It must not import the relay.
 """
@@ -22,7 +22,7 @@ It must not import the relay.
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ollama_simulator.acts import Act, Body, End, Hangup, Head, How
 from ollama_simulator.clock import Clock, WallClock
@@ -33,6 +33,10 @@ from ollama_simulator.conformance.reference.pool import Pool
 from ollama_simulator.net.client import Broken, ResponseHead
 from ollama_simulator.net.client import End as Ended
 from ollama_simulator.net.request import Request
+
+if TYPE_CHECKING:
+    from ollama_simulator.conformance.reference.plan import Plan
+    from ollama_simulator.conformance.reference.wish import Wish
 
 NO_ANSWER = (Ended.REFUSED, Ended.UNREACHABLE, Ended.CUT, Ended.RESET, Ended.MALFORMED)
 RETRIED = (500, 503)
@@ -47,6 +51,8 @@ class Call(Protocol):
     body: bytes
     tried: list[Backend]
     """Servers that failed it already."""
+    wish: "Wish | None"
+    """What it wants, if there is a plan that asks."""
 
     def abandoned(self) -> bool:
         """Whether nobody waits for its answer any more."""
@@ -65,6 +71,8 @@ class Balancer:
         self.silence: float | None = options.timeout or None
         """Longest silence of a server in seconds; None for any."""
         self.clock: Clock = WallClock()
+        self.plan: Plan | None = None
+        """How version 1.0.4 chooses, if it is that."""
         self.running = 0
         """Requests in progress, those that have no server yet included."""
         self.pool = self.pool_type() if options.pool else None
@@ -79,6 +87,8 @@ class Balancer:
         """The server for the next request, now busy; None if there is none."""
         able = [backend for backend in self.able(call) if backend not in call.tried]
         able = [backend for backend in able if not self.rests(backend)]
+        if self.plan is not None and call.wish is not None:
+            able = self.plan.having(able, call.wish)
         if self.options.share:
             self.forgive_parked()
         for trust in Trust:
@@ -103,6 +113,8 @@ class Balancer:
 
     def pick(self, backends: list[Backend], call: Call) -> Backend:
         """One of several that are equally trusted."""
+        if self.plan is not None and call.wish is not None:
+            return self.plan.pick(backends, call.wish)
         if self.options.share:
             return min(backends, key=lambda backend: (backend.active, backend.served))
         return backends[0]
@@ -151,6 +163,8 @@ class Balancer:
         first = backend.trust is Trust.RELIABLE
         backend.trust = Trust.UNRELIABLE if first else Trust.SECOND_CHANCE_GIVEN
         backend.failed_at = self.clock.now()
+        if self.plan is not None:
+            self.plan.failed(backend)
 
     def heard(self, backend: Backend, head: ResponseHead) -> None:
         """The head of an answer says something about its server."""
@@ -179,6 +193,25 @@ class Balancer:
     def left(self, backend: Backend) -> None:
         """The client left. That is nobody's failure; the server is free again."""
         self.free(backend)
+
+    # --- planning -----------------------------------------------------------------------------
+
+    def own(self, call: Call) -> list[Act] | None:
+        """What a client reads without a server being asked; None if one must be."""
+        if self.plan is None:
+            return None
+        call.wish = self.plan.read(call.request, call.body)
+        return self.plan.own(call.request, call.wish)
+
+    async def prepare(self, backend: Backend, call: Call) -> None:
+        """Make a chosen server fit for a request."""
+        if self.plan is not None and call.wish is not None:
+            await self.plan.prepare(backend, call.wish, call.request.gone)
+
+    def learn(self, backend: Backend, call: Call, status: int) -> None:
+        """A server answered a request to its end: it has in memory what that needed."""
+        if self.plan is not None and call.wish is not None:
+            self.plan.answered(backend, call.wish, status)
 
     # --- passing on ---------------------------------------------------------------------------
 

@@ -12,6 +12,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ollama_simulator.conformance.reference.annotations import NONE, Annotations
+from ollama_simulator.conformance.reference.annotations import read as read_annotations
+
+TIMEOUT_S = 30.0
+V104_TIMEOUT_S = 120.0
+POLL_S = 30.0
+
 
 class Server(msgspec.Struct, frozen=True):
     """A server, as the command line names it."""
@@ -20,7 +27,9 @@ class Server(msgspec.Struct, frozen=True):
     port: int
     name: str
     note: str = ""
-    """What stands in brackets behind the name (version 1.0.4)."""
+    """What stands in brackets behind the name."""
+    annotations: Annotations = NONE
+    """What that means to version 1.0.4."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -28,7 +37,7 @@ class Options(msgspec.Struct, frozen=True):
 
     servers: tuple[Server, ...]
     """In order of preference."""
-    timeout: float = 30.0
+    timeout: float = TIMEOUT_S
     """Longest silence; 0 for any."""
     listen: tuple[str, int] = ("127.0.0.1", 11434)
     """Host and port."""
@@ -57,6 +66,12 @@ class Options(msgspec.Struct, frozen=True):
     """How often servers are asked for their health; 0 for never."""
     drain: float = 0.0
     """How long requests in progress may go on when it is told to end."""
+    v104: bool = False
+    """Whether servers are chosen as version 1.0.4 does."""
+    kv_q8: tuple[str, ...] = ()
+    """Models that want a KV cache of `q8_0`."""
+    poll: float = POLL_S
+    """How often servers and helpers are asked what they have."""
 
 
 def read(argv: list[str] | None) -> Options:
@@ -67,10 +82,11 @@ def read(argv: list[str] | None) -> Options:
     add = parser.add_argument
     form = "a server, as http://HOST:PORT=NAME; once for each, in order of preference"
     add("--server", action="append", required=True, type=_server, metavar="URL=NAME", help=form)
-    silence = "longest silence of a server; 0 for any (default: 30)"
-    add("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help=silence)
+    silence = "longest silence of a server; 0 for any (default: 30, with --v104 120)"
+    add("--timeout", type=_seconds, metavar="SECONDS", help=silence)
     where = "where to listen; port 0 takes a free one (default: 127.0.0.1:11434)"
-    add("--listen", type=_address, default=("127.0.0.1", 11434), metavar="HOST:PORT", help=where)
+    here = ("127.0.0.1", 11434)
+    add("--listen", "--bind", type=_address, default=here, metavar="HOST:PORT", help=where)
     switch = "store_true"
     add("--mark-5xx", action=switch, help="an answer of 500 or more counts as a failure")
     add("--share", action=switch, help="several requests at a time, where the fewest are")
@@ -109,8 +125,42 @@ def read(argv: list[str] | None) -> Options:
         metavar="SECONDS",
         help="how long requests may go on when it is told to end (default: not at all)",
     )
+    add("--v104", action=switch, help="choose by models, tiers and conversations (version 1.0.4)")
+    add(
+        "--kv-q8",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="with --v104: a model that wants a KV cache of q8_0; once for each",
+    )
+    add(
+        "--poll",
+        type=_seconds,
+        metavar="SECONDS",
+        help="with --v104: how often servers and helpers are asked what they have (default: 30)",
+    )
     given = vars(parser.parse_args(argv))
-    return Options(servers=tuple(given.pop("server")), **given)
+    servers = tuple(given.pop("server"))
+    if given["v104"]:
+        if given["share"]:
+            parser.error("--v104 has one request at a time for each server, so not with --share")
+        if given["poll"] == 0:
+            parser.error("--poll 0 would ask without a pause")
+        try:
+            servers = tuple(map(_annotated, servers))
+        except ValueError as error:
+            parser.error(str(error))
+    elif given["kv_q8"] or given["poll"] is not None:
+        parser.error("--kv-q8 and --poll need --v104")
+    elif not given["credentials"]:
+        for server in servers:
+            if server.note:
+                parser.error(f"--server {server.name}[{server.note}]: the brackets need --v104")
+    if given["timeout"] is None:
+        given["timeout"] = V104_TIMEOUT_S if given["v104"] else TIMEOUT_S
+    if given["poll"] is None:
+        given["poll"] = POLL_S
+    return Options(servers=servers, kv_q8=tuple(given.pop("kv_q8")), **given)
 
 
 def _server(words: str) -> Server:
@@ -122,6 +172,15 @@ def _server(words: str) -> Server:
         if name and closed and parts.scheme == "http" and parts.hostname and parts.port:
             return Server(parts.hostname, parts.port, name, note.removesuffix("]"))
     raise argparse.ArgumentTypeError(f"{words!r} is not of the form http://HOST:PORT=NAME")
+
+
+def _annotated(server: Server) -> Server:
+    if not server.note:
+        return server
+    try:
+        return msgspec.structs.replace(server, annotations=read_annotations(server.note))
+    except ValueError as error:
+        raise ValueError(f"--server {server.name}[{server.note}]: {error}") from None
 
 
 def _seconds(words: str) -> float:

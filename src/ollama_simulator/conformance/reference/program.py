@@ -8,6 +8,7 @@ import contextlib
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from ollama_simulator.acts import How
 from ollama_simulator.clock import WallClock
@@ -18,6 +19,9 @@ from ollama_simulator.conformance.reference.relay import Relay
 from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.request import Request
+
+if TYPE_CHECKING:
+    from ollama_simulator.conformance.reference.plan import Plan
 
 
 class Front:
@@ -48,8 +52,10 @@ def main(
     argv: list[str] | None = None,
     balancer: type[Balancer] = Balancer,
     relay: type[Relay] = Relay,
+    plan: "type[Plan] | None" = None,
 ) -> int:
-    """Run a balancer until SIGINT or SIGTERM. Returns the exit status."""
+    """Run a balancer until SIGINT or SIGTERM. Returns the exit status. `plan` is how version 1.0.4
+    chooses, if that is asked for; None for the sound way."""
     options = command_line.read(argv)
     host, port = options.listen
     try:
@@ -58,7 +64,7 @@ def main(
         print(f"--listen {host}:{port}: {error}", file=sys.stderr)
         return 2
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options, balancer, relay, sock))
+        asyncio.run(_serve(options, balancer, relay, plan, sock))
     return 0
 
 
@@ -66,6 +72,7 @@ async def _serve(
     options: command_line.Options,
     make: type[Balancer],
     relay: type[Relay],
+    plan: "type[Plan] | None",
     sock: socket.socket,
 ) -> None:
     stop = asyncio.Event()
@@ -73,12 +80,16 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: SIGINT raises, SIGTERM kills
             loop.add_signal_handler(number, stop.set)
-    backends = [Backend(each.host, each.port, each.name, each.note) for each in options.servers]
+    backends = [
+        Backend(each.host, each.port, each.name, each.note, each.annotations)
+        for each in options.servers
+    ]
     balancer = make(backends, options)
     front = Front(balancer, relay)
     clock = WallClock()
     async with asyncio.TaskGroup() as group:
         listener = Listener(front, clock, sock, group.create_task)
+        looking = await _planning(balancer, plan, group)
         listener.start()
         print(f"listening on http://{listener.host}:{listener.port}", flush=True)
         checking = [
@@ -93,3 +104,18 @@ async def _serve(
         for task in checking:
             task.cancel()
         await listener.close()
+        if looking is not None:
+            looking.cancel()
+
+
+async def _planning(
+    balancer: Balancer, make: "type[Plan] | None", group: asyncio.TaskGroup
+) -> "asyncio.Task[None] | None":
+    """Make the plan of version 1.0.4, if that is asked for, and keep it up to date."""
+    if not balancer.options.v104:
+        return None
+    from ollama_simulator.conformance.reference.plan import Plan
+
+    balancer.plan = (make or Plan)(balancer.backends, balancer.options, balancer.clock)
+    await balancer.plan.look()
+    return group.create_task(balancer.plan.go_on_looking())

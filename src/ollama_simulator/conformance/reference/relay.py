@@ -5,6 +5,7 @@ It must not import the program.
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Reply
 from ollama_simulator.conformance.reference.backend import Backend
@@ -12,6 +13,9 @@ from ollama_simulator.conformance.reference.balancer import Balancer, text
 from ollama_simulator.net.client import Broken, Client, ResponseHead
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
+
+if TYPE_CHECKING:
+    from ollama_simulator.conformance.reference.wish import Wish
 
 HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect".split()
@@ -35,6 +39,8 @@ class Relay:
         self.body = b""
         self.tried: list[Backend] = []
         """Servers that failed it already."""
+        self.wish: Wish | None = None
+        """What it wants, if there is a plan that asks."""
         self._reply: AsyncGenerator[Act, None] | None = None
 
     def reply(self, performer: Performer) -> Reply:
@@ -56,7 +62,9 @@ class Relay:
     async def relay(self) -> AsyncGenerator[Act, None]:
         """Choose a server, send it the request, pass its answer on; if it fails, maybe again."""
         self.body = self.body or await self.request.body.read()
-        while True:
+        for act in (own := self.balancer.own(self)) or ():
+            yield act
+        while own is None:
             backend = await self.balancer.wait_for_room(self)
             if backend is None:
                 for act in self.balancer.refusal():
@@ -116,6 +124,7 @@ class Relay:
         head: ResponseHead | None = None
         framed = True
         try:
+            await balancer.prepare(backend, self)
             async with await self.connect(backend) as upstream:
                 upstream.leave_when(request.gone)
                 await upstream.ask(
@@ -150,6 +159,7 @@ class Relay:
                 yield act
             return
         balancer.completed(backend, head.status)
+        balancer.learn(backend, self, head.status)
         yield End()
 
     def pass_on(self, head: ResponseHead, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
