@@ -5,7 +5,8 @@ It must not import the command line.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import importlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
 
@@ -46,6 +47,16 @@ class Played(msgspec.Struct, frozen=True):
     result: Result
     configuration: str = ""
     """How the balancer was started."""
+
+
+def prepare(cases: Iterable[Case], balancer: Balancer) -> None:
+    """Import what cases need that is slow to import: in the midst of a case everybody's clock
+    would stand still for that."""
+    for case in cases:
+        settings = case.scenario.settings
+        each = settings if isinstance(settings, tuple) else (settings or Settings(),)
+        if any(server.helper for server in each) and not unclaimed(case, balancer):
+            importlib.import_module("ollama_simulator.control.serve")
 
 
 def level_of(case: Case, balancer: Balancer) -> Level:

@@ -18,6 +18,7 @@ from ollama_simulator.conformance.player import (
     Game,
     Played,
     play,
+    prepare,
     unclaimed,
     unplayed,
 )
@@ -54,6 +55,7 @@ class Suite:
 
     async def run(self) -> list[Result]:
         """Play all of them. Results come back in the order of the cases."""
+        prepare(self._cases, self._game.balancer)
         loop = asyncio.get_running_loop()
         self._results = {case.id: loop.create_future() for case in self._cases}
         together = [case for case in self._cases if not case.scenario.alone]

@@ -19,6 +19,7 @@ It must not import the scenarios.
 import asyncio
 import contextlib
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -157,6 +158,7 @@ def _serve() -> None:
     from ollama_simulator.conformance.flaws import __main__ as program
 
     program.prepare()
+    importlib.import_module("ollama_simulator.wire.routes")  # what version 1.0.4 imports late
     gc.freeze()  # what is there already is shared with the children, and stays so
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the suite, which then tells us
     pids: dict[int, int] = {}
