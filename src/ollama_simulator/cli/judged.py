@@ -128,17 +128,29 @@ def status_of(reports: "list[Report]", strict: bool) -> int:
     return worst
 
 
+async def play(plan: "Plan") -> "Report":
+    """Play the cases of a plan, and show nothing."""
+    from ollama_simulator.conformance import judging
+
+    _end_in_order()
+    return await judging.judge(plan, lambda result: None)
+
+
+def _end_in_order() -> None:
+    """The balancer that is being judged must not outlive us."""
+    this = asyncio.current_task()
+    assert this is not None
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+
+
 async def judge(plan: "Plan", fifteen: bool) -> "Report":
     """Play the cases of a plan and show how it goes; the `fifteen` in the seed's form."""
     from ollama_simulator.conformance import judging
     from ollama_simulator.conformance.reporters import console, seed
     from ollama_simulator.conformance.watch import Watch
 
-    # The balancer that is being judged must not outlive us.
-    this = asyncio.current_task()
-    assert this is not None
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    _end_in_order()
     if fifteen:
         say(f"{seed.BANNER}\n")
     with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:

@@ -15,9 +15,10 @@ from ollama_simulator.cli.kills import kills
 from ollama_simulator.cli.load import load
 from ollama_simulator.cli.policies import policies
 from ollama_simulator.cli.program import INTERRUPTED, TERMINATED, Command, start_flat
+from ollama_simulator.cli.results import results
 from ollama_simulator.terminal import environment, run, say, wrong
 
-SUB_COMMANDS: tuple[Command, ...] = (compare, kills, load, policies)
+SUB_COMMANDS: tuple[Command, ...] = (compare, kills, load, policies, results)
 
 AT_ONCE = 6
 """Cases that are played at once where each has a balancer and ports of its own: they wait more

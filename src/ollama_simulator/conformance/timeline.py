@@ -13,7 +13,7 @@ from ollama_simulator.conformance.report import Moment
 from ollama_simulator.journal import Journal
 
 CLIENT = "client"
-MOST = 400
+MOST = 160
 """Moments of a case, above which those in the middle are left out."""
 RUN = 3
 """Pieces of an answer in a row that are shown one by one; the rest is counted."""

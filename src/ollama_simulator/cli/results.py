@@ -1,0 +1,121 @@
+"""The sub-command `results` of `load_balancer_test`: every balancer that is installed here, judged.
+
+It must not import the programs.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ollama_simulator.cli import judged
+from ollama_simulator.cli.program import INTERRUPTED, TERMINATED
+from ollama_simulator.terminal import environment, run, say, wrong
+
+AT_ONCE = 4
+PREFACE = """# Balancers judged
+
+Each row of the first table is a product in one configuration, started by its adapter in front of
+simulated servers and judged by every case that it claims to be able to stand. What is told here is
+what was observed, with the configuration that stands in the report: another configuration may do
+otherwise, and a case that failed is a difference from a claim that one can disagree with, not a
+sentence about a product's worth. Made by
+
+```
+load_balancer_test results results --programs companions
+```
+"""
+
+
+def results(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the reports go.")],
+    balancer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this adapter, such as nginx or haproxy:untouched; may be "
+            "given several times. The others' reports stay as they are.",
+        ),
+    ] = None,
+    programs: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="A folder in which adapters look for their programs."),
+    ] = None,
+    pages: Annotated[
+        bool,
+        typer.Option("--pages", help="Judge nobody; only make the pages anew from the reports."),
+    ] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="Makes prompts, texts and chances.")] = 0,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", metavar="N", min=1, help="At most so many cases at once.")
+    ] = AT_ONCE,
+) -> None:
+    """Judge every balancer that is installed here by all cases, one after the other.
+
+    Writes DIR/NAME.json and DIR/NAME.md for each, and DIR/README.md with the matrix of all reports
+    that are there. What is not installed is told, and how to install it. Exit status: 0 all that
+    were asked for were judged, 2 one could not be.
+    """
+    from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment, known
+
+    if not folder.is_dir():
+        wrong(f"there is no folder {str(folder)!r}")
+    names = balancer or [
+        f"{name}:{variant}" if variant else name
+        for name, adapter in known().items()
+        for variant in ("", *adapter.variants)
+    ]
+    missing = 0
+    try:
+        for name in [] if pages else names:
+            try:
+                run(_judge(name, folder, programs or [], seed, jobs))
+            except BrokenEnvironment as broken:
+                say(f"{name}: {broken}")
+                missing += balancer is not None
+        with environment():
+            _pages(folder)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
+    raise typer.Exit(2 if missing else 0)
+
+
+async def _judge(name: str, folder: Path, programs: list[Path], seed: int, jobs: int) -> None:
+    """Judge one, and write its report."""
+    from ollama_simulator.conformance import scenario
+    from ollama_simulator.conformance.matrix import file_name
+    from ollama_simulator.conformance.reporters.json import json
+    from ollama_simulator.conformance.reporters.words import summary
+
+    subject = judged.balancer_of(name, None, None, None, programs, "")
+    plan = judged.plan_of(subject, scenario.known(), seed, 1.0, jobs)
+    subject.version()  # what is not there is told before anything is played
+    say(f"{name} ...")
+    report = await judged.play(plan)
+    (folder / f"{file_name(report)}.json").write_text(json(report), encoding="utf-8")
+    say(f"{name}: {'; '.join(summary(report))}; {report.seconds:.0f} s")
+
+
+def _pages(folder: Path) -> None:
+    """Make the page of each report, and that of the matrix."""
+    from ollama_simulator.conformance import matrix
+    from ollama_simulator.conformance.reporters.json import BadReport, read
+    from ollama_simulator.conformance.reporters.markdown import markdown
+
+    try:
+        reports = [read(path) for path in sorted(folder.glob("*.json"))]
+    except BadReport as bad:
+        wrong(str(bad))
+    for report in reports:
+        path = folder / f"{matrix.file_name(report)}.md"
+        path.write_text(markdown(report), encoding="utf-8")
+    by_hand = folder / "by-hand.md"
+    more = ""
+    if by_hand.is_file():
+        more = "\nHow findings were reproduced with standard tools stands in [by-hand.md](by-hand.md).\n"
+    text = f"{PREFACE}{more}\n{matrix.page(reports, matrix.anchored)}"
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    say(f"{len(reports)} reports in {folder / 'README.md'}")
