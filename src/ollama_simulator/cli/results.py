@@ -115,7 +115,10 @@ def _pages(folder: Path) -> None:
     by_hand = folder / "by-hand.md"
     more = ""
     if by_hand.is_file():
-        more = "\nHow findings were reproduced with standard tools stands in [by-hand.md](by-hand.md).\n"
+        more = (
+            "\nHow findings were reproduced by hand, with standard tools, stands in "
+            "[by-hand.md](by-hand.md).\n"
+        )
     text = f"{PREFACE}{more}\n{matrix.page(reports, matrix.anchored)}"
     (folder / "README.md").write_text(text, encoding="utf-8")
     say(f"{len(reports)} reports in {folder / 'README.md'}")
