@@ -33,7 +33,7 @@ class Session:
         `unread` limits the bytes that the kernel keeps for us while we don't read."""
         self.answer = answer
         self.sent_at: float | None = None
-        """When the last byte of the request was sent."""
+        """When the last bytes of the request, so far, were sent."""
         self._clock = clock
         self._patience = patience
         self._unread = unread
@@ -65,9 +65,9 @@ class Session:
                 return
             if isinstance(part, bytes):
                 await client.send(part, silence=self._patience)
+                self.sent_at = self._clock.now()
             else:
                 await self._clock.sleep_until(self._clock.now() + part)
-        self.sent_at = self._clock.now()
 
     async def _take(self, client: Client, patience: float) -> None:
         answer, clock = self.answer, self._clock

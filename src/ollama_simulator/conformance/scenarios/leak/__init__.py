@@ -1,0 +1,1 @@
+"""Scenarios about what is left behind: by clients that left, by failures, by slow readers."""

@@ -1,0 +1,73 @@
+"""What the scenarios of this folder share: many requests that end badly, and what is left of them.
+
+It must not import the player.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import psutil
+
+from ollama_simulator.conformance.run import Run
+from ollama_simulator.records import Closed, Opened
+
+AT_ONCE = 3
+"""Requests at a time: as many as there are servers."""
+
+
+class Left(msgspec.Struct):
+    """What a balancer holds."""
+
+    upstream: int
+    """Connections to its servers."""
+    descriptors: int | None
+    """Open files and sockets of its processes; None if they are not ours."""
+    memory: int | None
+    """Bytes of main memory of its processes."""
+
+
+def upstream(run: Run) -> int:
+    """Connections to servers that are open now."""
+    journal = run.fleet.journal
+    return len(journal.where(Opened)) - len(journal.where(Closed))
+
+
+def held(run: Run) -> Left:
+    """What the balancer holds now."""
+    open_now = upstream(run)
+    descriptors, memory = 0, 0
+    if run.subject.pid is None:
+        return Left(open_now, None, None)
+    try:
+        first = psutil.Process(run.subject.pid)
+        for process in (first, *first.children(recursive=True)):
+            descriptors += process.num_fds() if hasattr(process, "num_fds") else 0
+            memory += process.memory_info().rss
+    except psutil.Error:
+        return Left(open_now, None, None)
+    return Left(open_now, descriptors, memory)
+
+
+async def storm(run: Run, count: int, one: Callable[[int], Awaitable[None]]) -> None:
+    """Do something so often, a few at a time."""
+    numbers = iter(range(count))
+
+    async def worker() -> None:
+        for number in numbers:
+            await one(number)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(worker())
+
+
+async def batch(run: Run) -> tuple[int, float]:
+    """As many requests at once as there are servers: how many are answered well, and the longest
+    time that one of those takes."""
+    sessions = []
+    for _ in run.servers:
+        sessions.append(run.start(tokens=8))
+        await run.reached(sessions[-1])
+    good = [answer for answer in await run.together(*sessions) if answer.good]
+    return len(good), max((answer.seconds for answer in good), default=0.0)
