@@ -12,7 +12,7 @@ It must not import the scenarios or the player.
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from ollama_simulator.conformance import spelling
@@ -109,6 +109,7 @@ class Asking:
         model: str = MODEL,
         headers: Iterable[tuple[str, str]] = (),
         more: dict[str, Any] | None = None,
+        change: Callable[[dict[str, Any]], None] = lambda body: None,
         same_as: Answer | None = None,
         limit: bool = True,
     ) -> Spelled:
@@ -116,7 +117,7 @@ class Asking:
 
         `stream` is left to the dialect if it is None. `tokens` is its length, which the request
         says itself if there is a `limit`; `more` are further fields of the request; `same_as`
-        repeats an earlier prompt, nonce included.
+        repeats an earlier prompt, nonce included; `change` may change the request at last.
         """
         dialect = dialect or self.dialect
         nonce = same_as.nonce if same_as else self._nonce()
@@ -127,6 +128,7 @@ class Asking:
         subject = self.subject
         body = dialect.body(subject.model(model), content, stream, tokens if limit else None)
         body |= more or {}
+        change(body)
         data = json.dumps(body, ensure_ascii=False).encode()
         return self._spelled("POST", dialect.path, data, nonce, headers, expected=text)
 

@@ -168,7 +168,7 @@ class Relay:
 
     def passed_on(self, head: ResponseHead) -> Head:
         """The head that the client gets."""
-        dropped = HOP_BY_HOP | {"content-length"} | _named(head.header("connection"))
+        dropped = HOP_BY_HOP | {"content-length"}
         kept = (pair for pair in head.headers if pair[0].lower() not in dropped)
         headers = self.balancer.reply_headers(kept)
         length = head.header("content-length")
@@ -179,13 +179,9 @@ class Relay:
 
 
 def _forwarded(request: Request) -> list[tuple[str, str]]:
-    dropped = HOP_BY_HOP | {"content-length"} | _named(request.header("connection"))
+    named = (request.header("connection") or "").lower().split(",")
+    dropped = HOP_BY_HOP | {"content-length"} | {name.strip() for name in named}
     return [pair for pair in request.headers if pair[0].lower() not in dropped]
-
-
-def _named(connection: str | None) -> set[str]:
-    """The headers that a `Connection` names, which are of that connection, too."""
-    return {name.strip() for name in (connection or "").lower().split(",")}
 
 
 def _announces_body(request: Request) -> bool:

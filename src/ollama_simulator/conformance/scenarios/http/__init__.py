@@ -1,1 +1,0 @@
-"""What an intermediary does with HTTP itself: sizes, framing, codings, methods, names."""

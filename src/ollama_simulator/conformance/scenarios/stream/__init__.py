@@ -1,0 +1,1 @@
+"""Answers that come piece by piece, a file for each subject."""
