@@ -29,6 +29,8 @@ from ollama_simulator.settings import Settings
 
 HELPED = Settings(helper=True, downtime=0.3)
 """A server with a helper, so that one that is asked on its port + 100 is its own."""
+LONG_S = 20.0
+"""The balancer's longest silence where a request is held back, or waits for a restart."""
 SIZE = 1_000_000_000
 POLLED = ("/api/tags", "/api/ps")
 """What a balancer asks for, to know what a server has."""

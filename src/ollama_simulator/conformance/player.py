@@ -5,7 +5,6 @@ It must not import the command line.
 
 import asyncio
 import contextlib
-import importlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
@@ -50,13 +49,16 @@ class Played(msgspec.Struct, frozen=True):
 
 
 def prepare(cases: Iterable[Case], balancer: Balancer) -> None:
-    """Import what cases need that is slow to import: in the midst of a case everybody's clock
-    would stand still for that."""
+    """Do what cases need that is slow the first time: in the midst of a case everybody's clock
+    would stand still for it."""
     for case in cases:
         settings = case.scenario.settings
         each = settings if isinstance(settings, tuple) else (settings or Settings(),)
         if any(server.helper for server in each) and not unclaimed(case, balancer):
-            importlib.import_module("ollama_simulator.control.serve")
+            from ollama_simulator.control import serve
+
+            serve.prepare()
+            return
 
 
 def level_of(case: Case, balancer: Balancer) -> Level:

@@ -95,11 +95,13 @@ async def helping(fleet: Fleet, spawn: Any) -> AsyncIterator[None]:
         yield
 
 
-@contextlib.asynccontextmanager
-async def _serving(
-    served: Litestar, sockets: list[socket.socket], spawn: Any
-) -> AsyncIterator[None]:
-    config = uvicorn.Config(
+def prepare() -> None:
+    """Do what takes long the first time, for whoever can't wait for it later."""
+    _configured(_application(Fleet(()), helper.ROUTES)).load()
+
+
+def _configured(served: Litestar) -> uvicorn.Config:
+    return uvicorn.Config(
         served,
         http="httptools",
         ws="none",
@@ -109,7 +111,13 @@ async def _serving(
         access_log=False,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    served: Litestar, sockets: list[socket.socket], spawn: Any
+) -> AsyncIterator[None]:
+    server = _Server(_configured(served))
     task = spawn(server.serve(sockets=sockets))
     try:
         yield

@@ -81,6 +81,11 @@ class Balancer:
         """When each client that is there connected, by the connection's number."""
         self._freed = asyncio.Event()
 
+    @classmethod
+    def address(cls, options: Options) -> tuple[str, int]:
+        """Where it listens: host and port."""
+        return options.listen
+
     # --- choosing -----------------------------------------------------------------------------
 
     def choose(self, call: Call) -> Backend | None:

@@ -25,7 +25,7 @@ from ollama_simulator.conformance.reference.backend import Backend
 from ollama_simulator.conformance.reference.command_line import Options
 from ollama_simulator.conformance.reference.known import Known
 from ollama_simulator.conformance.reference.switching import switch
-from ollama_simulator.conformance.reference.wish import Wish
+from ollama_simulator.conformance.reference.wish import Conversation, Wish
 from ollama_simulator.lab.nine_steps import fastest, lowest
 from ollama_simulator.net.request import Request
 
@@ -134,7 +134,13 @@ class Plan:
         if conversation is None:
             return []
         held = ((backend, self.servers[backend].conversation) for backend in backends)
-        return [backend for backend, had in held if had is not None and conversation.goes_on(had)]
+        return [
+            backend for backend, had in held if had is not None and self.goes_on(conversation, had)
+        ]
+
+    def goes_on(self, asked: Conversation, held: Conversation) -> bool:
+        """Whether a conversation goes on with one that a server has."""
+        return asked.goes_on(held)
 
     def fastest(self, backends: list[Backend]) -> list[Backend]:
         """The eighth step."""

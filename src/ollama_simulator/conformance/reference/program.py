@@ -57,7 +57,7 @@ def main(
     """Run a balancer until SIGINT or SIGTERM. Returns the exit status. `plan` is how version 1.0.4
     chooses, if that is asked for; None for the sound way."""
     options = command_line.read(argv)
-    host, port = options.listen
+    host, port = balancer.address(options)
     try:
         sock = kernel.listen(host, port)
     except OSError as error:

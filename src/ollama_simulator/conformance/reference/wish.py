@@ -79,7 +79,7 @@ def read(request: Request, body: bytes) -> Wish:
         case {"model": str(model)} | {"name": str(model)}:
             wish.spelled, wish.model = model, key(model)
             if path in CONVERSES and _may_count(document):
-                wish.conversation = _conversation(path, body, wish.model)
+                wish.conversation = conversation(path, body, wish.model)
     return wish
 
 
@@ -94,7 +94,8 @@ def _may_count(document: dict[str, Any]) -> bool:
     return isinstance(said, list) and len(said) + 1 >= FEWEST
 
 
-def _conversation(path: str, body: bytes, model: Name) -> Conversation | None:
+def conversation(path: str, body: bytes, model: Name) -> Conversation | None:
+    """The conversation in a request; None if it can't be read, or has no messages."""
     # Imported for the first conversation: a balancer has to start at once.
     from ollama_simulator.wire import codec, routes
 

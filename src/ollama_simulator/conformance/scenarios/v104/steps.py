@@ -12,7 +12,7 @@ from ollama_simulator.conformance.asking import MODEL
 from ollama_simulator.conformance.conversing import Conversation
 from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.feature import SEED, V104
-from ollama_simulator.conformance.installed_models import HELPED, busy, install, known, sole
+from ollama_simulator.conformance.installed_models import HELPED, LONG_S, busy, install, known, sole
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import Variant, scenario, variant
@@ -88,6 +88,7 @@ HIGH, LOW = "[capability=50]", "[capability=10]"
     needs=SEED | V104,
     servers=2,
     settings=HELPED,
+    timeout=LONG_S,
     arrange=stand,
     options=("--poll=0.4",),
     advice="Ask the nine questions in their order: free, installed, reliable, lowest tier, type of "
