@@ -40,6 +40,7 @@ def steps(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Commands:
     """The commands of a set-up, which are noted instead of run."""
     noted: Commands = []
     monkeypatch.setattr(run, "step", lambda command, complaint: noted.append(command))
+    monkeypatch.setattr(run, "renew_pip", lambda: None)
     monkeypatch.setattr(run, "fetch_node_client", lambda: None)
     return noted
 
@@ -113,8 +114,30 @@ def test_test_installs_the_test_tools_and_runs_pytest(
     monkeypatch.chdir(Path(__file__).parent)
     assert run.main(["test", "-k", "x"]) == 7
     assert steps[-1][-2:] == ["--editable", ".[test]"]
-    assert started == [[str(run.program("python")), "-m", "pytest", "-k", "x"]]
+    assert started == [[str(run.program("python")), "-m", "pytest", *run.SPREAD, "-k", "x"]]
     assert Path.cwd() == run.ROOT.resolve()
+
+
+def test_tests_may_write_bytecode(
+    run: ModuleType, steps: Commands, started: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment says; a program of the project obeys it."""
+    monkeypatch.chdir(Path(__file__).parent)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    run.main(["golden"])
+    assert "PYTHONDONTWRITEBYTECODE" in run.os.environ
+    run.main(["test"])
+    assert "PYTHONDONTWRITEBYTECODE" not in run.os.environ
+
+
+def test_an_old_pip_does_if_there_is_no_newer_one(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether pip could be renewed isn't looked at."""
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(run.subprocess, "run", lambda command, **options: seen.update(options))
+    run.renew_pip()
+    assert seen["check"] is False
 
 
 def test_a_python_that_is_too_old_is_named(
@@ -201,6 +224,7 @@ def test_half_a_set_up_is_not_believed(
     def step(command: list[str], complaint: str) -> NoReturn:
         raise trouble
 
+    monkeypatch.setattr(run, "renew_pip", lambda: None)
     monkeypatch.setattr(run, "step", step)
     with pytest.raises(trouble):
         run.prepare("test")

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ollama_simulator import hardware
+from ollama_simulator.cli import simulator as command
+from ollama_simulator.cli.program import application
 from tests.acceptance.program import Program, run_to_end
 
 MODEL = hardware.named("tiny").model.name or "test-model:latest"
+APPLICATION = application(command.simulator, command.SUB_COMMANDS)
 NO_PORT = "http://127.0.0.1:1"
 """Where nobody listens."""
 
@@ -83,5 +87,5 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
 )
 def test_options_that_are_wrong(words: tuple[str, ...], complaint: str) -> None:
     """Status 2, and the culprit."""
-    status, out, err = calibrate(NO_PORT, "--model", "m", *words)
-    assert (status, out, err) == (2, "", f"error: {complaint}\n")
+    done = CliRunner().invoke(APPLICATION, ["calibrate", NO_PORT, "--model", "m", *words])
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"error: {complaint}\n")

@@ -14,12 +14,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from ollama_simulator.cli import suite
+from ollama_simulator.cli.program import application
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.load.document import Document
 from ollama_simulator.records import Evaluated, Left
 from tests.acceptance.program import Program, environment
 
+APPLICATION = application(suite.suite, suite.SUB_COMMANDS)
 SUITE = "from ollama_simulator.entry import suite; suite()"
 QUICK = ("--workload", "chat:think_s=0,systems=0,asked=10,answered=4", "--users", "2")
 NO_PORT = "http://127.0.0.1:1"
@@ -143,7 +147,7 @@ def test_who_interrupts_it_gets_what_there_is(number: signal.Signals) -> None:
 )
 def test_wrong_options(options: tuple[str, ...], words: str) -> None:
     """One line that names the culprit, and 2."""
-    done = load(*options)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    done = CliRunner().invoke(APPLICATION, ["load", *options])
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     assert done.stderr.startswith("error: ")
     assert words in done.stderr

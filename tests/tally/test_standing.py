@@ -144,7 +144,7 @@ def test_the_door_and_the_connections() -> None:
     assert after(made(records.DoorMoved, door=Door.FROZEN)).door is Door.FROZEN
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(traffic())
 def test_whatever_happens(told: list[Record]) -> None:
     """After each record, the standing is what its requests' own records say."""

@@ -85,7 +85,7 @@ BODIES = (
 
 
 @each_route
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)  # for each of the routes, which share their readers
 @given(body=BODIES, model=st.text())
 def test_nonsense(route: Route, body: bytes, model: str) -> None:
     """A request is read or refused, and a refusal can be said."""

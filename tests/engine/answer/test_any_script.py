@@ -51,7 +51,7 @@ JOBS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(JOBS, SCRIPTS, st.sampled_from(["0.33", "0.13.5"]))
 def test_any_script(job: Infer, script: Script, wire: str) -> None:
     """Tokens, then one end or none, or a refusal; and the same every time."""

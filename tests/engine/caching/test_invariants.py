@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.engine.caching.cache import Place, PromptCache
@@ -69,6 +69,7 @@ def played(made: PromptCache[Stretches], slots: int, jobs: Jobs) -> list[Place]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=60)  # for each of nine engines
 @given(st.integers(1, 3), JOBS)
 def test_slots(engine: str, slots: int, jobs: Jobs) -> None:
     """A prompt finds no more than its beginning, one token is evaluated, others lose nothing, and
