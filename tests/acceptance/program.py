@@ -22,8 +22,8 @@ from tests.acceptance.cells import Cell
 from tests.acceptance.rawhttp import Answer, Body, Connection, Ended, Headers, ask
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-START_TIMEOUT = 20.0
-STOP_TIMEOUT = 10.0
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
 
 CONTROL_LINE = re.compile(r"^  Control API: http://127\.0\.0\.1:(\d+)$")
 SERVER_LINE = re.compile(r"^  Ollama server: http://127\.0\.0\.1:(\d+)$")
@@ -183,7 +183,7 @@ class Program:
         found: list[str] = self.accepted("GET", f"/kv-cache/{port}")["tokens"]
         return found
 
-    def await_active(self, port: int, count: int, *, timeout: float = 3.0) -> None:
+    def await_active(self, port: int, count: int, *, timeout: float = 15.0) -> None:
         """Wait until so many requests are active on a server."""
         deadline = time.monotonic() + timeout
         while (active := self.status(port)["active_request_count"]) != count:
@@ -199,7 +199,7 @@ class Program:
         counts = [line.split()[-1] for line in lines if line.startswith(name) and label in line]
         return sum(map(float, counts))
 
-    def await_admitted(self, port: int, count: float, *, timeout: float = 3.0) -> None:
+    def await_admitted(self, port: int, count: float, *, timeout: float = 15.0) -> None:
         """Wait until so many have got one."""
         deadline = time.monotonic() + timeout
         while (admitted := self.admitted(port)) < count:
@@ -269,7 +269,7 @@ class Fleet:
         connection.ask(cell.method, cell.path, cell.body)
         return connection
 
-    def ask(self, cell: Cell, port: int | None = None, *, silence: float = 5.0) -> Answer:
+    def ask(self, cell: Cell, port: int | None = None, *, silence: float = 15.0) -> Answer:
         """Ask for a cell and read to the end."""
         return ask(port or self.port, cell.method, cell.path, cell.body, silence=silence)
 

@@ -354,8 +354,8 @@ class Connection:
     def read(
         self,
         *,
-        silence: float = 5.0,
-        limit: float = 20.0,
+        silence: float = 15.0,
+        limit: float = 60.0,
         stop: Callable[[Answer], bool] | None = None,
     ) -> Answer:
         """Read the answer that is due until it ends, falls silent, or `stop` says so.
@@ -478,8 +478,8 @@ def ask(
     path: str,
     body: Body = None,
     *,
-    silence: float = 5.0,
-    limit: float = 20.0,
+    silence: float = 15.0,
+    limit: float = 60.0,
     **kwargs: Any,
 ) -> Answer:
     """Ask once on a connection of its own, and close it."""

@@ -153,7 +153,7 @@ def refuse(*given: str) -> str:
     begun = time.monotonic()
     ended = run_to_end(*given)
     assert ended.returncode == 2, (ended.returncode, ended.stdout, ended.stderr)
-    assert time.monotonic() - begun < 10.0
+    assert time.monotonic() - begun < 30.0
     assert "Traceback" not in ended.stderr
     assert ended.stderr.strip(), "an error belongs on stderr"
     return ended.stderr
