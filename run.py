@@ -6,6 +6,7 @@ python3 run.py load_balancer_test ...    the same program, with arguments of its
 python3 run.py ollama_simulator ...      runs simulated servers
 python3 run.py golden FILE...            replays recordings of real servers and compares
 python3 run.py test ...                  runs the project's tests; pytest takes arguments
+                                         (`-n 0`: all in one process, one after the other)
 """
 # 1. Standard library only; quoted annotations, so that Python 3.6 can be told it is too old.
 # 2. An environment is believed only if it bears a stamp. The stamp goes before anything is
