@@ -202,7 +202,7 @@ def test_apache_is_told_its_times_and_servers(tmp_path: Path) -> None:
     text = apache.configured("", SETUP, PLACE, str(tmp_path))
     assert f"LoadModule proxy_module {tmp_path}/mod_proxy.so\n" in text
     assert "mpm_event" not in text
-    assert text.count("timeout=1500ms flushpackets=on") == 3
+    assert text.count(" timeout=2 flushpackets=on") == 3
     assert "max=1" not in text
     assert "max=1 acquire=200" in apache.configured("exclusive", SETUP, PLACE, str(tmp_path))
 

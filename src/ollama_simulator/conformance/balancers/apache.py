@@ -7,6 +7,7 @@ others after 0.6 s.
 It must not import the scenarios.
 """
 
+import math
 from pathlib import Path
 
 from ollama_simulator.conformance.balancers.adapter import (
@@ -84,12 +85,12 @@ class Apache(Installed):
 
 def configured(variant: str, setup: Setup, place: Place, modules: str) -> str:
     """The configuration file."""
-    quiet = milliseconds(silence(setup))
-    seconds = max(1, round(silence(setup)))
+    # Whole seconds: of `1500ms` a member would read the number, and wait for 1500 s.
+    seconds = math.ceil(silence(setup))
     alone = " max=1 acquire=200" if variant == "exclusive" else ""
     members = "".join(
         f'    BalancerMember "http://{each}" connectiontimeout={milliseconds(CONNECT_S)} '
-        f"timeout={quiet} flushpackets=on retry={PARK_S}{alone}\n"
+        f"timeout={seconds} flushpackets=on retry={PARK_S}{alone}\n"
         for each in addresses(setup)
     )
     loads = "".join(
@@ -110,6 +111,8 @@ Listen {HOST}:{place.port}
 StartServers 1
 ThreadsPerChild 64
 MaxRequestWorkers 64
+MinSpareThreads 1
+MaxSpareThreads 64
 Timeout {seconds}
 ProxyTimeout {seconds}
 LimitRequestBody 0
