@@ -263,6 +263,12 @@ class Balancer:
         """Whether a request that was answered so is sent to another server."""
         return self.options.retry_5xx and status in RETRIED
 
+    async def ending(self) -> None:
+        """Told to end: let what is in progress go on for as long as the option says."""
+        limit = self.clock.now() + self.options.drain
+        while self.running and self.clock.now() < limit:
+            await self.clock.sleep_until(self.clock.now() + 0.01)
+
     def failed(self, error: BaseException) -> None:
         """Say what went wrong with the balancer itself."""
         print(f"internal error: {error!r}", file=sys.stderr, flush=True)

@@ -98,9 +98,7 @@ async def _serve(
             if options.check
         ]
         await stop.wait()
-        limit = clock.now() + options.drain
-        while balancer.running and clock.now() < limit:
-            await clock.sleep_until(clock.now() + 0.01)
+        await balancer.ending()
         for task in checking:
             task.cancel()
         await listener.close()
