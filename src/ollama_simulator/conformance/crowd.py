@@ -61,6 +61,15 @@ async def side_by_side(run: Run, count: int, **options: Any) -> list[Answer]:
     return await run.together(*(run.start(**options) for _ in range(count)))
 
 
+async def in_rounds(run: Run, count: int, **options: Any) -> list[Answer]:
+    """Ask in so many rounds, in each as often at once as there are servers. Options as for
+    `Run.start`."""
+    answers: list[Answer] = []
+    for _ in range(count):
+        answers += await side_by_side(run, len(run.servers), **options)
+    return answers
+
+
 async def keep_asking(
     run: Run, clients: int, enough: Enough, *, seconds: float, most: int = 1_000, **options: Any
 ) -> list[Answer]:

@@ -50,6 +50,7 @@ class Run(Stage):
         self.noise: list[str] = []
         """What kept checks of time from meaning anything."""
         self._steadiness = steadiness
+        self._sure = False
 
     def check(
         self, what: str, actual: Any, expected: Any, *, advice: str = "", firm: bool = False
@@ -66,9 +67,12 @@ class Run(Stage):
         *,
         advice: str = "",
         firm: bool = False,
+        sure: bool = False,
     ) -> bool:
         """Record a check. `advice` is for whoever fails it, if the scenario's is not enough. It
-        is `firm` if it means something even when a declared fault did not strike."""
+        is `firm` if it means something even when a declared fault did not strike, and `sure` if
+        it was tried for so long that no stall of the machine explains a failure."""
+        self._sure = self._sure or (sure and not held)
         self._add(Check(what, str(expected), str(actual), held, advice, firm))
         return held
 

@@ -95,6 +95,7 @@ async def all_failed_once(run: Run, restarts: bool) -> None:
         took is not None,
         f"within {WITHIN_S:g} s",
         "never" if took is None else f"after {took:.1f} s",
+        sure=True,
     )
     if took is not None:
         run.figure("time until a request was served again", took, "s")

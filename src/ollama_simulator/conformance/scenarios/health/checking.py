@@ -79,6 +79,7 @@ async def unwell_is_passed_over(run: Run, fault: Fault) -> None:
         passed is not None,
         f"within {WITHIN_S:g} s",
         "never" if passed is None else f"after {passed - began:.1f} s",
+        sure=True,
     )
     if passed is not None:
         run.figure("time until it was passed over", passed - began, "s")
@@ -109,6 +110,7 @@ async def well_again(run: Run) -> None:
         took is not None,
         f"within {WITHIN_S:g} s",
         "never" if took is None else f"after {took:.1f} s",
+        sure=True,
     )
     if took is not None:
         run.figure(f"time until {server.name} served again", took, "s")

@@ -138,6 +138,7 @@ async def reinstated_after_leaver(run: Run) -> None:
         f"within {WITHIN_S:g} s",
         "tried" if leavers else "never",
         advice=ADVICE,
+        sure=True,
     ):
         return
     await broken.heal()
@@ -200,4 +201,5 @@ async def _serves_again(
         took is not None,
         f"within {WITHIN_S:g} s",
         "never" if took is None else f"after {took:.1f} s",
+        sure=True,
     )
