@@ -44,6 +44,24 @@ def test_each_variant_has_claims(name: str) -> None:
     assert ("", *kind.variants) == tuple(kind.claims)
 
 
+@pytest.mark.parametrize("name", adapter.known())
+def test_each_adapter_is_documented(name: str) -> None:
+    """A section of its own, which names its variants and packages."""
+    text = (Path(__file__).parents[2] / "docs" / "balancers.md").read_text("utf-8")
+    assert f"\n## `{name}`\n" in text
+    section = text.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
+    kind = adapter.known()[name]
+    for variant in kind.variants:
+        assert f"`{name}:{variant}`" in section
+    if issubclass(kind, Installed):
+        packages = kind.packages
+        if packages.apt:
+            assert f"apt-get install {packages.apt}`" in section
+        for each in (packages.brew, *(re.split("==|@", each)[0] for each in (packages.pip,))):
+            assert each in section
+        assert packages.npm.rpartition("@")[0] in section
+
+
 def test_ports_are_not_given_twice() -> None:
     """Neither within a block nor in one beside it; and they are free."""
     with ports.claimed(3) as some, ports.claimed(2) as others:
