@@ -12,11 +12,12 @@ from ollama_simulator.net.client import ResponseHead
 def seconds(head: ResponseHead, now: float) -> float:
     """What the head of an answer asks for, in seconds from `now`, a time of day in seconds; 0 if
     it asks for nothing that can be read."""
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(head.header("retry-after-ms") or "") / 1000)
+    milliseconds = head.header("retry-after-ms") or ""
+    if milliseconds.isdecimal():
+        return int(milliseconds) / 1000
     words = head.header("retry-after") or ""
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(words))
+    if words.isdecimal():
+        return float(words)
     with contextlib.suppress(ValueError):
         return max(0.0, parsedate_to_datetime(words).timestamp() - now)
     return 0.0

@@ -29,6 +29,8 @@ QUEUE_EVIDENCE = (
 QUOTA_EVIDENCE = ("BerriAI/litellm#34399", "BerriAI/litellm#27823", "BerriAI/litellm#41261")
 MOST_ATTEMPTS = 9
 """Three for each server: whoever asks more often adds to the load that is too much already."""
+TOLD_S = 5.0
+"""Within this a client knows that nobody can answer it now."""
 BACK_S = 10.0
 """Within this a server that was busy for a moment is used again."""
 
@@ -99,7 +101,7 @@ async def all_full(run: Run, status: int) -> None:
         advice="A server that is too busy must not look like one that answered: pass its status "
         "on, or one of your own.",
     )
-    run.soon_enough("the time of the request", answer.seconds, run.soon)
+    run.soon_enough("the time of the request", answer.seconds, TOLD_S)
     attempts = len(run.attempts(answer))
     run.note(
         "attempts for one request", attempts <= MOST_ATTEMPTS, f"at most {MOST_ATTEMPTS}", attempts

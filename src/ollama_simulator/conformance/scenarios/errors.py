@@ -24,6 +24,8 @@ EVIDENCE = (
 )
 DOCUMENT = json.dumps({"error": "the model is \u00fcberlastet"}, ensure_ascii=False).encode()
 PAGE = b"<html><body><h1>Something is wrong</h1></body></html>"
+AVOIDED_S = 0.9
+"""For so long at least a server that failed is passed over by whoever does that."""
 LARGE = b"0123456789abcdef" * 65_536
 """One MiB."""
 JSON = (("Content-Type", "application/json; charset=utf-8"),)
@@ -135,15 +137,19 @@ def _visible(answer: Answer) -> bool:
     variants={str(status): variant(status=status) for status in (500, 503)},
 )
 async def passed_over(run: Run, status: int) -> None:
-    """The server that is asked first always answers so; ten more requests follow at once."""
+    """The server that is asked first always answers so; ten more requests follow at once. What
+    comes much later is not judged: then it may have been forgiven."""
     chosen = await run.strike_first(error(status, "something is wrong"))
     await run.talk(tokens=2)
     before = len(_asked(run, chosen.name))
-    for _ in range(10):
+    limit = run.fleet.clock.now() + AVOIDED_S
+    count = 0
+    while count == 0 or (count < 10 and run.fleet.clock.now() < limit):
         await run.talk(tokens=2)
+        count += 1
     after = len(_asked(run, chosen.name)) - before
     run.check(f"requests to {chosen.name} after its {status}", after, 0)
-    run.figure("share of the server that failed", after / 10)
+    run.figure("share of the server that failed", after / count)
 
 
 def _asked(run: Run, name: str | None) -> list[Asked]:
