@@ -1,0 +1,37 @@
+"""Whether the machine had time, by what was seen of it."""
+
+import asyncio
+import time
+
+from ollama_simulator.clock import WallClock
+from ollama_simulator.conformance.steadiness import Steadiness
+
+
+def test_a_stall_of_ours_is_seen() -> None:
+    """Within the time that was judged, and not outside."""
+    clock = WallClock()
+
+    async def main() -> None:
+        async with Steadiness(clock).watching() as watch:
+            began = clock.now()
+            await asyncio.sleep(0.1)
+            before = clock.now()
+            time.sleep(0.4)  # noqa: ASYNC251 - a stall is the point
+            await asyncio.sleep(0.1)
+            ended = clock.now()
+        assert "our own clock was up to 4" in watch.trouble(began, ended, 1.0)
+        assert watch.trouble(began, before - 0.05, 10.0) == ""
+        assert watch.trouble(began, ended, 100.0) == ""
+
+    asyncio.run(main())
+
+
+def test_a_busy_machine_counts_where_we_were_late_too() -> None:
+    """A tenth of the tolerance is enough then."""
+    watch = Steadiness(WallClock())
+    watch._late.append((10.0, 0.15))
+    assert watch.trouble(9.0, 11.0, 1.0) == ""
+    watch._idle.append((10.0, 0.01))
+    assert watch.trouble(9.0, 11.0, 1.0) == "the CPU was 99 % busy, and our own clock 150 ms late"
+    assert watch.trouble(9.0, 11.0, 2.0) == ""
+    assert watch.trouble(20.0, 21.0, 1.0) == ""
