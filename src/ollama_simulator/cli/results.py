@@ -58,6 +58,7 @@ def results(
     were asked for were judged, 2 one could not be.
     """
     from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment, known
+    from ollama_simulator.conformance.player import first_of
 
     if not folder.is_dir():
         wrong(f"there is no folder {str(folder)!r}")
@@ -73,6 +74,11 @@ def results(
                 run(_judge(name, folder, programs or [], seed, jobs))
             except BrokenEnvironment as broken:
                 say(f"{name}: {broken}")
+                missing += balancer is not None
+            except BaseExceptionGroup as group:
+                if group.split(BrokenEnvironment)[1] is not None:
+                    raise
+                say(f"{name}: {first_of(group)}")
                 missing += balancer is not None
         with environment():
             _pages(folder)
