@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -42,10 +43,23 @@ def started(answer: Answer) -> bool:
     return len(answer.chunks) > 1
 
 
+@contextlib.contextmanager
+def held(fleet: Fleet) -> Iterator[None]:
+    """Keep the slot meanwhile, so that there is time to queue, however busy the machine is."""
+    fleet.behave(fleet.port, "Slow", tokens_per_sec=1.0, num_tokens=400)
+    holder = fleet.open(CHAT.limited(400))
+    holder.read(stop=lambda answer: bool(answer.chunks))
+    yield
+    holder.reset()
+
+
 def queued(fleet: Fleet, *cells: Cell) -> list[Connection]:
-    """Send requests in this order, each when the one before has arrived."""
+    """Send requests in this order, each when the one before has arrived, to a server that is held.
+
+    The first of the active requests is that of the holder.
+    """
     connections = []
-    for number, cell in enumerate(cells, 1):
+    for number, cell in enumerate(cells, 2):
         connections.append(fleet.open(cell))
         fleet.await_active(fleet.port, number)
     return connections
@@ -69,8 +83,10 @@ def read_all(connections: list[Connection], *, silence: float = 8.0) -> list[Ans
 )
 def test_first_come_first_served(fleet: Fleet, cells: tuple[Cell, ...]) -> None:
     """Answers come in the order of the requests, and none begins before the last has ended."""
-    fleet.behave(fleet.port, "Normal", tokens_per_sec=60.0, num_tokens=12)
-    answers = read_all(queued(fleet, *(cell.limited(12) for cell in cells)))
+    with held(fleet):
+        fleet.behave(fleet.port, "Normal", tokens_per_sec=60.0, num_tokens=12)
+        connections = queued(fleet, *(cell.limited(12) for cell in cells))
+    answers = read_all(connections)
     assert [answer.ended for answer in answers] == [Ended.COMPLETE] * len(cells)
     for earlier, later in pairwise(answers):
         # Two threads read them: allow what the scheduler may do to the times.
@@ -135,10 +151,11 @@ def test_leaving_a_whole_answer_frees_the_slot(fleet: Fleet, cell: Cell, leave: 
 @pytest.mark.parametrize("leave", [Connection.close, Connection.reset], ids=["fin", "rst"])
 def test_leaving_the_queue(fleet: Fleet, leave: Leave) -> None:
     """Who leaves while waiting is not served, and those behind move up in order."""
-    fleet.behave(fleet.port, "Normal", tokens_per_sec=40.0, num_tokens=16)
-    first, second, third, fourth = queued(fleet, *[CHAT] * 4)
-    leave(second)
-    fleet.await_active(fleet.port, 3)
+    with held(fleet):
+        fleet.behave(fleet.port, "Normal", tokens_per_sec=40.0, num_tokens=16)
+        first, second, third, fourth = queued(fleet, *[CHAT] * 4)
+        leave(second)
+        fleet.await_active(fleet.port, 1 + 3)
     answers = read_all([first, third, fourth])
     assert [answer.ended for answer in answers] == [Ended.COMPLETE] * 3
     gap = answers[1].first_at - answers[0].last_at
@@ -301,20 +318,18 @@ def test_a_running_request_keeps_its_behaviour(fleet: Fleet) -> None:
 
 def test_a_queued_request_keeps_its_behaviour(fleet: Fleet) -> None:
     """Who waits was asked for under the old behaviour and gets it, also when it was a fault."""
-    fleet.behave(fleet.port, "Normal", tokens_per_sec=25.0, num_tokens=10)
-    running = fleet.open(CHAT)
-    running.read(stop=started)
-    fleet.behave(fleet.port, "Normal", tokens_per_sec=100.0, num_tokens=3)
-    waiting = fleet.open(CHAT)
-    fleet.await_active(fleet.port, 2)
-    fleet.behave(fleet.port, "FailMidStream", tokens_before_fail=2, tokens_per_sec=100.0)
-    failing = fleet.open(CHAT)
-    fleet.await_active(fleet.port, 3)
-    fleet.behave(fleet.port, "Normal", tokens_per_sec=100.0, num_tokens=5)
-    answers = read_all([running, waiting, failing, fleet.open(CHAT)])
-    assert [len(pieces(CHAT, answer)) for answer in answers] == [10, 3, 2, 5]
-    ended = [answer.ended for answer in answers]
-    assert ended == [Ended.COMPLETE, Ended.COMPLETE, Ended.RESET, Ended.COMPLETE]
+    with held(fleet):
+        fleet.behave(fleet.port, "Normal", tokens_per_sec=100.0, num_tokens=3)
+        waiting = fleet.open(CHAT)
+        fleet.await_active(fleet.port, 2)
+        fleet.behave(fleet.port, "FailMidStream", tokens_before_fail=2, tokens_per_sec=100.0)
+        failing = fleet.open(CHAT)
+        fleet.await_active(fleet.port, 3)
+        fleet.behave(fleet.port, "Normal", tokens_per_sec=100.0, num_tokens=5)
+        last = fleet.open(CHAT)
+    answers = read_all([waiting, failing, last])
+    assert [len(pieces(CHAT, answer)) for answer in answers] == [3, 2, 5]
+    assert [each.ended for each in answers] == [Ended.COMPLETE, Ended.RESET, Ended.COMPLETE]
 
 
 def test_a_fault_which_has_begun_is_not_healed(fleet: Fleet) -> None:
