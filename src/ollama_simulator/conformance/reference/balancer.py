@@ -226,7 +226,9 @@ class Balancer:
 
     def headers(self, request: Request, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers that a server gets, of those that may be passed on."""
-        return headers
+        if self.options.own_host:
+            headers = [pair for pair in headers if pair[0].lower() != "host"]
+        return [*headers, ("Via", "1.1 reference")] if self.options.via else headers
 
     def authorized(self, backend: Backend, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers that a server gets, with its own credential if it has one."""

@@ -60,6 +60,10 @@ class Options(msgspec.Struct, frozen=True):
     `token=...`, and takes the place of the client's."""
     pool: bool = False
     """Whether connections to servers are kept for later requests."""
+    own_host: bool = False
+    """Whether a server is asked by its own address, whatever name the client uses."""
+    via: bool = False
+    """Whether a server is told that the balancer asks for another."""
     queue: float = 0.0
     """How long a request waits while every server is busy."""
     check: float = 0.0
@@ -103,6 +107,8 @@ def read(argv: list[str] | None) -> Options:
     add("--retry-after", action=switch, help="who answered 429 is left alone as long as it asks")
     add("--credentials", action=switch, help="servers get tokens of their own: NAME[token=...]")
     add("--pool", action=switch, help="connections to servers are kept")
+    add("--own-host", action=switch, help="servers are asked by their own addresses")
+    add("--via", action=switch, help="servers are told of the balancer in Via")
     add(
         "--queue",
         type=_seconds,

@@ -168,7 +168,7 @@ class Relay:
 
     def passed_on(self, head: ResponseHead) -> Head:
         """The head that the client gets."""
-        dropped = HOP_BY_HOP | {"content-length"}
+        dropped = HOP_BY_HOP | {"content-length"} | _named(head.header("connection"))
         kept = (pair for pair in head.headers if pair[0].lower() not in dropped)
         headers = self.balancer.reply_headers(kept)
         length = head.header("content-length")
@@ -179,9 +179,13 @@ class Relay:
 
 
 def _forwarded(request: Request) -> list[tuple[str, str]]:
-    named = (request.header("connection") or "").lower().split(",")
-    dropped = HOP_BY_HOP | {"content-length"} | {name.strip() for name in named}
+    dropped = HOP_BY_HOP | {"content-length"} | _named(request.header("connection"))
     return [pair for pair in request.headers if pair[0].lower() not in dropped]
+
+
+def _named(connection: str | None) -> set[str]:
+    """The headers that a `Connection` names, which are of that connection, too."""
+    return {name.strip() for name in (connection or "").lower().split(",")}
 
 
 def _announces_body(request: Request) -> bool:

@@ -1,0 +1,1 @@
+"""What an intermediary does with HTTP itself: sizes, framing, codings, methods, names."""
