@@ -18,7 +18,7 @@ from ollama_simulator.conformance.drive import Stage
 from ollama_simulator.conformance.session import Session
 from ollama_simulator.engine.text import pieces, prompt_tokens
 from ollama_simulator.model import Message
-from ollama_simulator.records import Asked
+from ollama_simulator.records import Asked, Evaluated
 
 TOKENS = 4
 """Of each answer, unless a scenario says otherwise."""
@@ -84,6 +84,15 @@ class Conversation:
     ) -> Answer:
         """Say something and wait for the answer."""
         return await self.end(self.begin(words, dialect, tokens))
+
+    def evaluated(self) -> list[Evaluated]:
+        """What servers made of its prompts, in order."""
+        exchanges = {each.exchange for each in self._run.fleet.journal.attempts(self._name)}
+        return [
+            record
+            for record in self._run.fleet.journal.where(Evaluated)
+            if record.exchange in exchanges
+        ]
 
     def asked(self, answer: Answer) -> list[Asked]:
         """The requests that reached servers for one turn."""

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 import msgspec
 
@@ -72,6 +72,20 @@ class Held(Fault, frozen=True):
 
 
 @contextlib.asynccontextmanager
+async def held(run: Stage) -> AsyncIterator[None]:
+    """Hold all answers back until the block ends, so that what is begun in it overlaps."""
+    gate = asyncio.Event()
+    before = {server: server.behavior for server in run.servers}
+    await run.behave(Held(gate), may_miss=True)
+    try:
+        yield
+    finally:
+        for server, behavior in before.items():
+            await run.behave(behavior, server, may_miss=True)
+        gate.set()
+
+
+@contextlib.asynccontextmanager
 async def busy(run: Stage, *servers: SimServer) -> AsyncIterator[None]:
     """Keep servers busy with requests for what only they have, until the block ends."""
     gate = asyncio.Event()
@@ -93,20 +107,30 @@ async def busy(run: Stage, *servers: SimServer) -> AsyncIterator[None]:
                 raise NotArranged(f"a request that kept a server busy: {answer.story}")
 
 
-async def known(run: Stage) -> bool:
-    """Wait until the balancer asked every server again what it has in memory, and has taken it in.
-    Returns whether it asked."""
+def fresh(run: Stage, *servers: SimServer) -> Callable[[], bool]:
+    """What tells whether the balancer, since now, asked these servers (all, if none is named) what
+    they have, and has taken it in."""
     since = run.fleet.journal.dropped + len(run.fleet.journal.records)
+    clock = run.fleet.clock
+    asked_at: list[float] = []
 
     def rounds() -> int:
         asked = Counter(
             (each.server, each.target) for each in run.fleet.journal.where(Asked, since=since)
         )
-        names = [server.name for server in run.servers]
+        names = [server.name for server in servers or run.servers]
         return min(asked[name, path] for name in names for path in POLLED)
 
-    if not await run.until(lambda: rounds() > 0, seconds=KNOWN_S):
-        return False
-    # Who asks a second time has taken the first answer in.
-    await run.until(lambda: rounds() > 1, seconds=run.soon)
-    return True
+    def knows() -> bool:
+        count = rounds()
+        if count and not asked_at:
+            asked_at.append(clock.now())
+        # Who asks a second time has taken the first answer in.
+        return count > 1 or (bool(asked_at) and clock.now() > asked_at[0] + run.soon)
+
+    return knows
+
+
+async def known(run: Stage) -> bool:
+    """Wait until the balancer knows what its servers have in memory. Returns whether it does."""
+    return await run.until(fresh(run), seconds=KNOWN_S)

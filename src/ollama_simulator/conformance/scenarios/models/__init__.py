@@ -1,0 +1,1 @@
+"""Models and conversations: who has which, in memory and in caches. Every module is loaded."""
