@@ -1,4 +1,4 @@
 """A fleet of simulated Ollama servers that can be made to misbehave, and a suite that judges
 load balancers by it."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
