@@ -49,6 +49,16 @@ def held(run: Run) -> Left:
     return Left(open_now, descriptors, memory)
 
 
+async def settled(run: Run, descriptors: int, limit: float) -> Left:
+    """What it holds when it has no more than so many open files and sockets, or when the clock
+    has come to a limit."""
+    found = held(run)
+    while (found.descriptors or 0) > descriptors and run.fleet.clock.now() < limit:
+        await run.sleep(0.25)
+        found = held(run)
+    return found
+
+
 async def storm(run: Run, count: int, one: Callable[[int], Awaitable[None]]) -> None:
     """Do something so often, a few at a time."""
     numbers = iter(range(count))
