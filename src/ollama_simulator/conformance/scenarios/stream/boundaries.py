@@ -1,7 +1,7 @@
 """Where a stream is cut into pieces means nothing."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from ollama_simulator.conformance.dialect import CHAT, MESSAGES, OPENAI, Dialect
@@ -24,6 +24,8 @@ PAUSE_S = 0.002
 LONG = 32_000
 VERY_LONG = 100_000
 """Above the 64 KiB at which readers of lines give up, as a picture or a document in a line is."""
+
+Cut = Callable[[bytes], Iterable[bytes]]
 
 WHOLE = (
     "A piece that the network delivers is no line and no event, and may end within a character: "
@@ -63,7 +65,7 @@ def between_newlines(data: bytes) -> list[bytes]:
     return [data[:-1], data[-1:]]
 
 
-def at_random(seed: int) -> Callable[[bytes], list[bytes]]:
+def at_random(seed: int) -> Cut:
     """Cuts at random places, the same ones for a seed."""
 
     def cut(data: bytes) -> list[bytes]:
@@ -79,9 +81,9 @@ def carriage_returns(data: bytes) -> bytes:
     return data.replace(b"\n", b"\r\n")
 
 
-def cut(how: Callable[[bytes], object]) -> Shape:
+def cut(how: Cut) -> Shape:
     """A shape that cuts each piece."""
-    return partial(shapes.cut_up, cut=how, pause=PAUSE_S)  # type: ignore[arg-type]
+    return partial(shapes.cut_up, cut=how, pause=PAUSE_S)
 
 
 SPLITS = {

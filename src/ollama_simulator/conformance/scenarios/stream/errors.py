@@ -15,6 +15,7 @@ from ollama_simulator.conformance.scenario import each_of, scenario, variant
 from ollama_simulator.conformance.scenarios.stream import playing, shapes
 from ollama_simulator.conformance.scenarios.stream.playing import spoken
 from ollama_simulator.conformance.scenarios.stream.shapes import Break
+from ollama_simulator.conformance.scenarios.stream.truncation import ENDS
 
 TOKENS = 8
 WORDS = "the model's runner has stopped: out of memory"
@@ -102,6 +103,7 @@ async def half_an_event(run: Run, dialect: Dialect, by: Break) -> None:
         is_told(answer, dialect),
         "an error, or an end of its connection that comes too early",
         f"{answer.story}; {answer.last_line()}",
+        advice="" if "error" in answer.text else ENDS,
     )
 
 

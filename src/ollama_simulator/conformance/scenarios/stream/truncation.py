@@ -25,6 +25,10 @@ INVENTS = (
     "It writes an end that no server wrote (`[DONE]`, `done: true`, `message_stop`). Only a "
     "server knows that an answer is complete: pass on what came, and nothing more."
 )
+ENDS = (
+    "A body whose server closed or reset the connection before its end must not be ended "
+    "properly: close the client's connection without the last chunk, or short of the length."
+)
 
 CUTS = {
     "fin": variant(by=Break(How.FIN), killed_by={"hides-truncation"}),
@@ -37,8 +41,7 @@ FEWER = {name: CUTS[name] for name in ("fin", "without-last-line")}
 
 @scenario(
     claim="An answer that its server broke off never reaches the client as a complete one.",
-    advice="A body whose server closed or reset the connection before its end must not be ended "
-    "properly: close the client's connection without the last chunk, or short of the length.",
+    advice=ENDS,
     killed_by={"invents-the-end"},
     evidence=[
         "router-for-me/CLIProxyAPI#4884",
