@@ -78,7 +78,8 @@ def _arrived(run: Run, answer: Answer, spelled: Spelled) -> bool:
     claim="A large body of a request reaches one server byte for byte, or is refused with 413.",
     advice="Pass bodies of requests on as they come, whatever their size and framing, or answer "
     "413; never cut them, and never close the connection without an answer.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=EVIDENCE,
     killed_by={"cuts-bodies"},
     timeout=10.0,
@@ -94,7 +95,8 @@ async def large_body(run: Run, size: int, chunks: bool) -> None:
     "with 413.",
     advice="Pass bodies of requests on as they come, whatever their size, or answer 413; never "
     "cut them, and never close the connection without an answer.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=("MAXeaglet/commandcode-proxy#20",),
     killed_by={"cuts-bodies"},
     timeout=10.0,
@@ -142,7 +144,8 @@ def _most_memory(pid: int | None) -> int | None:
     level=Level.SHOULD,
     advice="Bodies are limited to less than what pictures need: raise the limit on the size of "
     "a request's body, or take it away.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=EVIDENCE,
     killed_by={"limits-bodies"},
     timeout=10.0,
@@ -159,7 +162,8 @@ async def pictures_accepted(run: Run) -> None:
     claim="A body arrives whole when its server is slow to read it, or its client slow to send it.",
     advice="Wait for whoever is slow: stop reading from the client while the server doesn't "
     "read, and go on sending until the body is complete.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=("lbjlaq/Antigravity-Manager#1167",),
     killed_by={"cuts-bodies"},
     timeout=4.0,

@@ -78,7 +78,8 @@ def _same(run: Run, answer: Answer, direct: Answer, what: str) -> None:
 @scenario(
     claim="Whatever Ollama can be asked for is answered by a server, as that server would answer.",
     advice=HINT,
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=EVIDENCE,
     killed_by={"relays-texts-only"},
     variants={
@@ -129,7 +130,8 @@ async def relayed(run: Run, method: str, path: str, body: Any = None) -> None:
     claim="The answer to HEAD has the status of the server's and no body, and is over at once.",
     advice="A HEAD is answered with a head alone: don't wait for the body that its Content-Length "
     "tells of, and write neither a body nor the end of chunks.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=("stdapi-ai/stdapi.ai#254", *EVIDENCE[:1]),
     killed_by={"writes-too-much"},
     variants={
@@ -159,7 +161,8 @@ async def head(run: Run, path: str) -> None:
     claim="The query of a request reaches the server, byte for byte.",
     advice="The query string is dropped or rewritten: pass the whole target of the request on, "
     "path and query, as it came.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=EVIDENCE[:1],
     killed_by={"drops-query"},
     variants={
@@ -184,7 +187,8 @@ async def query(run: Run, target: str, body: Any = None) -> None:
     level=Level.SHOULD,
     advice="The path was decoded, cleaned or escaped anew on its way: pass on the target's own "
     "bytes. Names of models have slashes, which clients write as %2F.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=("Haidra-Org/AI-Horde#391",),
     killed_by={"decodes-paths"},
     variants={
@@ -213,7 +217,8 @@ async def path(run: Run, path: str) -> None:
     claim="The file of a model can be uploaded, and asked for, through the balancer.",
     advice="Relay POST and HEAD of /api/blobs/..., with bodies in chunks as `ollama create` "
     "sends them.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=EVIDENCE,
     killed_by={"relays-texts-only"},
     variants={
@@ -238,7 +243,8 @@ async def blob(run: Run, chunks: bool) -> None:
     claim="A pull tells its progress while it goes on, and runs to its end.",
     advice="Relay /api/pull as the stream it is: pass each line on at once, and don't limit how "
     "long an answer takes as long as something comes.",
-    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
     evidence=EVIDENCE[:1],
     killed_by={"relays-texts-only", "total-timeout"},
     timeout=1.0,
