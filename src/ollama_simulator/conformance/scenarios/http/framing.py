@@ -67,7 +67,7 @@ def _is_safe(run: Run, answer: Answer) -> bool:
     killed_by={"wants-a-length"},
     variants={
         "close-delimited": variant(says=[OK + MEDIA + CLOSE + b"\r\n" + DONE]),
-        "http-1.0": variant(
+        "http-1-0": variant(
             says=[b"HTTP/1.0 200 OK\r\n" + MEDIA + b"\r\n" + DONE[:30], DONE[30:]], apart=0.1
         ),
         "lower-case": variant(
