@@ -18,6 +18,8 @@ from ollama_simulator.faults.pace import Normal
 WITHIN_S = 33.0
 """A server that recovered is used again within this. The longest cool-down that is usual is 30 s,
 and the slowest balancer that was measured took 27 s."""
+ONCE_S = 20.0
+"""Where one cool-down takes longer, a second one would take the time of a whole case."""
 TRIES = 12
 """Requests in which a broken server is met, whoever is chosen."""
 TRAFFIC_S = 0.4
@@ -88,6 +90,8 @@ async def reinstated_twice(run: Run) -> None:
         broken = await _fail(run, breaking.CLOSED, what)
         await broken.heal()
         if not await _serves_again(run, broken, f"when it failed {what}"):
+            return
+        if run.fleet.clock.now() - run.began > ONCE_S * run.scale:
             return
 
 
