@@ -23,7 +23,7 @@ LONGER_S = 20.0
 @scenario(
     claim="A stream whose server falls silent is ended when the balancer's time-out has passed.",
     level=Level.SHOULD,
-    advice="Bound the silence within an answer, too: count it from the last byte of the server, and "
+    advice="Bound the silence within an answer, too: count it from the last byte of the server; "
     "when it lasts too long close both connections, the client's without the end of the body.",
     wants={Feature.TIMEOUT},
     killed_by={"no-timeout"},
