@@ -20,10 +20,11 @@ from ollama_simulator.conformance.balancers.adapter import (
 )
 from ollama_simulator.conformance.balancers.ports import EVERYWHERE
 from ollama_simulator.conformance.balancers.reference import seed_options
-from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.conformance.feature import V104, Feature
 from ollama_simulator.net import kernel
 from ollama_simulator.net.client import Broken, Client
 
+LOOPBACK = "127.0.0.1"
 PORT = 11434
 """Where a balancer with the seed's command line listens."""
 CLAIMS = frozenset(
@@ -61,7 +62,8 @@ class Program(Balancer):
 
     def commands(self, setup: Setup, place: Place) -> list[list[str]]:
         """The program with the seed's options; a Python script by this Python."""
-        return [[*self._runner, str(self._path.resolve()), *seed_options(setup)]]
+        bind = [f"--bind={LOOPBACK}:{PORT}"] if setup.needs >= V104 else []
+        return [[*self._runner, str(self._path.resolve()), *bind, *seed_options(setup)]]
 
     def environment(self, place: Place) -> dict[str, str]:
         """Ours."""
