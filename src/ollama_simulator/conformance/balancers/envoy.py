@@ -136,6 +136,8 @@ def _cluster(setup: Setup) -> dict[str, Any]:
             "base_ejection_time": f"{PARK_S}s",
             "max_ejection_percent": 100,
             "enforcing_consecutive_gateway_failure": 100,
+            # Else the next health check that succeeds takes a server back that answered 503.
+            "successful_active_health_check_uneject_host": False,
         },
         "health_checks": [
             {

@@ -34,6 +34,17 @@ class ReplaysMidstream(FlawedRelay):
             self.balancer.free(another)
 
 
+class _Enduring(Client):
+    def body(self, silence: float | None) -> AsyncIterator[bytes]:
+        return super().body(None)
+
+
+class NoStallTimeout(FlawedRelay):
+    """Silence is limited until an answer begins, and never within it."""
+
+    client = _Enduring
+
+
 class RetriesTheSame(Flawed):
     """A request that a server did not answer in time is sent to that server again."""
 

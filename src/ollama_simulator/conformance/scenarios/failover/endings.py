@@ -1,4 +1,4 @@
-"""Ways in which the servers of these scenarios end connections.
+"""Ways in which the servers of these scenarios end connections, or leave them.
 
 It must not import the player.
 """
@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
-from ollama_simulator.acts import Act, End, Hangup, How, Idle, Tick
+from ollama_simulator.acts import Act, End, Hangup, Hold, How, Idle, Tick
 from ollama_simulator.engine.machine import Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
@@ -28,6 +28,23 @@ class Dies(Fault, frozen=True):
                 # Without chunks (HTTP/1.0) FIN would be the proper end of the answer.
                 framed = exchange.request.version != "1.0"
                 yield Hangup(self.how if framed else How.RST)
+                return
+            left -= isinstance(act, Tick)
+            yield act
+
+
+class Stalls(Fault, frozen=True):
+    """Fall silent within an answer, after so many tokens, and stay."""
+
+    tokens: int
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Let ticks pass until the one too many."""
+        exchange.pace = Pace(decode_tps=200)
+        left = self.tokens
+        async for act in handler(exchange):
+            if isinstance(act, End) or (isinstance(act, Tick) and left == 0):
+                yield Hold()
                 return
             left -= isinstance(act, Tick)
             yield act
