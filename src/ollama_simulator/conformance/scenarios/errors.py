@@ -148,7 +148,14 @@ async def passed_over(run: Run, status: int) -> None:
         await run.talk(tokens=2)
         count += 1
     after = len(_asked(run, chosen.name)) - before
-    run.check(f"requests to {chosen.name} after its {status}", after, 0)
+    # A health check that succeeds meanwhile may forgive it once; there is one in a second.
+    forgiven = 1 if Feature.HEALTH_CHECKS in run.subject.features else 0
+    run.note(
+        f"requests to {chosen.name} after its {status}",
+        after <= forgiven,
+        f"at most {forgiven}" if forgiven else "none",
+        f"{after} of {count}",
+    )
     run.figure("share of the server that failed", after / count)
 
 
