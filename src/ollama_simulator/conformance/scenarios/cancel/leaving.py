@@ -33,18 +33,19 @@ def free_at(run: Run, asked: list[Asked]) -> float | None:
 async def leave(
     run: Run, session: Session, how: How, within: float, *, late: str = "", early: str = ""
 ) -> None:
-    """Leave, and check that every server that works for this request knows it within so many
-    seconds. `late` is the advice if not, `early` if the answer was over before."""
+    """Leave, and check that every server that works for this request then knows it within so
+    many seconds; whoever is asked later is another case's. `late` is the advice if not,
+    `early` if the answer was over before."""
     answer = session.answer
     if not still_there(run, answer, early):
         return
-    begun = len(answer.tokens())
+    begun, asked = len(answer.tokens()), run.attempts(answer)
     left_at = run.fleet.clock.now()
     await session.leave(how)
-    await knows(run, answer, left_at, within, late)
+    await knows(run, asked, left_at, within, late)
     made = [
         record.tokens
-        for attempt in run.attempts(answer)
+        for attempt in asked
         for record in run.fleet.journal.where(Left, exchange=attempt.exchange)
     ]
     if made:
@@ -64,11 +65,13 @@ def still_there(run: Run, answer: Answer, advice: str = "") -> bool:
     )
 
 
-async def knows(run: Run, answer: Answer, left_at: float, within: float, late: str = "") -> None:
-    """Check that every server that was asked for a request knows soon that its client left."""
+async def knows(
+    run: Run, asked: list[Asked], left_at: float, within: float, late: str = ""
+) -> None:
+    """Check that each of the servers that were asked knows soon that its client left."""
     limit = within * run.scale
-    await run.until(lambda: free_at(run, run.attempts(answer)) is not None, seconds=limit + 0.2)
-    freed = free_at(run, run.attempts(answer))
+    await run.until(lambda: free_at(run, asked) is not None, seconds=limit + 0.2)
+    freed = free_at(run, asked)
     seconds = math.inf if freed is None else max(0.0, freed - left_at)
     run.in_time(
         "when the server knew that its client had left",

@@ -106,7 +106,7 @@ async def half_closed(run: Run, dialect: Dialect) -> None:
     if not told:
         left_at = run.fleet.clock.now()
         await session.leave()
-        await knows(run, answer, left_at, AT_ONCE_S, CANCEL)
+        await knows(run, run.attempts(answer), left_at, AT_ONCE_S, CANCEL)
 
 
 @scenario(
