@@ -81,3 +81,15 @@ async def batch(run: Run) -> tuple[int, float]:
         await run.reached(sessions[-1])
     good = [answer for answer in await run.together(*sessions) if answer.good]
     return len(good), max((answer.seconds for answer in good), default=0.0)
+
+
+async def as_before(run: Run, good: int, within: float) -> tuple[int, float]:
+    """Batches until one is as good as it was before, but no longer than so many seconds. Returns
+    the last one."""
+    since = run.fleet.clock.now()
+    found = await batch(run)
+    while found[0] < good and run.fleet.clock.now() - since < within * run.scale:
+        await run.sleep(1.0)
+        found = await batch(run)
+    run.figure("good as before again after", run.fleet.clock.now() - since, "s")
+    return found
