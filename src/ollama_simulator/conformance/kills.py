@@ -17,6 +17,7 @@ from ollama_simulator.conformance.scenario import Case
 from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.conformance.suite import Suite
 
+UNCLEAR = Verdict.INCONCLUSIVE
 SOUND = ""
 """The name of the balancer without a flaw."""
 
@@ -63,14 +64,25 @@ async def play(
 
     async def against(flaw: str, nursery: Nursery | None) -> None:
         game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
-        suite = Suite(cells[flaw], game, turns, lambda result: tell(flaw, result))
+        suite = Suite(cells[flaw], game, turns, lambda result: tell(flaw, result), again=0)
         for result in await suite.run():
             matrix[result.id, flaw] = result
 
-    async with Nursery.open() as nursery, asyncio.TaskGroup() as group:
-        for flaw in cells:
-            group.create_task(against(flaw, nursery))
+    async with Nursery.open() as nursery:
+        async with asyncio.TaskGroup() as group:
+            for flaw in cells:
+                group.create_task(against(flaw, nursery))
+        for flaw, cases in cells.items():
+            unclear = [case for case in cases if matrix[case.id, flaw].verdict is UNCLEAR]
+            game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
+            # One after the other, now that nobody else is playing.
+            for result in await Suite(unclear, game, asyncio.Semaphore(1), _nobody).run():
+                matrix[result.id, flaw] = result
     return matrix
+
+
+def _nobody(result: Result) -> None:
+    """Who is told of what is played again."""
 
 
 def complaints(matrix: Matrix, cases: Iterable[Case]) -> list[str]:

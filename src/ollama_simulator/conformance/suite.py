@@ -41,9 +41,10 @@ class Suite:
         turns: asyncio.Semaphore,
         tell: Tell,
         begin: Callable[[Case], None] = lambda case: None,
+        again: int = AGAIN,
     ) -> None:
         """`turns` is how many are played at once; `tell` is called with each result as it comes,
-        `begin` when a case is begun."""
+        `begin` when a case is begun; `again` is how often what was inconclusive is played again."""
         self.configuration = ""
         """How the balancer was started, in the first case."""
         self._cases = cases
@@ -51,6 +52,7 @@ class Suite:
         self._turns = turns
         self._tell = tell
         self._begin = begin
+        self._more = again
         self._results: dict[str, asyncio.Future[Result]] = {}
 
     async def run(self) -> list[Result]:
@@ -117,7 +119,7 @@ class Suite:
 
     async def _again(self, case: Case) -> Result:
         result = self._results[case.id].result()
-        for plays in range(2, AGAIN + 2):
+        for plays in range(2, self._more + 2):
             result = msgspec.structs.replace(await self._play(case), plays=plays)
             if result.verdict is not Verdict.INCONCLUSIVE:
                 break
