@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance import suite
+from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
 from ollama_simulator.conformance.balancers.reference import Reference
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.player import Game, Played, unplayed
@@ -39,7 +41,8 @@ def played(
         await asyncio.sleep(0.01)
         running -= 1
         verdict = left[each.id].pop(0) if each.id in left else PASS
-        return Played(unplayed(each, game.balancer, verdict, "so it is told"))
+        result = unplayed(each, game.balancer, verdict, "so it is told")
+        return Played(msgspec.structs.replace(result, plays=1))
 
     monkeypatch.setattr(suite, "play", play)
 
@@ -99,6 +102,53 @@ def test_the_inconclusive_is_played_again_alone(monkeypatch: pytest.MonkeyPatch)
     assert order[4:] == ["a.clears", "a.clears", "a.stays", "a.stays"]
     assert all(others == 0 for _, others in begun[4:])
     assert sorted(told) == ["a.clears", "a.fails", "a.passes", "a.stays"]
+
+
+def test_what_stands_on_the_inconclusive_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is played when that has passed, and blocked when it has not."""
+    cases = [
+        case("a.on-clears", after=["a.clears"]),
+        case("a.above", after=["a.on-clears"]),
+        case("a.on-stays", after=["a.stays"]),
+        case("a.on-turns-bad", after=["a.turns-bad"]),
+        case("a.clears"),
+        case("a.stays"),
+        case("a.turns-bad"),
+    ]
+    verdicts = {
+        "a.clears": [UNCLEAR, PASS],
+        "a.above": [UNCLEAR, UNCLEAR, FAIL],
+        "a.stays": [UNCLEAR] * 3,
+        "a.turns-bad": [UNCLEAR, FAIL],
+    }
+    results, begun, told = played(monkeypatch, cases, verdicts)
+    assert (results["a.on-clears"].verdict, results["a.on-clears"].plays) == (PASS, 1)
+    assert (results["a.above"].verdict, results["a.above"].plays) == (FAIL, 3)
+    blocked = {name: each.reason for name, each in results.items() if each.plays == 0}
+    assert blocked == {
+        "a.on-stays": "it stands on a.stays, whose verdict is inconclusive",
+        "a.on-turns-bad": "it stands on a.turns-bad, whose verdict is fail",
+    }
+    assert sorted(told) == sorted(each.id for each in cases)
+    assert all(others == 0 for _, others in begun[3:])
+
+
+def test_what_stands_on_the_lonely_comes_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order of the report: nobody waits for ever."""
+    cases = [
+        case("a.above", after=["a.lonely"]),
+        case("a.lonely", after=["a.lonely-too"], alone=True),
+        case("a.lonely-too", alone=True),
+    ]
+    _, begun, _ = played(monkeypatch, cases, {})
+    assert begun == [("a.lonely-too", 0), ("a.lonely", 0), ("a.above", 0)]
+
+
+def test_a_circle_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the cases."""
+    cases = [case("a.one", after=["a.two"]), case("a.two", after=["a.one"])]
+    with pytest.raises(BrokenEnvironment, match=r"on each other: a\..* on a\..* on a\."):
+        played(monkeypatch, cases, {})
 
 
 def test_side_by_side_and_alone(monkeypatch: pytest.MonkeyPatch) -> None:

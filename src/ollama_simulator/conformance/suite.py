@@ -5,15 +5,18 @@ Rules of this file:
 1. A case waits for those it stands on, if they are played too; if one did not pass, it is blocked.
 2. What was inconclusive is played again, alone, when all others are done: at most twice. What
    passed or failed is never played again.
+3. What stands on something inconclusive waits for that.
 
 It must not import the command line.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import msgspec
 
+from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
 from ollama_simulator.conformance.player import (
     Game,
     Played,
@@ -54,32 +57,43 @@ class Suite:
         self._begin = begin
         self._more = again
         self._results: dict[str, asyncio.Future[Result]] = {}
+        self._unclear: set[str] = set()
+        """What was inconclusive, and what stands on it."""
 
     async def run(self) -> list[Result]:
-        """Play all of them. Results come back in the order of the cases."""
-        prepare(self._cases, self._game.balancer)
+        """Play all of them. Results come back in the order of the cases. Raises
+        `BrokenEnvironment`."""
         loop = asyncio.get_running_loop()
         self._results = {case.id: loop.create_future() for case in self._cases}
-        together = [case for case in self._cases if not case.scenario.alone]
+        ordered = self._ordered()
+        prepare(self._cases, self._game.balancer)
+        lonely: set[str] = set()
+        for case in ordered:
+            if case.scenario.alone or lonely.intersection(self._stands_on(case)):
+                lonely.add(case.id)
         async with asyncio.TaskGroup() as group:
-            for case in together:
-                group.create_task(self._settle(case))
-        unclear: list[tuple[Case, Result]] = []
-        for case in together:
-            result = self._results[case.id].result()
-            if result.verdict is Verdict.INCONCLUSIVE:
-                unclear.append((case, result))
-        for case in self._cases:
-            if case.scenario.alone:
+            for case in self._cases:
+                if case.id not in lonely:
+                    group.create_task(self._settle(case))
+        for case in ordered:
+            if case.id in lonely:
                 await self._settle(case)
-                result = self._results[case.id].result()
-                if result.verdict is Verdict.INCONCLUSIVE:
-                    unclear.append((case, result))
         final = {name: future.result() for name, future in self._results.items()}
-        for case, _ in unclear:
-            final[case.id] = await self._again(case)
-            self._tell(final[case.id])
+        for case in ordered:
+            if case.id in self._unclear:
+                final[case.id] = await self._again(case, final)
+                self._tell(final[case.id])
         return [final[case.id] for case in self._cases]
+
+    def _ordered(self) -> list[Case]:
+        """The cases so that each comes behind those it stands on."""
+        by_id = {case.id: case for case in self._cases}
+        try:
+            order = TopologicalSorter({case.id: self._stands_on(case) for case in self._cases})
+            return [by_id[name] for name in order.static_order()]
+        except CycleError as cycle:
+            names = " on ".join(reversed(cycle.args[1]))
+            raise BrokenEnvironment(f"cases stand on each other: {names}") from None
 
     async def _settle(self, case: Case) -> None:
         future = self._results[case.id]
@@ -89,7 +103,9 @@ class Suite:
             future.cancel()
             raise
         future.set_result(result)
-        if result.verdict is not Verdict.INCONCLUSIVE:
+        if result.verdict is Verdict.INCONCLUSIVE:
+            self._unclear.add(case.id)
+        if case.id not in self._unclear:
             self._tell(result)
 
     async def _result(self, case: Case) -> Result:
@@ -98,9 +114,10 @@ class Suite:
             return unplayed(case, balancer, Verdict.SKIPPED, f"not claimed: {', '.join(missing)}")
         for before in self._stands_on(case):
             result = await asyncio.shield(self._results[before])
+            if before in self._unclear:
+                self._unclear.add(case.id)
             if not result.passed:
-                reason = f"it stands on {before}, whose verdict is {result.verdict.value}"
-                return unplayed(case, balancer, Verdict.BLOCKED, reason)
+                return self._blocked(case, result)
         async with self._turns:
             return await self._play(case)
 
@@ -108,18 +125,26 @@ class Suite:
         """The cases that must pass before, of those that are played: of a scenario, that of the
         same variant if it has one."""
         for wanted in case.scenario.after:
-            # What is played alone comes last, so nothing else can wait for it.
             same = f"{wanted}.{case.variant}"
             if wanted in self._results:
                 yield wanted
             elif same in self._results:
                 yield same
-            elif not any(each.id == same for each in self._cases):
+            else:
                 yield from (name for name in self._results if name.startswith(f"{wanted}."))
 
-    async def _again(self, case: Case) -> Result:
-        result = self._results[case.id].result()
-        for plays in range(2, self._more + 2):
+    def _blocked(self, case: Case, before: Result) -> Result:
+        reason = f"it stands on {before.id}, whose verdict is {before.verdict.value}"
+        return unplayed(case, self._game.balancer, Verdict.BLOCKED, reason)
+
+    async def _again(self, case: Case, final: dict[str, Result]) -> Result:
+        """Play a case that was inconclusive, or one that waits for it: its first time."""
+        for before in self._stands_on(case):
+            if not final[before].passed:
+                return self._blocked(case, final[before])
+        result = final[case.id]
+        first = 2 if result.verdict is Verdict.INCONCLUSIVE else 1
+        for plays in range(first, self._more + 2):
             result = msgspec.structs.replace(await self._play(case), plays=plays)
             if result.verdict is not Verdict.INCONCLUSIVE:
                 break
