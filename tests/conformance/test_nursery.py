@@ -88,6 +88,42 @@ def test_when_the_suite_dies_so_do_they() -> None:
     asyncio.run(main())
 
 
+def test_no_one_waits_for_a_nursery_that_died() -> None:
+    """Its children are told to be dead, and whoever wants another one gets an error."""
+
+    async def main() -> None:
+        async with Nursery.open() as nursery:
+            assert nursery is not None
+            words = ["", "--listen=127.0.0.1:0", "--server=http://127.0.0.1:1=One"]
+            child = await nursery.start(words, "/dev/null")
+            nursery._process.kill()
+            assert await asyncio.wait_for(child.wait(), 5) == -signal.SIGKILL
+            psutil.Process(child.pid).kill()  # nobody else is left to do it
+            with pytest.raises(ProcessLookupError, match="has ended"):
+                await nursery.start(words, "/dev/null")
+
+    asyncio.run(main())
+
+
+def test_signals_to_the_whole_group_are_for_the_suite() -> None:
+    """The nursery stays, to end its children in order; and they are told as all others are."""
+
+    async def main() -> None:
+        async with Nursery.open() as nursery:
+            assert nursery is not None
+            words = ["", "--listen=127.0.0.1:0", "--server=http://127.0.0.1:1=One"]
+            child = await nursery.start(words, "/dev/null")
+            for number in (signal.SIGINT, signal.SIGTERM):
+                nursery._process.send_signal(number)
+            other = await asyncio.wait_for(nursery.start(words, "/dev/null"), 5)
+            child.terminate()
+            other.terminate()
+            assert await asyncio.wait_for(child.wait(), 5) in (0, -signal.SIGTERM)
+            assert await asyncio.wait_for(other.wait(), 5) in (0, -signal.SIGTERM)
+
+    asyncio.run(main())
+
+
 def test_without_fork_each_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows."""
     monkeypatch.delattr(os, "fork")

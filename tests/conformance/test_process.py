@@ -144,3 +144,23 @@ def test_a_balancer_that_dies_later() -> None:
             return subject.ended()
 
     assert asyncio.run(main()) == "it ended with status 7; it said:\n    up\n    out of luck"
+
+
+def test_who_is_cancelled_leaves_nothing_running() -> None:
+    """The kill comes at once then, as a second Ctrl-C is no reason to leave a process behind."""
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); "
+
+    async def main() -> None:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", f"{stubborn} time.sleep(60)", stdout=asyncio.subprocess.PIPE
+        )
+        assert child.stdout is not None
+        await child.stdout.readline()
+        stopping = asyncio.ensure_future(process.stop(child, 30.0))
+        await asyncio.sleep(0.05)
+        stopping.cancel()
+        assert await asyncio.wait_for(child.wait(), 5) == -9
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+
+    asyncio.run(main())

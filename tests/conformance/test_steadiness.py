@@ -1,11 +1,16 @@
 """Whether the machine had time, by what was seen of it."""
 
 import asyncio
+import io
 import re
 import time
 
 from ollama_simulator.clock import WallClock
+from ollama_simulator.conformance.balancers.adapter import Running, Setup
+from ollama_simulator.conformance.balancers.reference import Reference
+from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.steadiness import Steadiness
+from ollama_simulator.fleet import Fleet
 
 
 def test_a_stall_of_ours_is_seen() -> None:
@@ -40,3 +45,17 @@ def test_a_busy_machine_counts_where_we_were_late_too() -> None:
     assert watch.trouble(9.0, 11.0, 1.0) == "the CPU was 99 % busy, and our own clock 150 ms late"
     assert watch.trouble(9.0, 11.0, 2.0) == ""
     assert watch.trouble(20.0, 21.0, 1.0) == ""
+
+
+def test_a_check_that_is_sure_is_not_excused() -> None:
+    """Whoever was tried for half a minute did not fail for a stall of half a second."""
+    clock = WallClock()
+    watch = Steadiness(clock)
+    run = Run(Fleet([]), Running(Reference(), Setup((), 1.0), 1, io.BytesIO()), 1.0, "0/a", watch)
+    watch._late.append((clock.now(), 5.0))
+    run.note("who answers", False, "somebody", "nobody")
+    assert run.stalled() == "our own clock was up to 5000 ms late"
+    run.note("who answers", True, "somebody", "s1", sure=True)
+    assert run.stalled() != ""
+    run.note("who answers", False, "somebody", "nobody", sure=True)
+    assert run.stalled() == ""

@@ -15,6 +15,7 @@ import msgspec
 from ollama_simulator.conformance.answer import Answer, Outcome
 from ollama_simulator.conformance.balancers.adapter import Running
 from ollama_simulator.conformance.drive import Stage
+from ollama_simulator.conformance.plain import plain
 from ollama_simulator.conformance.report import Check, Figure
 from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.faults.pace import Normal
@@ -120,7 +121,9 @@ class Run(Stage):
 
     def stalled(self) -> str:
         """What held the machine up so long, since the case began, that the balancer's time-out may
-        have passed for nobody's fault; empty for nothing."""
+        have passed for nobody's fault; empty for nothing, and where a failed check is sure."""
+        if self._sure:
+            return ""
         now = self.fleet.clock.now()
         return self._steadiness.trouble(self.began, now, max(self.timeout, SHORTEST_S))
 
@@ -130,7 +133,8 @@ class Run(Stage):
 
     def _add(self, check: Check) -> None:
         t = round(self.fleet.clock.now() - self.began, 4)
-        self.checks.append(msgspec.structs.replace(check, t=t))
+        expected, actual = plain(check.expected), plain(check.actual)
+        self.checks.append(msgspec.structs.replace(check, expected=expected, actual=actual, t=t))
 
     def served_by(self, answer: Answer, *servers: SimServer, what: str = "the request") -> bool:
         """Check which servers were asked, in order; with none: that nobody was."""

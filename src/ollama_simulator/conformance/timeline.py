@@ -9,6 +9,7 @@ import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.conformance.answer import Answer
+from ollama_simulator.conformance.plain import plain
 from ollama_simulator.conformance.report import Moment
 from ollama_simulator.journal import Journal
 
@@ -54,7 +55,10 @@ def moments(answers: Iterable[Answer], journal: Journal, began: float) -> tuple[
             kind = KINDS.get(type(record), "notes")
             found.append(Moment(record.t - began, record.server, _words(record), label, kind))
     found.sort(key=lambda moment: moment.t)
-    found = [msgspec.structs.replace(moment, t=round(moment.t, 4)) for moment in found]
+    found = [
+        msgspec.structs.replace(moment, t=round(moment.t, 4), what=plain(moment.what))
+        for moment in found
+    ]
     if len(found) > MOST:
         left_out = len(found) - MOST
         half = MOST // 2

@@ -92,7 +92,7 @@ def test_junit_counts() -> None:
 
 def test_junit_has_no_control_characters() -> None:
     """XML can't hold them, and a balancer may answer them."""
-    result = msgspec.structs.replace(REPORT.results[0], reason="\x00\x1b[31m")
+    result = msgspec.structs.replace(REPORT.results[0], reason="\x00\x1b[31m\ud800\uffff")
     report = msgspec.structs.replace(REPORT, results=(result,))
     ElementTree.fromstring(known()["junit"](report).partition("\n")[2])
 

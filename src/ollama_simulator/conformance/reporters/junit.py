@@ -7,6 +7,7 @@ turn a build red. A TELL is a test that passed, and says in `system-out` what it
 It must not import the player.
 """
 
+import re
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from ollama_simulator.conformance.reporters import console, words
 from ollama_simulator.conformance.reporters.reporter import reporter
 
 UNCLEAR = (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.VACUOUS)
+NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 UNPLAYED = (Verdict.SKIPPED, Verdict.BLOCKED)
 
 
@@ -81,4 +83,4 @@ def _case(result: Result) -> ElementTree.Element:
 
 def _printable(text: str) -> str:
     """What XML 1.0 may not hold is left out (section 2.2)."""
-    return "".join(each for each in text if each in "\t\n\r" or each >= " ")
+    return NO_XML.sub("", text)
