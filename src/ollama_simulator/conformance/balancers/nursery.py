@@ -11,7 +11,8 @@ come `{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`
 Rules of this file:
 
 1. A signal is sent by who waits for the process, so it never hits another one of the same id.
-2. When its input ends, the nursery ends, and its children with it.
+2. When its input ends, the nursery ends, and its children with it. No signal but the kill that
+   nobody can refuse ends it before, since whoever ends the suite often ends all of its group.
 
 It must not import the scenarios.
 """
@@ -70,6 +71,7 @@ class Nursery:
         self._process = process
         self._children: dict[int, Forked] = {}
         self._count = 0
+        self._over = False
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -98,7 +100,10 @@ class Nursery:
 
     async def start(self, words: list[str], output: str) -> Forked:
         """Start a balancer: the words of the flaws' command line, without a flaw the first is
-        empty. What it prints goes to the end of a file."""
+        empty. What it prints goes to the end of a file. Raises `ProcessLookupError` if the
+        nursery has ended."""
+        if self._over:
+            raise ProcessLookupError("the process that starts reference balancers has ended")
         self._count += 1
         child = self._children[self._count] = Forked(self, self._count)
         self.tell({"start": self._count, "words": words, "output": output})
@@ -121,6 +126,7 @@ class Nursery:
                 child.started.set()
             else:
                 self._children.pop(heard["ended"]).end(heard["status"])
+        self._over = True
         for child in self._children.values():
             child.end(-signal.SIGKILL)
 
@@ -160,8 +166,18 @@ def _serve() -> None:
     program.prepare()
     importlib.import_module("ollama_simulator.wire.routes")  # what version 1.0.4 imports late
     gc.freeze()  # what is there already is shared with the children, and stays so
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the suite, which then tells us
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it is for the suite, which then tells us
     pids: dict[int, int] = {}
+    try:
+        _fork_when_told(pids)
+    finally:
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _fork_when_told(pids: dict[int, int]) -> None:
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ)
@@ -179,6 +195,7 @@ def _serve() -> None:
                         if pid == 0:
                             selector.close()
                             signal.signal(signal.SIGINT, signal.default_int_handler)
+                            signal.signal(signal.SIGTERM, signal.SIG_DFL)
                             _child(heard["words"], heard["output"])
                         pids[number] = pid
                         _say({"started": number, "pid": pid})
@@ -189,9 +206,6 @@ def _serve() -> None:
                 if ended:
                     del pids[number]
                     _say({"ended": number, "status": os.waitstatus_to_exitcode(status)})
-    for pid in pids.values():
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 if __name__ == "__main__":

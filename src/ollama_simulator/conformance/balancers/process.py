@@ -31,14 +31,17 @@ class Process(Protocol):
 
 
 async def stop(process: Process, grace_s: float) -> None:
-    """End a process, one way or the other: SIGTERM, and after a grace the kill."""
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-        try:
+    """End a process, one way or the other: SIGTERM, and after a grace the kill, which also comes
+    at once if we are cancelled."""
+    try:
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            process.terminate()
             async with asyncio.timeout(grace_s):
                 await process.wait()
-        except TimeoutError:
-            process.kill()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
     await process.wait()
 
 
