@@ -46,12 +46,18 @@ def test_an_option_that_the_file_decides_is_not_silently_ignored(
     )
 
 
-def test_wrong_options_of_the_suite() -> None:
+def test_wrong_options_of_the_suite(tmp_path: Path) -> None:
     """Each names the culprit on standard error and ends with 2."""
     cases = {
         ("--balancer", "/no/such/program"): "--balancer /no/such/program: there is no such file",
-        ("--flaw", "nonsense"): "there is no flaw 'nonsense'; there are always-first, ",
+        ("--flaw", "nonsense"): "there is no flaw 'nonsense'; there are abandons-silent, ",
         ("--flaw", "buffers", "--balancer", "x"): "can't be used with --balancer",
+        ("--balancer", "reference", "--program", "x"): "the balancer reference has no program",
+        ("--url", "http://127.0.0.1:1", "--program", "x"): "what is at --url runs already",
+        ("--claim", "-nonsense"): "--claim: 'nonsense' is no feature",
+        ("--json", str(tmp_path)): f"{tmp_path}: it is a folder",
+        ("--report", f"html={tmp_path}/no/x.html"): f"there is no folder '{tmp_path}/no'",
+        ("seed.none",): "no case, scenario or group is called 'seed.none'; did you mean seed.none-",
     }
     for options, words in cases.items():
         done = suite(*options)

@@ -5,6 +5,7 @@ It must not import the programs.
 
 import asyncio
 import contextlib
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,19 +38,25 @@ def balancer_of(
     program: str | None,
     programs: list[Path],
     claim: str,
+    fifteen: bool = False,
 ) -> "Balancer":
-    """What is to be judged. Raises `BrokenEnvironment`."""
+    """What is to be judged. Who plays the `fifteen` has the seed's contract, unless a claim is
+    taken back. Raises `BrokenEnvironment`."""
     from ollama_simulator.conformance import feature
     from ollama_simulator.conformance.balancers.choice import chosen
     from ollama_simulator.conformance.balancers.reference import Reference
     from ollama_simulator.conformance.balancers.url import Url
 
     if url is not None:
+        if program is not None:
+            wrong("--program is for adapters; what is at --url runs already")
         found: Balancer = Url(url)
-    elif words is None or words == "reference":
+    elif flaw is not None:
         found = Reference(flaw)
     else:
-        found = chosen(words, program, programs)
+        found = chosen(Reference.name if words is None else words, program, programs)
+    if fifteen:
+        found.features |= feature.SEED
     given = [word.strip() for word in claim.split(",") if word.strip()]
     try:
         found.features |= feature.read(word for word in given if not word.startswith("-"))
@@ -71,9 +78,21 @@ def outputs_of(fixed: dict[str, Path | None], more: list[str]) -> list[tuple[str
             wrong(f"--report: {each!r} is not of the form NAME=FILE; reporters are {there}")
         found.append((name, Path(where)))
     for _, path in found:
-        if not path.parent.is_dir():
-            wrong(f"{path}: there is no folder {str(path.parent)!r}")
+        if wrongs := unwritable(path):
+            wrong(wrongs)
     return found
+
+
+def unwritable(path: Path) -> str:
+    """Why a file can't be written, which is better told before anything is played; empty if it
+    can."""
+    if path.is_dir():
+        return f"{path}: it is a folder"
+    if not path.parent.is_dir():
+        return f"{path}: there is no folder {str(path.parent)!r}"
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return f"{path}: it can't be written"
+    return ""
 
 
 def write(name: str, path: Path, report: "Report") -> None:
@@ -132,12 +151,12 @@ async def play(plan: "Plan") -> "Report":
     """Play the cases of a plan, and show nothing."""
     from ollama_simulator.conformance import judging
 
-    _end_in_order()
+    end_in_order()
     return await judging.judge(plan, lambda result: None)
 
 
-def _end_in_order() -> None:
-    """The balancer that is being judged must not outlive us."""
+def end_in_order() -> None:
+    """SIGTERM cancels this task: the balancer that is being judged must not outlive us."""
     this = asyncio.current_task()
     assert this is not None
     with contextlib.suppress(NotImplementedError):
@@ -150,7 +169,7 @@ async def judge(plan: "Plan", fifteen: bool) -> "Report":
     from ollama_simulator.conformance.reporters import console, seed
     from ollama_simulator.conformance.watch import Watch
 
-    _end_in_order()
+    end_in_order()
     if fifteen:
         say(f"{seed.BANNER}\n")
     with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:

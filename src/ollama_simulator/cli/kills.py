@@ -3,12 +3,15 @@
 It must not import the programs.
 """
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ollama_simulator.cli import judged
+from ollama_simulator.cli.program import INTERRUPTED, TERMINATED
 from ollama_simulator.clock import WallClock
 from ollama_simulator.terminal import environment, run, say, wrong
 
@@ -67,7 +70,11 @@ def kills(
         cases = selected(scenario.known(), words=words)
     except NothingSelected as nothing:
         wrong(str(nothing))
+    if markdown is not None and (wrongs := judged.unwritable(markdown)):
+        wrong(wrongs)
     named = matrix.named(cases)
+    if unknown := sorted(named.keys() - {matrix.SOUND, *flaws.known()}):
+        wrong(f"{named[unknown[0]][0].id} names the flaw {unknown[0]!r}, and there is none")
     cells = matrix.full(cases, flaws.known()) if full else named
     if flaw:
         cells = {name: cells.get(name, []) for name in (matrix.SOUND, *flaw)}
@@ -82,15 +89,21 @@ def kills(
             say(f"{sum(done.values())} of {count}: {told}")
 
     async def play() -> matrix.Matrix:
+        judged.end_in_order()
         async with Steadiness(WallClock()).watching() as steadiness:
             return await matrix.play(cells, steadiness, jobs, seed=seed, tell=tell)
 
-    with environment():
-        played = run(play())
-        if markdown is not None:
-            markdown.write_text(matrix.page(played, cases, flaws.known()), encoding="utf-8")
-    wrongs = matrix.complaints(played, cases)
-    for each in wrongs:
+    try:
+        with environment():
+            played = run(play())
+            if markdown is not None:
+                markdown.write_text(matrix.page(played, cases, flaws.known()), encoding="utf-8")
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
+    complaints = matrix.complaints(played, cases)
+    for each in complaints:
         say(each)
-    say(f"{len(played)} cells played, {len(wrongs)} not as they must be")
-    raise typer.Exit(1 if wrongs else 0)
+    say(f"{len(played)} cells played, {len(complaints)} not as they must be")
+    raise typer.Exit(1 if complaints else 0)

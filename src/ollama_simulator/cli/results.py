@@ -59,6 +59,7 @@ def results(
     """
     from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment, known
     from ollama_simulator.conformance.player import first_of
+    from ollama_simulator.net.kernel import PortTaken
 
     if not folder.is_dir():
         wrong(f"there is no folder {str(folder)!r}")
@@ -69,18 +70,18 @@ def results(
     ]
     missing = 0
     try:
-        for name in [] if pages else names:
-            try:
-                run(_judge(name, folder, programs or [], seed, jobs))
-            except BrokenEnvironment as broken:
-                say(f"{name}: {broken}")
-                missing += balancer is not None
-            except BaseExceptionGroup as group:
-                if group.split(BrokenEnvironment)[1] is not None:
-                    raise
-                say(f"{name}: {first_of(group)}")
-                missing += balancer is not None
         with environment():
+            for name in [] if pages else names:
+                try:
+                    run(_judge(name, folder, programs or [], seed, jobs))
+                except (BrokenEnvironment, PortTaken) as broken:
+                    say(f"{name}: {broken}")
+                    missing += balancer is not None
+                except BaseExceptionGroup as group:
+                    if group.split((BrokenEnvironment, PortTaken))[1] is not None:
+                        raise
+                    say(f"{name}: {first_of(group)}")
+                    missing += balancer is not None
             _pages(folder)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

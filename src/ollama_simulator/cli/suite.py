@@ -184,12 +184,13 @@ def suite(
         wrong(f"--timeout-scale: it must be 0.1 to 100, not {timeout_scale:g}")
     outputs = judged.outputs_of({"json": json, "junit": junit, "html": html}, report or [])
     try:
+        # Without a word on what to play, the seed's command line stands for the seed's fifteen.
+        unsaid = not (ids or words or everything or listing)
+        fifteen = unsaid and judged.seedlike(balancer, url)
         with environment():
-            subject = judged.balancer_of(balancer, url, flaw, program, programs or [], claim)
-        fifteen = not (ids or words or everything) and judged.seedlike(balancer, url)
-        if fifteen:
-            # That is what the seed's command line stands for.
-            subject.features |= feature.SEED
+            subject = judged.balancer_of(
+                balancer, url, flaw, program, programs or [], claim, fifteen
+            )
         chosen = [SEED_GROUP] if fifteen else ids or []
         cases = selected(scenario.known(), chosen, words, Level(level.upper()))
     except NothingSelected as nothing:

@@ -10,7 +10,7 @@ It must not import the scenarios or the player.
 
 from collections.abc import Sequence
 
-from ollama_simulator.conformance.report import Result
+from ollama_simulator.conformance.report import Result, Verdict
 
 RULE = "-" * 38
 MOST = 3
@@ -36,5 +36,8 @@ def line(result: Result) -> str:
 def summary(results: Sequence[Result], seconds: float) -> str:
     """The end of the report."""
     passed = sum(result.passed for result in results)
-    total = f"Total: {passed} passed, {len(results) - passed} failed"
+    skipped = sum(result.verdict is Verdict.SKIPPED for result in results)
+    total = f"Total: {passed} passed, {len(results) - passed - skipped} failed"
+    if skipped:
+        total += f"\nSkipped, as what they need is not claimed: {skipped}"
     return "\n".join([RULE, total, f"Duration: {seconds:.2f}s", RULE])
