@@ -108,6 +108,17 @@ def test_a_flawed_balancer_fails() -> None:
     assert re.search(rf"^{total}\nDuration: \d+\.\d\ds$", done.stdout, re.MULTILINE)
 
 
+def test_the_list_has_every_case() -> None:
+    """Whoever is judged, unless something is said of what to play; and what is no case, and why."""
+    every = suite("--list").stdout
+    assert every == suite("--list", "--all").stdout
+    assert len(re.findall(r"^\S+ +(?:MUST|SHOULD|TELL) ", every, re.MULTILINE)) > 150
+    assert re.search(
+        r"^\d+ cases of \d+ scenarios\n\nLooked at, and no case:$", every, re.MULTILINE
+    )
+    assert "\n15 cases of 15 scenarios\n" in suite("--list", "seed").stdout
+
+
 def test_help() -> None:
     """The options and their defaults stand in the help of both programs."""
     helped = run("-m", "ollama_simulator", "--help")

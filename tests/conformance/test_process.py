@@ -4,20 +4,29 @@ import asyncio
 import sys
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
+from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers import adapter, process
 from ollama_simulator.conformance.balancers.adapter import (
+    MOST_MISSES,
     Balancer,
     BrokenEnvironment,
+    NotStarted,
     Place,
     Running,
     Setup,
 )
 from ollama_simulator.conformance.balancers.program import Program
 from ollama_simulator.conformance.balancers.reference import Reference, seed_options
+from ollama_simulator.conformance.player import Game, play
+from ollama_simulator.conformance.report import Result, Verdict
+from ollama_simulator.conformance.scenario import Case
+from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.net.client import Client
+from tests.conformance.making import case
 
 
 class Script(Balancer):
@@ -103,6 +112,48 @@ def test_a_balancer_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> None
     ):
         asyncio.run(main())
     assert not psutil.pid_exists(script.pid)
+
+
+def test_one_that_started_before_is_given_another_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be chance that it did not start; but not if it is never ready any more."""
+    monkeypatch.setattr(Script, "ready_s", 2.0)
+    script = Script("import time; print('up', flush=True); time.sleep(60)")
+
+    async def start(source: str) -> None:
+        script.source = source
+        async with script.running(Setup((), 5.0)):
+            pass
+
+    async def main() -> list[type[Exception]]:
+        up, raised = script.source, list[type[Exception]]()
+        await start(up)
+        monkeypatch.setattr(Script, "ready_s", 0.3)
+        for source in ("import sys; sys.exit(3)", *["import time; time.sleep(60)"] * MOST_MISSES):
+            try:
+                await start(source)
+            except BrokenEnvironment as error:
+                raised.append(type(error))
+        return raised
+
+    assert asyncio.run(main()) == [*[NotStarted] * MOST_MISSES, BrokenEnvironment]
+
+
+def test_a_case_whose_balancer_did_not_start_is_inconclusive() -> None:
+    """If it started before; and the reason is told."""
+    balancer = Reference()
+    balancer.known_to_start = True
+
+    async def main() -> Result:
+        async with Steadiness(WallClock()).watching() as steadiness:
+            wrong = case()
+            options = ("--no-such-option",)
+            scenario = msgspec.structs.replace(wrong.scenario, options=options)
+            played = await play(Case(scenario), Game(balancer, steadiness))
+            return played.result
+
+    result = asyncio.run(main())
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.reason.startswith("the balancer ended at once with status 2; it said:")
 
 
 def test_no_such_program(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from ollama_simulator.clock import Clock, WallClock
 from ollama_simulator.conformance import timeline
-from ollama_simulator.conformance.balancers.adapter import Balancer, Setup
+from ollama_simulator.conformance.balancers.adapter import Balancer, NotStarted, Setup
 from ollama_simulator.conformance.drive import NotArranged
 from ollama_simulator.conformance.report import Check, Level, Moment, Result, Verdict
 from ollama_simulator.conformance.run import Run
@@ -108,17 +108,22 @@ async def play(case: Case, game: Game) -> Played:
         setup = Setup(
             fleet.ports, timeout, claimed, case.annotations, scenario.kv_q8, scenario.options
         )
-        async with game.balancer.running(setup) as subject:
-            configuration = subject.configuration
-            try:
-                seed = f"{game.seed}/{case.id}"
-                async with Run(fleet, subject, timeout, seed, game.steadiness, game.scale) as run:
-                    await _limited(case, run)
-            except* NotArranged as group:
-                unclear = str(first_of(group))
-            except* Exception as group:
-                error = f"the suite failed: {first_of(group)!r}"
-            ended = subject.ended()
+        try:
+            async with game.balancer.running(setup) as subject:
+                configuration = subject.configuration
+                try:
+                    seed = f"{game.seed}/{case.id}"
+                    async with Run(
+                        fleet, subject, timeout, seed, game.steadiness, game.scale
+                    ) as run:
+                        await _limited(case, run)
+                except* NotArranged as group:
+                    unclear = str(first_of(group))
+                except* Exception as group:
+                    error = f"the suite failed: {first_of(group)!r}"
+                ended = subject.ended()
+        except NotStarted as missing:
+            unclear = str(missing)
         for failure in fleet.journal.where(Failed):
             error = f"the simulator failed: {failure.error}"
         if run is not None:

@@ -34,10 +34,18 @@ READY_S = 30.0
 """Seconds that a balancer may take to be ready, unless its adapter says otherwise."""
 GRACE_S = 0.2
 """Seconds between SIGTERM and the kill."""
+PROBED = ("/api/version", "/api/tags", "/api/ps", "/health")
+"""What balancers may ask their servers by themselves."""
+MOST_MISSES = 3
+"""How often in a row a balancer that was ready before may not be ready in time."""
 
 
 class BrokenEnvironment(Exception):
     """The suite can't run here. The text says why, and what would help."""
+
+
+class NotStarted(BrokenEnvironment):
+    """A balancer that was ready before ended at once, or was not ready in time."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -97,6 +105,10 @@ class Balancer(ABC):
     """What it claims."""
     home: str = ""
     """Where it comes from, in words for the report."""
+    known_to_start: bool = False
+    """Whether it was ready at least once."""
+    misses: int = 0
+    """How often it was not ready in time since then."""
 
     @abstractmethod
     def commands(self, setup: Setup, place: Place) -> list[list[str]]:
@@ -121,17 +133,7 @@ class Balancer(ABC):
 
     def is_probe(self, method: str, target: str) -> bool:
         """Whether a request that a server saw may be the balancer's own."""
-        return (
-            method in ("GET", "HEAD")
-            and target.partition("?")[0]
-            in (
-                "/api/version",
-                "/api/tags",
-                "/api/ps",
-                "/health",
-            )
-            and "?" not in target
-        )
+        return method in ("GET", "HEAD") and target in PROBED
 
     def configuration(self, place: Place, commands: Iterable[Iterable[str]]) -> str:
         """How it was started, and the files that it was given, for the report."""
@@ -164,7 +166,8 @@ class Balancer(ABC):
 
     @contextlib.asynccontextmanager
     async def running(self, setup: Setup) -> AsyncIterator["Running"]:
-        """Run it for a block. Raises `BrokenEnvironment` if it doesn't start."""
+        """Run it for a block. Raises `BrokenEnvironment` if it doesn't start: `NotStarted` if it
+        may start the next time."""
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
             tempfile.NamedTemporaryFile() as output,
@@ -181,14 +184,22 @@ class Balancer(ABC):
                     async with asyncio.timeout(self.ready_s):
                         await self.ready(running)
                 except TimeoutError:
-                    raise BrokenEnvironment(
-                        f"the balancer was not ready within {self.ready_s:g} s{said(output)}"
-                    ) from None
+                    self.misses += 1
+                    late = f"the balancer was not ready within {self.ready_s:g} s{said(output)}"
+                    raise self._not_started(late) from None
+                except NotStarted as ended:
+                    raise self._not_started(str(ended)) from None
+                self.known_to_start, self.misses = True, 0
                 yield running
             finally:
-                for process in reversed(running.processes):
-                    await stop(process, self.grace_s)
+                async with contextlib.AsyncExitStack() as all_of_them:
+                    for process in running.processes:
+                        all_of_them.push_async_callback(stop, process, self.grace_s)
                 await self.gone()
+
+    def _not_started(self, words: str) -> BrokenEnvironment:
+        may_start = self.known_to_start and self.misses < MOST_MISSES
+        return NotStarted(words) if may_start else BrokenEnvironment(words)
 
     async def start(self, command: list[str], place: Place, output: IO[bytes]) -> Process:
         """Start one of its processes. Raises `BrokenEnvironment` if that can't be done."""
@@ -272,11 +283,11 @@ async def fetch(port: int, path: str, headers: Iterable[tuple[str, str]] = ()) -
 
 
 async def pause(running: Running) -> None:
-    """Wait a moment for it to be ready. Raises `BrokenEnvironment` if its process has ended."""
+    """Wait a moment for it to be ready. Raises `NotStarted` if its process has ended."""
     clock = WallClock()
     await clock.sleep_until(clock.now() + 0.02)
     for process in running.processes:
         if process.returncode is not None:
-            raise BrokenEnvironment(
+            raise NotStarted(
                 f"the balancer ended at once with status {process.returncode}{said(running.output)}"
             )

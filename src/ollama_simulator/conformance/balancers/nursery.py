@@ -31,6 +31,7 @@ from typing import Any
 
 BEAT_S = 0.02
 """How often the nursery looks whether a child has ended."""
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Forked:
@@ -143,6 +144,9 @@ def _child(words: list[str], output: str) -> None:
     status = 1
     try:
         file = os.open(output, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:
+        os._exit(status)  # the case was given up meanwhile
+    try:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for descriptor, copy in ((nothing, 0), (file, 1), (file, 2)):
             os.dup2(descriptor, copy)
@@ -166,11 +170,12 @@ def _serve() -> None:
     program.prepare()
     importlib.import_module("ollama_simulator.wire.routes")  # what version 1.0.4 imports late
     gc.freeze()  # what is there already is shared with the children, and stays so
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it is for the suite, which then tells us
+    # They are for the suite, which then tells us. A child gets those meant for it when it is ready.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     pids: dict[int, int] = {}
     try:
-        _fork_when_told(pids)
+        with contextlib.suppress(BrokenPipeError):  # the suite is gone: as if its input had ended
+            _fork_when_told(pids)
     finally:
         for pid in pids.values():
             os.kill(pid, signal.SIGKILL)
@@ -194,8 +199,7 @@ def _fork_when_told(pids: dict[int, int]) -> None:
                         pid = os.fork()
                         if pid == 0:
                             selector.close()
-                            signal.signal(signal.SIGINT, signal.default_int_handler)
-                            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
                             _child(heard["words"], heard["output"])
                         pids[number] = pid
                         _say({"started": number, "pid": pid})

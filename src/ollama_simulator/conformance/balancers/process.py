@@ -1,12 +1,14 @@
 """Ending a process that was started, and what it printed.
 
-It must not import anything of this package.
+It must not import anything of this package but `plain`.
 """
 
 import asyncio
 import contextlib
 import os
 from typing import IO, Protocol
+
+from ollama_simulator.conformance.plain import plain
 
 
 class Process(Protocol):
@@ -59,5 +61,6 @@ def read(output: IO[bytes]) -> bytes:
 
 def said(output: IO[bytes]) -> str:
     """The last lines that were printed, in words."""
-    lines = read(output).decode("utf-8", "replace").strip().splitlines()[-5:]
+    text = read(output).decode("utf-8", "replace")
+    lines = [plain(line) for line in text.strip().splitlines()[-5:]]
     return "; it said:\n    " + "\n    ".join(lines) if lines else "; it said nothing"
