@@ -144,6 +144,31 @@ class ResendsOnKept(Flawed):
     pool_type = _Library
 
 
+class _Unread(Kept):
+    def close(self) -> None:
+        self._break(End.LEFT, "we left")
+
+    @property
+    def _reusable(self) -> bool:
+        return self.open
+
+    def next_turn(self) -> None:
+        self._broken = None
+        self._pieces.clear()
+        self._unread = 0
+        super().next_turn()
+
+
+class _Hasty(Pool):
+    make = _Unread
+
+
+class KeepsUnreadConnections(Flawed):
+    """A connection is kept for the next request although its answer was not read to its end."""
+
+    pool_type = _Hasty
+
+
 class OneForAll(FlawedRelay):
     """A request waits until the one before it has been answered, whatever holds that up."""
 

@@ -78,7 +78,7 @@ class KeepsExpecting(FlawedRelay):
             yield act
 
 
-HOPS = frozenset({"keep-alive", "proxy-connection", "upgrade", "x-hop"})
+HOPS = frozenset({"connection", "keep-alive", "proxy-connection", "upgrade", "x-hop"})
 
 
 class PassesOnHops(Flawed):

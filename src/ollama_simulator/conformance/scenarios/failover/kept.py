@@ -11,6 +11,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.failover.endings import Rejects, Retires
+from ollama_simulator.faults.pace import Normal
 
 EVIDENCE = (
     "envoyproxy/envoy#1979",
@@ -139,3 +140,48 @@ async def not_sent_again(run: Run, how: How) -> None:
         f"{twice} times; in the last round {seen}",
         firm=True,
     )
+
+
+@scenario(
+    claim="Whatever became of the request before it, a client gets the answer to its own request.",
+    advice="A client got the answer to somebody else's request: a connection to a server was used "
+    "again while the answer to the request before was still to come on it. Keep a connection only "
+    "when its answer was read to its end; after a timeout, an error or a client that left, close "
+    "it.",
+    evidence=("redis/redis-py#2624",),
+    needs={Feature.NATIVE},
+    killed_by={"keeps-unread-connections"},
+    options=POOL,
+    timeout=1.0,
+    variants={
+        "left": variant(rate=40, leaves=True),
+        "timed-out": variant(rate=16, leaves=False, needs={Feature.TIMEOUT}),
+    },
+)
+async def own_answer(run: Run, rate: float, leaves: bool) -> None:
+    """Every server is slow to read a prompt, and its client leaves or its balancer gives up; then
+    others ask, at once and one after the other."""
+    await run.behave(Normal(tokens_per_sec=200, prompt_eval_tokens_per_sec=rate))
+    slow = [run.start(tokens=8) for _ in run.servers]
+    for session in slow:
+        await run.reached(session)
+    if leaves:
+        await run.sleep(0.1)
+        for session in slow:
+            await session.leave()
+    else:
+        await run.together(*slow)
+    await run.behave(QUICK)
+    answers = await run.together(*(run.start(tokens=6) for _ in run.servers))
+    answers += [await run.talk(tokens=6) for _ in run.servers]
+    for answer in answers:
+        content = answer.content()
+        run.note(
+            f"the text of answer {answer.label}",
+            answer.expected.startswith(content),
+            f"a beginning of {answer.expected!r}",
+            next(
+                (f"that of {each.label}" for each in run.answers if content == each.expected),
+                repr(content),
+            ),
+        )

@@ -126,6 +126,10 @@ async def given_up_in_time(run: Run, fault: Fault) -> None:
 )
 async def no_head_of_line(run: Run, fault: Fault) -> None:
     """The favourite dies; while a request hangs, we ask until another one is answered."""
+
+    def only_slow(session: Session) -> bool:
+        return session.answer.seconds <= run.timeout / 2
+
     await kill(run, fault)
     sessions: list[Session] = []
     waiting: Session | None = None
@@ -135,15 +139,15 @@ async def no_head_of_line(run: Run, fault: Fault) -> None:
         sessions.append(session)
         await run.until(session.task.done, seconds=pause)
         if waiting is not None and waiting.task.done():
-            if waiting.answer.seconds > run.timeout / 2:
+            if not only_slow(waiting):
                 break
-            waiting = None  # it was only slow
+            waiting = None
         if waiting is not None and session.answer.good:
             break
         if waiting is None and not session.task.done():
             waiting = session
     await run.together(*sessions)
-    if waiting is None:
+    if waiting is None or only_slow(waiting):
         run.check("requests that waited for the dead server", 0, 0)
         return
     first = waiting.answer

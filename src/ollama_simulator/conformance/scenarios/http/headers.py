@@ -82,6 +82,28 @@ async def hop_of_answer(run: Run, headers: Pairs, dropped: Sequence[str]) -> Non
 
 
 @scenario(
+    claim="What a client says of its own connection, in Connection, is not passed on.",
+    level=Level.SHOULD,
+    advice="Connection is a hop-by-hop header: it speaks of one connection, and whoever passes it "
+    "on has it speak of another one. Drop it, with Keep-Alive, TE, Trailer, Transfer-Encoding, "
+    "Upgrade and the headers that it names, and say your own (RFC 9110, 7.6.1).",
+    needs={Feature.PASSTHROUGH, Feature.NATIVE},
+    evidence=EVIDENCE,
+    killed_by={"passes-on-hops"},
+)
+async def connection_header(run: Run) -> None:
+    """A sound request with a Connection that names a header."""
+    headers = [("Connection", "close, X-Hop"), ("X-Hop", "secret")]
+    answer = await sent(run, run.spell(CHAT, stream=False, tokens=3, headers=headers))
+    run.good(answer)
+    seen = asked(run, answer)
+    found = values(seen.headers, "connection") if seen else []
+    # Some drop `close` alone: what they say then is not what the client said.
+    passed = [value for value in found if value.replace(" ", "").lower() == "close,x-hop"]
+    run.check("the client's Connection as a server saw it", passed, [], firm=True)
+
+
+@scenario(
     claim="A server sees the headers of a request as its client wrote them: what it accepts, who "
     "it is, what it sends.",
     level=Level.SHOULD,
