@@ -138,10 +138,7 @@ class Answer(msgspec.Struct):
 
     def json(self) -> Any:
         """The body as JSON; None if it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return _parsed(self.body)
 
     def lines(self) -> list[tuple[float, Any]]:
         """The whole lines of an NDJSON or SSE body, each with the time of its last byte.
@@ -158,10 +155,7 @@ class Answer(msgspec.Struct):
                 line = line.strip()
                 if not line or line == b"[DONE]" or line.startswith(NO_DATA):
                     continue
-                try:
-                    found.append((piece.t, json.loads(line)))
-                except ValueError:
-                    found.append((piece.t, None))
+                found.append((piece.t, _parsed(line)))
         return found
 
     def tokens(self) -> list[tuple[float, str]]:
@@ -193,3 +187,10 @@ class Answer(msgspec.Struct):
             return True
         lines = self.lines()
         return bool(lines) and dialect.is_last(lines[-1][1])
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
