@@ -54,6 +54,7 @@ def test_wrong_options_of_the_suite(tmp_path: Path) -> None:
         ("--flaw", "buffers", "--balancer", "x"): "can't be used with --balancer",
         ("--balancer", "reference", "--program", "x"): "the balancer reference has no program",
         ("--url", "http://127.0.0.1:1", "--program", "x"): "what is at --url runs already",
+        ("--url", "http://127.0.0.1:1", "--claim", "drains"): "what is at --url is not ours to end",
         ("--claim", "-nonsense"): "--claim: 'nonsense' is no feature",
         ("--json", str(tmp_path)): f"{tmp_path}: it is a folder",
         ("--report", f"html={tmp_path}/no/x.html"): f"there is no folder '{tmp_path}/no'",

@@ -63,6 +63,8 @@ def balancer_of(
         found.features -= feature.read(word[1:] for word in given if word.startswith("-"))
     except ValueError as error:
         wrong(f"--claim: {error}")
+    if url is not None and feature.Feature.DRAINS in found.features:
+        wrong("--claim: drains is about being told to end, and what is at --url is not ours to end")
     return found
 
 

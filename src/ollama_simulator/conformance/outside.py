@@ -22,7 +22,7 @@ def load(path: Path) -> None:
     name = path.stem
     if not name.isidentifier():
         raise BadFile(f"{path}: its name must be a Python name, as scenarios are called after it")
-    if name in sys.modules:
+    if name in sys.modules or name in sys.stdlib_module_names:
         raise BadFile(f"{path}: there is a module {name!r} already; give the file another name")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -31,13 +31,13 @@ def load(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
         raise BadFile(f"{path}:{line}: {type(error).__name__}: {error}") from error
 
 
-def _line(error: Exception, path: Path) -> int:
+def _line(error: BaseException, path: Path) -> int:
     trace = error.__traceback__
     line = 0
     while trace is not None:
