@@ -55,6 +55,8 @@ def test_wrong_options_of_the_suite(tmp_path: Path) -> None:
         ("--balancer", "reference", "--program", "x"): "the balancer reference has no program",
         ("--url", "http://127.0.0.1:1", "--program", "x"): "what is at --url runs already",
         ("--url", "http://127.0.0.1:1", "--claim", "drains"): "what is at --url is not ours to end",
+        ("--timeout-scale", "0.5"): "it must be 1 to 100, not 0.5",
+        ("--timeout-scale", "nan"): "it must be 1 to 100, not nan",
         ("--claim", "-nonsense"): "--claim: 'nonsense' is no feature",
         ("--json", str(tmp_path)): f"{tmp_path}: it is a folder",
         ("--report", f"html={tmp_path}/no/x.html"): f"there is no folder '{tmp_path}/no'",

@@ -175,7 +175,7 @@ async def judge(plan: "Plan", fifteen: bool) -> "Report":
     if fifteen:
         say(f"{seed.BANNER}\n")
     with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:
-        report = await judging.judge(plan, watch.tell, watch.begin)
+        report = await judging.judge(plan, watch.tell, watch.begin, watch.postpone)
     if fifteen:
         say(f"\n{seed.summary(report.results, report.seconds)}")
     else:

@@ -180,8 +180,9 @@ def suite(
         wrong("--flaw is for the reference balancer; it can't be used with --balancer or --url")
     if balancer is not None and url is not None:
         wrong("--url is for a balancer that runs already; it can't be used with --balancer")
-    if not 0.1 <= timeout_scale <= 100:
-        wrong(f"--timeout-scale: it must be 0.1 to 100, not {timeout_scale:g}")
+    if not 1 <= timeout_scale <= 100:
+        # With shorter waits than usual a sound balancer would be late.
+        wrong(f"--timeout-scale: it must be 1 to 100, not {timeout_scale:g}")
     outputs = judged.outputs_of({"json": json, "junit": junit, "html": html}, report or [])
     try:
         # Without a word on what to play, the seed's command line stands for the seed's fifteen.

@@ -38,8 +38,10 @@ async def judge(
     plan: Plan,
     tell: Callable[[Result], None],
     begin: Callable[[Case], None] = lambda case: None,
+    postpone: Callable[[Case], None] = lambda case: None,
 ) -> Report:
-    """Play the cases and report. `tell` is called with each result as it comes.
+    """Play the cases and report. `tell` is called with each result as it comes, `begin` when a
+    case is begun, `postpone` when it has to wait for all others.
 
     Raises `BrokenEnvironment` and `PortTaken`.
     """
@@ -57,7 +59,7 @@ async def judge(
             control_port=plan.control_port,
         )
         turns = asyncio.Semaphore(min(plan.at_once, balancer.parallel))
-        suite = Suite(plan.cases, game, turns, tell, begin)
+        suite = Suite(plan.cases, game, turns, tell, begin, postpone)
         results = await suite.run()
     return Report(
         subject=Subject(

@@ -44,10 +44,12 @@ class Suite:
         turns: asyncio.Semaphore,
         tell: Tell,
         begin: Callable[[Case], None] = lambda case: None,
+        postpone: Callable[[Case], None] = lambda case: None,
         again: int = AGAIN,
     ) -> None:
         """`turns` is how many are played at once; `tell` is called with each result as it comes,
-        `begin` when a case is begun; `again` is how often what was inconclusive is played again."""
+        `begin` when a case is begun, `postpone` when it has to wait for all others; `again` is
+        how often what was inconclusive is played again."""
         self.configuration = ""
         """How the balancer was started, in the first case."""
         self._cases = cases
@@ -55,6 +57,7 @@ class Suite:
         self._turns = turns
         self._tell = tell
         self._begin = begin
+        self._postpone = postpone
         self._more = again
         self._results: dict[str, asyncio.Future[Result]] = {}
         self._unclear: set[str] = set()
@@ -105,7 +108,9 @@ class Suite:
         future.set_result(result)
         if result.verdict is Verdict.INCONCLUSIVE:
             self._unclear.add(case.id)
-        if case.id not in self._unclear:
+        if case.id in self._unclear:
+            self._postpone(case)
+        else:
             self._tell(result)
 
     async def _result(self, case: Case) -> Result:

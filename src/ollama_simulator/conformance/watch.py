@@ -27,7 +27,8 @@ STYLES = {
 
 
 class Watch:
-    """Shows results in the order of the cases, whatever ends first."""
+    """Shows results in the order of the cases, whatever ends first; those of cases that come when
+    all others are done, when they come."""
 
     def __init__(
         self,
@@ -39,7 +40,8 @@ class Watch:
         """`entry` is how a result is shown; `say` prints where there is no terminal."""
         self._entry = entry
         self._say = say
-        self._waiting = [case.id for case in cases]
+        self._waiting = [case.id for case in cases if not case.scenario.alone]
+        self._late = {case.id for case in cases if case.scenario.alone}
         self._told: dict[str, Result] = {}
         self._running: list[str] = []
         self._console = console or Console(highlight=False)
@@ -80,15 +82,30 @@ class Watch:
         self._told[result.id] = result
         if result.id in self._running:
             self._running.remove(result.id)
-        while self._waiting and self._waiting[0] in self._told:
-            next_one = self._told[self._waiting.pop(0)]
-            if next_one.verdict is not Verdict.SKIPPED:
-                self._show(next_one)
+        if result.id in self._late:
+            self._show(result)
+        self._show_next()
         if self._progress is not None:
             self._progress.update(self._task, completed=len(self._told))
         self._describe()
 
+    def postpone(self, case: Case) -> None:
+        """A case is played again, or for the first time, when all others are done."""
+        if case.id in self._running:
+            self._running.remove(case.id)
+        if case.id in self._waiting:
+            self._waiting.remove(case.id)
+            self._late.add(case.id)
+        self._show_next()
+        self._describe()
+
+    def _show_next(self) -> None:
+        while self._waiting and self._waiting[0] in self._told:
+            self._show(self._told[self._waiting.pop(0)])
+
     def _show(self, result: Result) -> None:
+        if result.verdict is Verdict.SKIPPED:
+            return
         words = self._entry(result)
         if self._progress is None:
             self._say(words)
