@@ -35,13 +35,15 @@ def test_a_passed_scenario() -> None:
 
 def test_a_failed_scenario() -> None:
     """The line, and under it what was expected and what was seen."""
-    result = _result("Server fails mid-stream", 0.5, (GOOD, BAD, OTHER), claim="It can tell.")
+    more = {"claim": "It can tell.", "advice": "Cut it."}
+    result = _result("Server fails mid-stream", 0.5, (GOOD, BAD, OTHER), **more)
     assert not result.passed
     assert line(result) == (
         "[x] Server fails mid-stream (500ms)\n"
         "    Error: the status: expected 200, got 502\n"
         "    then: the end: expected cut, got complete\n"
-        "    Claim: It can tell."
+        "    Claim: It can tell.\n"
+        "    Advice: Cut it."
     )
 
 
@@ -80,3 +82,10 @@ def test_summary() -> None:
         "Duration: 12.34s\n"
         "--------------------------------------"
     )
+
+
+def test_what_is_not_claimed_is_no_failure() -> None:
+    """It is counted apart."""
+    results = [_result("a", 1, (GOOD,)), _result("b", 0, (), verdict=Verdict.SKIPPED)]
+    total = "Total: 1 passed, 0 failed\nSkipped, as what they need is not claimed: 1\n"
+    assert total in summary(results, 1.0)

@@ -101,7 +101,10 @@ def write(name: str, path: Path, report: "Report") -> None:
     """Write a report by a reporter."""
     from ollama_simulator.conformance.reporters.reporter import known
 
-    path.write_text(known()[name](report), encoding="utf-8")
+    try:
+        path.write_text(known()[name](report), encoding="utf-8")
+    except OSError as error:
+        wrong(f"{path}: {error.strerror}")
 
 
 def show(cases: "list[Case]") -> None:

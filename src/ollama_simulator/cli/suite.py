@@ -204,9 +204,9 @@ def suite(
         with environment():
             plan = judged.plan_of(subject, cases, seed, timeout_scale, jobs)
             reports = [run(judged.judge(plan, fifteen)) for _ in range(repeat)]
+            status = judged.status_of(reports, strict)
             for name, path in outputs:
                 judged.write(name, path, reports[-1])
-            status = judged.status_of(reports, strict)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except asyncio.CancelledError:

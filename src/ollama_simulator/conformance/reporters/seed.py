@@ -19,7 +19,7 @@ BANNER = "\n".join(["=" * 38, "  Ollama Load Balancer Test Suite", "=" * 38])
 
 
 def line(result: Result) -> str:
-    """One scenario in the report: what it claims, and what spoke against it, if it failed."""
+    """One scenario in the report; if it failed: what spoke against it, what it claims, advice."""
     mark = "+" if result.passed else "x"
     head = f"[{mark}] {result.name} ({round(result.seconds * 1000)}ms)"
     if result.passed:
@@ -30,6 +30,8 @@ def line(result: Result) -> str:
         lines.append(f"    then: {len(others) - MOST} more")
     if result.claim:
         lines.append(f"    Claim: {result.claim}")
+    if result.advice:
+        lines.append(f"    Advice: {result.advice}")
     return "\n".join(lines)
 
 
