@@ -1,5 +1,7 @@
 """Flaws in what an intermediary does with requests: bodies, headers, paths."""
 
+import contextlib
+import json
 import posixpath
 from collections.abc import AsyncGenerator
 from urllib.parse import quote, unquote
@@ -79,6 +81,25 @@ class KeepsExpecting(FlawedRelay):
 
 
 HOPS = frozenset({"connection", "keep-alive", "proxy-connection", "upgrade", "x-hop"})
+
+
+class RewritesJson(FlawedRelay):
+    """A body that is JSON is parsed and written anew."""
+
+    async def relay(self) -> AsyncGenerator[Act, None]:
+        body = await self.request.body.read()
+        with contextlib.suppress(ValueError):
+            body = json.dumps(json.loads(body)).encode()
+        self.body = body
+        async for act in super().relay():
+            yield act
+
+
+class DropsRequestCoding(Flawed):
+    """How the body of a request is coded is not passed on."""
+
+    def headers(self, request: Request, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [pair for pair in headers if pair[0].lower() != "content-encoding"]
 
 
 class PassesOnHops(Flawed):

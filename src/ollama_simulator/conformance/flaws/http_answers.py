@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from typing import ClassVar
 
 import msgspec
 
@@ -139,6 +140,25 @@ class Gives204ABody(FlawedRelay):
         if head.status != 204:
             return passed
         return msgspec.structs.replace(passed, headers=(*passed.headers, ("Content-Length", "9")))
+
+
+class RemembersAnswers(FlawedRelay):
+    """The answer to a GET is kept, and given to whoever asks for the same."""
+
+    _kept: ClassVar[dict[str, list[Act]]] = {}
+
+    async def relay(self) -> AsyncGenerator[Act, None]:
+        target = self.request.target
+        if self.request.method != "GET" or target not in self._kept:
+            acts = []
+            async for act in super().relay():
+                acts.append(act)
+                if isinstance(act, End) and self.request.method == "GET":
+                    self._kept[target] = acts
+                yield act
+            return
+        for act in self._kept[target]:
+            yield act
 
 
 class ReturnsHops(FlawedRelay):

@@ -60,8 +60,9 @@ def _arrived(run: Run, answer: Answer, spelled: Spelled) -> bool:
         sizes == [size],
         [size],
         sizes,
-        advice="The body of a request is lost, cut or sent twice on its way: read it to its "
-        "end by Content-Length or by its chunks, write all of it, and send it once.",
+        advice="The body of a request is lost, cut, written anew or sent twice on its way: read "
+        "it to its end by Content-Length or by its chunks, write its own bytes, all of them, and "
+        "send them once.",
         firm=True,
     ):
         return False

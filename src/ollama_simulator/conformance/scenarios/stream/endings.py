@@ -51,11 +51,12 @@ def as_it_is(data: bytes) -> bytes:
 
 
 def _reason_alone(line: dict[str, Any]) -> None:
-    del line["done"]
+    line.pop("done", None)  # an error has none
 
 
 def _text_too(line: dict[str, Any]) -> None:
-    line["message"]["content"] = " The end."
+    if "message" in line:  # an error has none
+        line["message"]["content"] = " The end."
 
 
 def _variant(dialect: Dialect, last: Edit, *flaws: str) -> Any:
