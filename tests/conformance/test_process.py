@@ -215,3 +215,24 @@ def test_who_is_cancelled_leaves_nothing_running() -> None:
             await stopping
 
     asyncio.run(main())
+
+
+def test_who_is_cancelled_while_one_starts_has_it_all_the_same() -> None:
+    """So that it can be ended in order."""
+    begun = asyncio.Event()
+
+    async def starting() -> process.Process:
+        begun.set()
+        await asyncio.sleep(0.1)
+        return await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
+
+    async def main() -> None:
+        started: list[process.Process] = []
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(process.start(starting(), started))
+            await begun.wait()
+            task.cancel()
+        assert task.cancelled()
+        assert [await each.wait() for each in started] == [0]
+
+    asyncio.run(main())

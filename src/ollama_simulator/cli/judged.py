@@ -7,8 +7,11 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
 
 from ollama_simulator.net import kernel
 from ollama_simulator.terminal import say, wrong
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from ollama_simulator.conformance.judging import Plan
     from ollama_simulator.conformance.report import Report
     from ollama_simulator.conformance.scenario import Case
+
+T = TypeVar("T")
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
@@ -156,16 +161,31 @@ async def play(plan: "Plan") -> "Report":
     """Play the cases of a plan, and show nothing."""
     from ollama_simulator.conformance import judging
 
-    end_in_order()
-    return await judging.judge(plan, lambda result: None)
+    return await in_order(judging.judge(plan, lambda result: None))
 
 
-def end_in_order() -> None:
-    """SIGTERM cancels this task: the balancer that is being judged must not outlive us."""
+async def in_order(work: Coroutine[Any, Any, T]) -> T:
+    """Do something that a first SIGTERM or Ctrl-C cancels, so that no balancer outlives us. Later
+    ones don't hurry that: who is killed at once leaves processes of its own behind."""
     this = asyncio.current_task()
     assert this is not None
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    told: list[int] = []
+
+    def end(number: int) -> None:
+        if not told:
+            this.cancel()
+        told.append(number)
+
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, end, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if told:
+            raise typer.Exit(128 + told[0]) from None
+        raise
 
 
 async def judge(plan: "Plan", fifteen: bool) -> "Report":
@@ -174,11 +194,10 @@ async def judge(plan: "Plan", fifteen: bool) -> "Report":
     from ollama_simulator.conformance.reporters import console, seed
     from ollama_simulator.conformance.watch import Watch
 
-    end_in_order()
     if fifteen:
         say(f"{seed.BANNER}\n")
     with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:
-        report = await judging.judge(plan, watch.tell, watch.begin, watch.postpone)
+        report = await in_order(judging.judge(plan, watch.tell, watch.begin, watch.postpone))
     if fifteen:
         say(f"\n{seed.summary(report.results, report.seconds)}")
     else:

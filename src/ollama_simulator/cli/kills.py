@@ -3,7 +3,6 @@
 It must not import the programs.
 """
 
-import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ollama_simulator.cli import judged
-from ollama_simulator.cli.program import INTERRUPTED, TERMINATED
+from ollama_simulator.cli.program import INTERRUPTED
 from ollama_simulator.clock import WallClock
 from ollama_simulator.terminal import environment, run, say, wrong
 
@@ -89,19 +88,16 @@ def kills(
             say(f"{sum(done.values())} of {count}: {told}")
 
     async def play() -> matrix.Matrix:
-        judged.end_in_order()
         async with Steadiness(WallClock()).watching() as steadiness:
             return await matrix.play(cells, steadiness, jobs, seed=seed, tell=tell)
 
     try:
         with environment():
-            played = run(play())
+            played = run(judged.in_order(play()))
             if markdown is not None:
                 markdown.write_text(matrix.page(played, cases, flaws.known()), encoding="utf-8")
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except asyncio.CancelledError:
-        raise typer.Exit(TERMINATED) from None
     complaints = matrix.complaints(played, cases)
     for each in complaints:
         say(each)

@@ -26,8 +26,7 @@ from ollama_simulator.terminal import wrong
 Command = Callable[..., Any]
 
 INTERRUPTED = 130
-TERMINATED = 143
-"""Exit statuses of what was not done to its end: 128 and the signal's number."""
+"""The exit status of what Ctrl-C ended: 128 and the signal's number."""
 
 
 def start(command: Command, sub_commands: Iterable[Command] = ()) -> None:

@@ -3,14 +3,13 @@
 It must not import the programs.
 """
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ollama_simulator.cli import judged
-from ollama_simulator.cli.program import INTERRUPTED, TERMINATED
+from ollama_simulator.cli.program import INTERRUPTED
 from ollama_simulator.terminal import environment, run, say, wrong
 
 AT_ONCE = 4
@@ -85,8 +84,6 @@ def results(
             _pages(folder)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except asyncio.CancelledError:
-        raise typer.Exit(TERMINATED) from None
     raise typer.Exit(2 if missing else 0)
 
 

@@ -3,7 +3,6 @@
 It must not import the other programs.
 """
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from ollama_simulator.cli.compare import compare
 from ollama_simulator.cli.kills import kills
 from ollama_simulator.cli.load import load
 from ollama_simulator.cli.policies import policies
-from ollama_simulator.cli.program import INTERRUPTED, TERMINATED, Command, start_flat
+from ollama_simulator.cli.program import INTERRUPTED, Command, start_flat
 from ollama_simulator.cli.results import results
 from ollama_simulator.terminal import environment, run, say, wrong
 
@@ -209,6 +208,4 @@ def suite(
                 judged.write(name, path, reports[-1])
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except asyncio.CancelledError:
-        raise typer.Exit(TERMINATED) from None
     raise typer.Exit(status)

@@ -25,7 +25,7 @@ import msgspec
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers import ports
-from ollama_simulator.conformance.balancers.process import Process, said, stop
+from ollama_simulator.conformance.balancers.process import Process, said, start, stop
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.net.client import Broken, Client
 
@@ -179,7 +179,7 @@ class Balancer(ABC):
             running.configuration = self.configuration(place, commands)
             try:
                 for command in commands:
-                    running.processes.append(await self.start(command, place, output))
+                    await start(self.start(command, place, output), running.processes)
                 try:
                     async with asyncio.timeout(self.ready_s):
                         await self.ready(running)

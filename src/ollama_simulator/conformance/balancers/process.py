@@ -6,7 +6,8 @@ It must not import anything of this package but `plain`.
 import asyncio
 import contextlib
 import os
-from typing import IO, Protocol
+from collections.abc import Coroutine
+from typing import IO, Any, Protocol
 
 from ollama_simulator.conformance.plain import plain
 
@@ -30,6 +31,24 @@ class Process(Protocol):
 
     async def wait(self) -> int:
         """Wait for its end."""
+
+
+async def start(starting: Coroutine[Any, Any, Process], started: list[Process]) -> None:
+    """Have a process started, and put it to those that are. If we are cancelled meanwhile it is
+    waited for all the same: who is killed as it starts may leave children of its own behind."""
+    over = asyncio.Event()
+
+    async def whole() -> None:
+        try:
+            started.append(await starting)
+        finally:
+            over.set()
+
+    try:
+        await asyncio.shield(whole())
+    except asyncio.CancelledError:
+        await over.wait()
+        raise
 
 
 async def stop(process: Process, grace_s: float) -> None:
