@@ -204,6 +204,8 @@ def scenario(
             variants=dict(variants or {}),
             play=play,
         )
+        if timeout != int(timeout):
+            raise ValueError(f"{found.id}: --timeout of the seed's balancer is in whole seconds")
         if found.id in _SCENARIOS:
             other = _SCENARIOS[found.id].play
             raise ValueError(

@@ -4,6 +4,7 @@ It must not import the scenarios.
 """
 
 import contextlib
+import math
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -119,10 +120,15 @@ class Reference(Balancer):
 
 
 def seed_options(setup: Setup) -> list[str]:
-    """The seed's command line (seed facts, "The balancer's command line and the runner")."""
+    """The seed's command line (seed facts, "The balancer's command line and the runner"). The
+    seed's program reads whole seconds only."""
     notes = setup.annotations or ("",) * len(setup.servers)
     urls = [
         f"--server=http://127.0.0.1:{port}=Server{port}{note}"
         for port, note in zip(setup.servers, notes, strict=True)
     ]
-    return [f"--timeout={setup.timeout:g}", *(f"--kv-q8={model}" for model in setup.kv_q8), *urls]
+    return [
+        f"--timeout={math.ceil(setup.timeout)}",
+        *(f"--kv-q8={model}" for model in setup.kv_q8),
+        *urls,
+    ]

@@ -29,7 +29,7 @@ EVIDENCE = [
     advice="A server that loads a model sends nothing, not even the head: wait for it as long as "
     "the timeout says, and ask nobody else meanwhile.",
     evidence=EVIDENCE,
-    timeout=2.5,
+    timeout=3.0,
     killed_by={"connect-timeout-for-all"},
     variants={
         "chat": variant(dialect=CHAT, stream=True, needs={CHAT.feature}),
@@ -55,12 +55,12 @@ async def load(run: Run, dialect: Dialect, stream: bool) -> None:
     advice="Give up after a bounded number of tries and tell the client so: each try begins the "
     "load anew, so that trying for ever never ends. A longer timeout is what helps.",
     evidence=EVIDENCE,
-    timeout=0.8,
+    timeout=1.0,
     killed_by={"retries-for-ever"},
 )
 async def load_too_long(run: Run) -> None:
     """One and a half times the timeout; the client tries twice."""
-    await run.behave(Normal(tokens_per_sec=400, load_delay_ms=int(1200 * run.scale)))
+    await run.behave(Normal(tokens_per_sec=400, load_delay_ms=int(1500 * run.scale)))
     longest = (len(run.servers) * 2 * run.timeout + 2.5) * run.scale
     tries = 0
     begun: list[int] = []

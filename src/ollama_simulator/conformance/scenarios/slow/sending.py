@@ -65,7 +65,7 @@ async def body(run: Run) -> None:
     level=Level.TELL,
     advice="Begin to count a server's silence when the whole request has been sent to it.",
     evidence=["2witstudios/PageSpace#2544", *EVIDENCE],
-    timeout=0.8,
+    timeout=1.0,
     killed_by={"reads-once"},
 )
 async def long_body(run: Run) -> None:
