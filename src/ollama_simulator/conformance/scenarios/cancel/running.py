@@ -231,11 +231,12 @@ async def retries_for_nobody(run: Run, dialect: Dialect) -> None:
     advice="Cancel the one request whose client left: find it by its connection, not by its "
     "server, its model or its place in a list.",
     evidence=["ikawrakow/ik_llama.cpp#1929"],
+    timeout=4.0,
     killed_by={"leavers-take-all"},
     variants=HOWS,
 )
 async def others_go_on(run: Run, how: How) -> None:
-    """The second of three streams is left."""
+    """The second of three streams is left, and of three more where servers have two at a time."""
     await run.behave(Normal(tokens_per_sec=50, num_tokens=60))
     sessions = []
     for _ in run.servers:
@@ -243,6 +244,11 @@ async def others_go_on(run: Run, how: How) -> None:
         await run.reached(sessions[-1])
     first, leaver, third = sessions
     await run.started(leaver, 5)
+    # Who has room for one at a time refuses these, or lets them wait.
+    more = [run.start(tokens=30, patience=run.patience + 3.0) for _ in run.servers]
+    await run.sleep(0.3)
+    beside = [each for each in more if run.attempts(each.answer) and each.answer.end is None]
     await leaver.leave(how)
-    for answer, what in zip(await run.together(first, third), ("first", "third"), strict=True):
-        run.good(answer, f"the {what} answer, whose client stays")
+    stay = await run.together(first, third, *beside)
+    for answer in stay:
+        run.good(answer, f"the answer {answer.label}, whose client stays")
