@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ollama_simulator.cli import suite
-from ollama_simulator.cli.program import application
+from ollama_simulator.cli.program import sub_commands
 from ollama_simulator.lab.policies import POLICIES, about
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_the_policy_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(PROGRAMS[0])
     command = next(shlex.split(line) for line in COMMANDS if "mine.py" in line)
-    app = application(suite.suite, suite.SUB_COMMANDS)
+    app = sub_commands(suite.SUB_COMMANDS)
     try:
         result = CliRunner().invoke(app, [*command, "--hours", "0.05", "--seeds", "1"])
     finally:
@@ -62,7 +62,7 @@ def test_the_policy_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_commands_are_taken(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each as printed, but for its length."""
     monkeypatch.chdir(tmp_path)
-    app = application(suite.suite, suite.SUB_COMMANDS)
+    app = sub_commands(suite.SUB_COMMANDS)
     short = ["--hours", "0.01", "--seeds", "1"]
     result = CliRunner().invoke(app, [*shlex.split(line), *short])
     assert result.exit_code == 0, result.output
@@ -74,7 +74,7 @@ def test_all_policies_stand_there_in_their_own_words() -> None:
 
 
 def test_all_options_stand_there() -> None:
-    app = application(suite.suite, suite.SUB_COMMANDS)
+    app = sub_commands(suite.SUB_COMMANDS)
     shown = CliRunner().invoke(app, ["policies", "--help"], env={"COLUMNS": "200"}).output
     options = set(re.findall(r"--[a-z0-9-]+", shown)) - {"--help"}
     (table,) = re.findall(r"\| Option \|.*?\n\n", GUIDE, re.DOTALL)

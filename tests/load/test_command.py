@@ -17,13 +17,13 @@ import pytest
 from typer.testing import CliRunner
 
 from ollama_simulator.cli import suite
-from ollama_simulator.cli.program import application
+from ollama_simulator.cli.program import sub_commands
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.load.document import Document
 from ollama_simulator.records import Evaluated, Left
 from tests.acceptance.program import Program, environment
 
-APPLICATION = application(suite.suite, suite.SUB_COMMANDS)
+APPLICATION = sub_commands(suite.SUB_COMMANDS)
 SUITE = "from ollama_simulator.entry import suite; suite()"
 QUICK = ("--workload", "chat:think_s=0,systems=0,asked=10,answered=4", "--users", "2")
 NO_PORT = "http://127.0.0.1:1"

@@ -200,11 +200,11 @@ class ChecksEachTime(Flawed):
 
 
 class FavoursNewcomers(Flawed):
-    """The server that was given the fewest requests since it failed last is next."""
+    """The server that was given the fewest requests is next, and one that failed is owed twenty."""
 
     def distrust(self, backend: Backend, why: Broken | None = None) -> None:
         super().distrust(backend, why)
-        backend.served = 0
+        backend.served -= 20
 
     def pick(self, backends: list[Backend], call: Call) -> Backend:
         return min(backends, key=lambda backend: backend.served)
