@@ -66,6 +66,7 @@ def results(
         f"{name}:{variant}" if variant else name
         for name, adapter in known().items()
         for variant in ("", *adapter.variants)
+        if variant not in adapter.aliases
     ]
     missing = 0
     try:

@@ -75,7 +75,8 @@ class Asking:
     def patience(self) -> float:
         """Longest silence that our client waits for, where a scenario doesn't say: by then the
         balancer has given up, if it ever does."""
-        return (self.timeout + 4.0) * self.scale if self.timeout else PATIENCE_S * self.scale
+        more = 4.0 if self.timeout else PATIENCE_S
+        return self.timeout + more * self.scale
 
     @property
     def dialect(self) -> Dialect:

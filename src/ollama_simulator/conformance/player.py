@@ -67,8 +67,9 @@ def level_of(case: Case, balancer: Balancer) -> Level:
 
 
 def unclaimed(case: Case, balancer: Balancer) -> list[str]:
-    """The features that a case needs and a balancer doesn't claim."""
-    return sorted(feature.value for feature in case.needs - balancer.features)
+    """What a case needs and a balancer doesn't claim, or is not."""
+    missing = sorted(feature.value for feature in case.needs - balancer.features)
+    return [*missing, "ours to end"] if case.scenario.ends and not balancer.ours else missing
 
 
 def unplayed(case: Case, balancer: Balancer, verdict: Verdict, reason: str) -> Result:

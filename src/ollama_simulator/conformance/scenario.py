@@ -78,6 +78,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     of the variant."""
     options: tuple[str, ...]
     """Further options of the reference balancer."""
+    ends: bool
+    """Whether it ends the balancer itself, which must be ours then."""
     alone: bool
     """Whether nothing else may be played meanwhile, as its numbers would suffer."""
     variants: Mapping[str, Variant]
@@ -174,6 +176,7 @@ def scenario(
     kv_q8: Iterable[str] = (),
     arrange: Arrange | None = None,
     options: Iterable[str] = (),
+    ends: bool = False,
     alone: bool = False,
     name: str = "",
     order: int = 1_000,
@@ -200,6 +203,7 @@ def scenario(
             kv_q8=tuple(kv_q8),
             arrange=arrange,
             options=tuple(options),
+            ends=ends,
             alone=alone,
             variants=dict(variants or {}),
             play=play,

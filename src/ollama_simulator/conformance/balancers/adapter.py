@@ -95,6 +95,10 @@ class Balancer(ABC):
     """What its servers must be set up with, by the fields of `Settings`."""
     ready_s: ClassVar[float] = READY_S
     grace_s: ClassVar[float] = GRACE_S
+    ours: ClassVar[bool] = True
+    """Whether it is ours to start and to end."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Variants that are other names of the first."""
     fixed_servers: ClassVar[bool] = False
     """Whether its servers must be on the ports of the seed's document."""
     takes: ClassVar[tuple[int, ...]] = ()

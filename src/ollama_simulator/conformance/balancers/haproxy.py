@@ -61,6 +61,7 @@ class HAProxy(Installed):
     programs = ("haproxy",)
     packages = Packages(apt="haproxy", brew="haproxy")
     variants = ("retrying", "exclusive", "untouched")
+    aliases = ("retrying",)
     claims = CLAIMS
     home = "HAProxy"
     version_words = ("-v",)

@@ -21,6 +21,7 @@ class Url(Balancer):
     """A balancer that somebody else started in front of the fleet's ports."""
 
     name = "url"
+    ours = False
     fixed_servers = True
     parallel = 1
     ready_s = 30.0

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import AsyncGenerator
 from urllib.parse import quote, unquote
 
-from ollama_simulator.acts import Act
+from ollama_simulator.acts import Act, Head
 from ollama_simulator.conformance.dialect import PATHS
 from ollama_simulator.conformance.flaws.flaw import Flawed, FlawedRelay
 from ollama_simulator.conformance.reference.balancer import text
@@ -188,6 +188,22 @@ class CleansPaths(Flawed):
     def target(self, request: Request) -> str:
         path, mark, query = request.target.partition("?")
         return posixpath.normpath(path).replace("//", "/") + mark + query
+
+
+class FollowsRedirections(FlawedRelay):
+    """A redirection is followed, and the client learns nothing of it."""
+
+    async def relay(self) -> AsyncGenerator[Act, None]:
+        location = ""
+        async for act in super().relay():
+            if isinstance(act, Head) and act.status in (301, 302, 307, 308):
+                location = next(text for name, text in act.headers if name.lower() == "location")
+            if not location:
+                yield act
+        if location:
+            self.request.target = location
+            async for act in super().relay():
+                yield act
 
 
 class KeepsStrangeHosts(Flawed):

@@ -214,6 +214,30 @@ async def path(run: Run, path: str) -> None:
 
 
 @scenario(
+    claim="A redirection that a server answers is its client's to follow: it comes back as it is.",
+    level=Level.SHOULD,
+    advice="The balancer followed the redirection itself: switch that off in its HTTP client, and "
+    "pass status and Location on. Its client must know where it is, and its method and body may "
+    "not survive (RFC 9110, 15.4).",
+    needs={Feature.NATIVE},
+    wants={Feature.PASSTHROUGH},
+    evidence=EVIDENCE[:1],
+    killed_by={"follows-redirections"},
+)
+async def redirection(run: Run) -> None:
+    """A path with a slash too many, which Ollama redirects."""
+    answer = await run.ask("GET", "/api/tags/?check=NONCE")
+    run.check("the status of the answer", answer.status, 301)
+    run.note(
+        "where it points to",
+        "/api/tags" in (answer.header("location") or ""),
+        "a path with /api/tags",
+        answer.header("location"),
+    )
+    _reached(run, answer, f"GET /api/tags/?check={answer.nonce}")
+
+
+@scenario(
     claim="The file of a model can be uploaded, and asked for, through the balancer.",
     advice="Relay POST and HEAD of /api/blobs/..., with bodies in chunks as `ollama create` "
     "sends them.",
