@@ -92,6 +92,7 @@ async def _judge(name: str, folder: Path, programs: list[Path], seed: int, jobs:
     """Judge one, and write its report."""
     from ollama_simulator.conformance import scenario
     from ollama_simulator.conformance.matrix import file_name
+    from ollama_simulator.conformance.report import lean
     from ollama_simulator.conformance.reporters.json import json
     from ollama_simulator.conformance.reporters.words import summary
 
@@ -100,7 +101,7 @@ async def _judge(name: str, folder: Path, programs: list[Path], seed: int, jobs:
     subject.version()  # what is not there is told before anything is played
     say(f"{name} ...")
     report = await judged.play(plan)
-    (folder / f"{file_name(report)}.json").write_text(json(report), encoding="utf-8")
+    (folder / f"{file_name(report)}.json").write_text(json(lean(report)), encoding="utf-8")
     say(f"{name}: {'; '.join(summary(report))}; {report.seconds:.0f} s")
 
 

@@ -167,6 +167,14 @@ class Report(msgspec.Struct, frozen=True):
         return sum(each.verdict is verdict and level in (None, each.level) for each in self.results)
 
 
+def lean(report: Report) -> Report:
+    """The report without the checks of what passed, which are most of it."""
+    results = (
+        msgspec.structs.replace(each, checks=()) if each.passed else each for each in report.results
+    )
+    return msgspec.structs.replace(report, results=tuple(results))
+
+
 def status(report: Report, *, strict: bool = False) -> int:
     """The exit status of a run.
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from ollama_simulator.conformance import matrix, picture
-from ollama_simulator.conformance.report import Level, Report, Verdict, status
+from ollama_simulator.conformance.report import Level, Report, Verdict, lean, status
 from ollama_simulator.conformance.reporters.json import BadReport, read, schema
 from ollama_simulator.conformance.reporters.reporter import known, reporter
 from tests.conformance.reporters.sample import MOMENTS, REPORT
@@ -173,3 +173,10 @@ def test_matrix_of_two() -> None:
     assert "| `cut.chat` | [`x`](example-tuned.md#cut-chat) | `+` |" in page
     assert "| example:tuned | 1.2 | 2026-11-29 | 1 | 1 | 1 | 1 | 1 | 1 | 4 |" in page
     assert '<a id="cut-chat"></a>' in known()["markdown"](REPORT)
+
+
+def test_a_lean_report_keeps_what_tells_something() -> None:
+    """Only the checks of what passed are gone."""
+    for whole, kept in zip(REPORT.results, lean(REPORT).results, strict=True):
+        assert kept.checks == (() if whole.passed else whole.checks)
+        assert msgspec.structs.replace(kept, checks=whole.checks) == whole
