@@ -25,7 +25,7 @@ import msgspec
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance.balancers import ports
-from ollama_simulator.conformance.balancers.process import Process, said, start, stop
+from ollama_simulator.conformance.balancers.process import Process, said, shell_line, start, stop
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.net.client import Broken, Client
 
@@ -141,13 +141,7 @@ class Balancer(ABC):
 
     def configuration(self, place: Place, commands: Iterable[Iterable[str]]) -> str:
         """How it was started, and the files that it was given, for the report."""
-        # Where this machine keeps its programs is nobody's business.
-        shown = [
-            " ".join(
-                word if place.folder in Path(word).parents else _name(word) for word in command
-            )
-            for command in commands
-        ]
+        shown = [shell_line(command, place.folder) for command in commands]
         for path in sorted(place.folder.rglob("*")):
             if path.is_file() and path.stat().st_size < 20_000:
                 with contextlib.suppress(UnicodeDecodeError):
@@ -223,11 +217,6 @@ class Balancer(ABC):
             )
         except OSError as error:
             raise BrokenEnvironment(f"can't start {command[0]}: {error.strerror}") from None
-
-
-def _name(word: str) -> str:
-    """A word of a command line; of a path the last part."""
-    return Path(word).name if Path(word).is_absolute() else word
 
 
 class Running:

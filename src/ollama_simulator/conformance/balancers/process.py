@@ -6,7 +6,8 @@ It must not import anything of this package but `plain`.
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from ollama_simulator.conformance.plain import plain
@@ -83,3 +84,14 @@ def said(output: IO[bytes]) -> str:
     text = read(output).decode("utf-8", "replace")
     lines = [plain(line) for line in text.strip().splitlines()[-5:]]
     return "; it said:\n    " + "\n    ".join(lines) if lines else "; it said nothing"
+
+
+def shell_line(command: Iterable[str], folder: Path) -> str:
+    """A command in one line. Where this machine keeps a program is nobody's business, so of paths
+    outside the folder only the last part is told."""
+    words = []
+    for word in command:
+        path = Path(word)
+        outside = path.is_absolute() and folder not in path.parents
+        words.append(path.name if outside else word)
+    return " ".join(words)
