@@ -44,6 +44,9 @@ LAYERS = {
     "served": 4,
     "downtime": 3,
     "presence": 4,
+    "ports": 4,
+    "rules": 4,
+    "overriding": 4,
     "lab": 5,
     "server": 5,
     "fleet": 6,
@@ -77,6 +80,8 @@ ALLOWED = {
     ("settings", "registry"),  # a server is set up with its registries
     ("settings", "names"),  # a profile of a single model is found by its name
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
+    ("overriding", "rules"),  # what a header asks for is a rule of one request
+    ("presence", "rules"),  # what rules want of the door is one of the things it stands by
     ("answering", "exchange"),  # what is answered is an exchange
     ("settings", "model"),  # a web search finds values that a job answers with
     ("settings", "script"),  # a server may have scripts from its start

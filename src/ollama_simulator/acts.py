@@ -136,3 +136,18 @@ class Door(Enum):
     """The process is stopped: connections are made by the kernel, nothing is read or written."""
     SHUT = "shut"
     """Nobody listens: the kernel refuses."""
+
+
+class Stance(msgspec.Struct, frozen=True):
+    """Where something wants a server's door, and for how long."""
+
+    door: Door = Door.OPEN
+    ended: bool = False
+    """Whether the server's process is gone: its connections are reset, the kernel refuses, and
+    what was in memory is lost. It is started anew when nothing wants it gone any more."""
+    until: float | None = None
+    """Seconds after the fault was set; None for ever."""
+
+
+SEVERITY = {door: number for number, door in enumerate(Door)}
+"""How bad a door is: of several wishes the worst one counts."""

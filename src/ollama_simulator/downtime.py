@@ -24,6 +24,8 @@ class Downtime:
     def __init__(self, clock: Clock, seed: str) -> None:
         self.closed = False
         """Whether the fleet ends: then it never comes back."""
+        self.waited_for = False
+        """Whether somebody waits to bring the server back."""
         self._clock = clock
         self._drawn = random.Random(seed)
         self._until = -math.inf

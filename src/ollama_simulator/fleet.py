@@ -4,9 +4,13 @@ Rules of this file:
 
 1. A fleet is used as `async with`: its ports are taken on entry and given back on exit.
 2. Every task of every server lives in the fleet's task group and ends with it.
-3. Servers are named s1, s2, … in the order of their ports.
+3. Servers are named s1, s2, … in the order of their ports; one that comes later gets the next
+   name. No name is used twice.
+4. Servers come and go one after the other: who adds, removes or resets waits for whoever does.
 
 It must not import the control API or anything above.
+
+Longer than 300 lines because it is the list of what can be done to a fleet, a few lines each.
 """
 
 import asyncio
@@ -17,24 +21,39 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
+from ollama_simulator import records
 from ollama_simulator.clock import Clock, WallClock
 from ollama_simulator.faults.fault import Fault
+from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.rule import Rule, complaint
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.net import kernel
-from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.net.listener import Listener
+from ollama_simulator.ports import HOST as HOST
+from ollama_simulator.ports import alone, with_helper
+from ollama_simulator.rules import Active, Counts
 from ollama_simulator.script import Script
 from ollama_simulator.server import SimServer
-from ollama_simulator.settings import HELPER_OFFSET, KvType, Settings
+from ollama_simulator.settings import KvType, Settings
 
-HOST = "127.0.0.1"
-TRIES = 100
-"""How often a free port is looked for that has a free one so much higher."""
+ALL = "all"
+"""What stands for every server, where names of servers are asked for."""
 
 
 class UnknownServer(LookupError):
-    """There is no server on this port. The text names those there are."""
+    """There is no server on this port, or of this name. The text names those there are."""
+
+
+class BadRule(ValueError):
+    """A rule that can't be meant. The text names the field."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+        self.why = why
 
 
 class Fleet:
@@ -68,14 +87,19 @@ class Fleet:
         self._ports = tuple(ports)
         self.seed = seed
         self._group: asyncio.TaskGroup
+        self._exchanges = itertools.count(1)
+        self._names = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._moving = asyncio.Lock()
+        self._born: dict[str, tuple[int, Settings]] = {}
+        """The servers of the start, by name."""
 
     async def __aenter__(self) -> Self:
         """Take the ports and listen. Raises `PortTaken`; then none is taken."""
-        numbers = itertools.count(1)
         with ExitStack() as undo:
             sockets: list[socket.socket] = []
             for port, settings in zip(self._ports, self._settings, strict=True):
-                sock, helper = _with_helper(port) if settings.helper else _alone(port)
+                sock, helper = with_helper(port) if settings.helper else alone(port)
                 sockets.append(sock)
                 undo.callback(sock.close)
                 if helper is not None:
@@ -84,19 +108,25 @@ class Fleet:
             undo.pop_all()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
-        for index, sock in enumerate(sockets, 1):
-            server = SimServer(
-                f"s{index}",
-                clock=self.clock,
-                seed=self.seed,
-                journal=self.journal,
-                number=lambda: next(numbers),
-                settings=self._settings[index - 1],
-            )
-            server.listener = Listener(server, self.clock, sock, self._spawn)
-            server.listener.start()
-            self.servers[server.listener.port] = server
+        for sock, settings in zip(sockets, self._settings, strict=True):
+            server = self._start(f"s{next(self._names)}", sock, settings)
+            self._born[server.name] = server.listener.port, settings
         return self
+
+    def _start(self, name: str, sock: socket.socket, settings: Settings) -> SimServer:
+        server = SimServer(
+            name,
+            clock=self.clock,
+            seed=self.seed,
+            journal=self.journal,
+            number=lambda: next(self._exchanges),
+            settings=settings,
+            place=int(name.removeprefix("s")),
+        )
+        server.listener = Listener(server, self.clock, sock, self._spawn)
+        server.listener.start()
+        self.servers[server.listener.port] = server
+        return server
 
     async def __aexit__(
         self,
@@ -131,10 +161,104 @@ class Fleet:
         """The server on a port, or all of them for None. Raises `UnknownServer`."""
         return self.servers.values() if port is None else (self.server(port),)
 
+    def named(self, name: str) -> SimServer:
+        """The server of a name. Raises `UnknownServer`."""
+        for server in self.servers.values():
+            if server.name == name:
+                return server
+        there = ", ".join(server.name for server in self.servers.values())
+        raise UnknownServer(f"no server {name!r}; there are {there}")
+
+    def among(self, names: str | Iterable[str]) -> list[SimServer]:
+        """The servers of these names, or every one for `all`. Raises `UnknownServer`."""
+        if names == ALL:
+            return list(self.servers.values())
+        names = [names] if isinstance(names, str) else names
+        return [self.named(name) for name in dict.fromkeys(names)]
+
+    # --- servers that come and go -------------------------------------------------------------
+
+    async def add(self, settings: Settings | None = None, *, port: int = 0) -> SimServer:
+        """Start another server; 0 takes a free port. Raises `PortTaken`, and `ValueError` if it
+        should have a helper: those are there from the start."""
+        async with self._moving:
+            return self._add(f"s{next(self._names)}", settings or Settings(), port)
+
+    def _add(self, name: str, settings: Settings, port: int) -> SimServer:
+        if settings.helper:
+            raise ValueError("helper: only a server of the start can have one")
+        server = self._start(name, kernel.listen(HOST, port), settings)
+        server.see(records.ServerAdded, port=server.listener.port)
+        return server
+
+    async def remove(self, name: str) -> None:
+        """End a server's process and give its port back. Raises `UnknownServer`, and `ValueError`
+        if it has a helper."""
+        async with self._moving:
+            await self._remove(self.named(name))
+
+    async def _remove(self, server: SimServer) -> None:
+        if server.settings.helper:
+            raise ValueError(f"{server.name} has a helper, which ends only with its fleet")
+        port = server.listener.port
+        del self.servers[port]
+        await server.close()
+        server.see(records.ServerRemoved, port=port)
+
+    async def change(self, name: str, settings: Settings) -> None:
+        """Give a server other settings; its process restarts with them in no time. Raises
+        `UnknownServer`, and `ValueError` if it should get a helper or lose it."""
+        server = self.named(name)
+        before = server.settings
+        if settings.helper != before.helper:
+            raise ValueError("helper: only a server of the start can have one, and keeps it")
+        fields = msgspec.structs.fields(Settings)
+        other = tuple(
+            field.name
+            for field in fields
+            if getattr(before, field.name) != getattr(settings, field.name)
+        )
+        if other:
+            server.see(records.Changed, fields=other)
+            await server.change(settings)
+
+    # --- what they do -------------------------------------------------------------------------
+
     async def behave(self, port: int | None, behavior: Fault) -> None:
-        """Set a behaviour on one server, or on all."""
+        """Set a behaviour on one server, or on all. It takes the place of their rules."""
         for server in self.select(port):
             await server.behave(behavior)
+
+    async def inject(self, servers: str | Iterable[str], rule: Rule) -> int:
+        """Give a rule to the servers of these names, or to `all`. Returns its number.
+
+        Raises `UnknownServer`, `BadRule`, and as `SimServer.behave`; then nobody has it.
+        """
+        if wrong := complaint(rule):
+            raise BadRule(*wrong)
+        chosen = self.among(servers)
+        number, now = next(self._numbers), self.clock.now()
+        together = Counts() if rule.shared else None
+        given: list[SimServer] = []
+        try:
+            for server in chosen:
+                await server.inject(Active(number, rule, now, together))
+                given.append(server)
+        except Exception:
+            for server in given:
+                await server.heal(number, "refused")
+            raise
+        return number
+
+    async def heal(self, servers: str | Iterable[str] = ALL, rule: int | None = None) -> int:
+        """End a rule on the servers of these names, or on `all`. Without its number, end all of
+        their rules and have them behave normally. Returns how many rules ended."""
+        ended = 0
+        for server in self.among(servers):
+            ended += await server.heal(rule)
+            if rule is None:
+                await server.behave(Normal())
+        return ended
 
     async def restart(
         self,
@@ -168,35 +292,20 @@ class Fleet:
             server.memory.forget()
 
     async def reset(self, *, clear_counters: bool = False) -> None:
-        """Return every server to the state of the start; counters only when asked."""
-        for server in self.servers.values():
-            await server.reset()
+        """Return every server to the state of the start, and have exactly the servers of the
+        start; counters only when asked. Raises `PortTaken` if one of them can't come back."""
+        async with self._moving:
+            for server in [*self.servers.values()]:
+                if server.name not in self._born:
+                    await self._remove(server)
+            for server in self.servers.values():
+                await self.change(server.name, self._born[server.name][1])
+                await server.reset()
+            there = {server.name for server in self.servers.values()}
+            for name, (port, settings) in self._born.items():
+                if name not in there:
+                    self._add(name, settings, port)
+            order = [port for port, _ in self._born.values()]
+            self.servers = {port: self.servers[port] for port in order}
         if clear_counters:
             self.journal.clear_counters()
-
-
-Sockets = tuple[socket.socket, socket.socket | None]
-"""That of a server, and that of its helper."""
-
-
-def _alone(port: int) -> Sockets:
-    return kernel.listen(HOST, port), None
-
-
-def _with_helper(port: int) -> Sockets:
-    """Take a server's port and its helper's. Of free ports, one that has both."""
-    with ExitStack() as others:
-        for tries_left in reversed(range(TRIES if port == 0 else 1)):
-            sock = kernel.listen(HOST, port)
-            found: int = sock.getsockname()[1]
-            try:
-                return sock, kernel.reserve(HOST, found + HELPER_OFFSET)
-            except OSError as error:
-                # It is kept until the end: else the kernel may offer it again.
-                others.callback(sock.close)
-                if not tries_left:
-                    words = f"{error}; the helper of the server on port {found} needs it"
-                    if isinstance(error, PortTaken):
-                        raise PortTaken(error.errno, words) from None
-                    raise OSError(words) from None
-    raise AssertionError("the last try returns or raises")

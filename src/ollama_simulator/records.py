@@ -56,9 +56,14 @@ class Received(Record, frozen=True, kw_only=True, tag=True):
 
 
 class Struck(Record, frozen=True, kw_only=True, tag=True):
-    """A fault changed the answer. A fault that changed nothing leaves no such record."""
+    """A fault changed the answer, or moved the door as a rule. A fault that changed nothing leaves
+    no such record."""
 
     fault: str
+    rule: int | None = None
+    """The number of the rule that it was set by."""
+    source: str = "behavior"
+    """Who wanted it: `behavior`, `rule` or `header`."""
 
 
 class Queued(Record, frozen=True, kw_only=True, tag=True):
@@ -192,8 +197,46 @@ class Behaved(Record, frozen=True, kw_only=True, tag=True):
     behavior: str
 
 
+class Injected(Record, frozen=True, kw_only=True, tag=True):
+    """The server was given a rule."""
+
+    rule: int
+    """Its number in the fleet."""
+    fault: str
+    name: str
+    """What its user calls it; may be empty."""
+
+
+class Healed(Record, frozen=True, kw_only=True, tag=True):
+    """A rule ended."""
+
+    rule: int
+    why: str
+    """`asked`, `expired`, `replaced` by a behaviour, gone with a `reset`, or `refused`, as the
+    door can't be moved so."""
+
+
+class ServerAdded(Record, frozen=True, kw_only=True, tag=True):
+    """The server came to a fleet that was running."""
+
+    port: int
+
+
+class ServerRemoved(Record, frozen=True, kw_only=True, tag=True):
+    """The server left the fleet."""
+
+    port: int
+
+
+class Changed(Record, frozen=True, kw_only=True, tag=True):
+    """The server was given other settings."""
+
+    fields: tuple[str, ...]
+    """Their names."""
+
+
 class Stopped(Record, frozen=True, kw_only=True, tag=True):
-    """The server's process was ended: connections are reset, and what was in memory is lost."""
+    """The server's process ended: connections are reset, and what was in memory is lost."""
 
 
 class Restarted(Record, frozen=True, kw_only=True, tag=True):

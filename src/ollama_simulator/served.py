@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from ollama_simulator import records
 from ollama_simulator.acts import Reply
-from ollama_simulator.exchange import Exchange
-from ollama_simulator.faults.fault import Fault, bend
+from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
 
@@ -34,20 +33,21 @@ class Owner(Protocol):
 class Served:
     """One request being answered: what the listener's connection holds of it."""
 
-    def __init__(self, server: Owner, request: Request, number: int, behavior: Fault) -> None:
+    def __init__(self, server: Owner, request: Request, number: int, handler: Handler) -> None:
+        """`handler` answers, as the server behaved when the request came."""
         self.request = request
         self.number = number
         self._server = server
-        self._behavior = behavior
+        self._handler = handler
         self._exchange: Exchange | None = None
         self._performer: Performer | None = None
         request.gone.wakes(self._left)
 
     def reply(self, performer: Performer) -> Reply:
-        """The answer, bent by the behaviour."""
+        """The answer, bent as the server behaves."""
         self._performer = performer
         exchange = self._exchange = self._server.exchange(self.request, self._see)
-        return bend(exchange, self._behavior)
+        return self._handler(exchange)
 
     async def finish(self, outcome: str) -> None:
         """Close what is open and record the end."""

@@ -6,6 +6,8 @@ Rules of this file:
 2. Every `Asked` gets exactly one `Finished`.
 
 It must not import the fleet or anything above.
+
+Longer than 300 lines because it is the list of what can be done to a server, a few lines each.
 """
 
 import math
@@ -24,14 +26,17 @@ from ollama_simulator.engine.registry.measured import measured
 from ollama_simulator.engine.scheduler import Scheduler
 from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import TEST_MODEL, Store
-from ollama_simulator.exchange import Exchange
+from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.rule import BadFault
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.request import Request
+from ollama_simulator.overriding import HEADER, asked_for, refusing
 from ollama_simulator.presence import Presence
+from ollama_simulator.rules import Active, Rules
 from ollama_simulator.served import Served
 from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.wire.codec import Wire
@@ -51,12 +56,15 @@ class SimServer:
         journal: Journal,
         number: Callable[[], int],
         settings: Settings,
+        place: int = 1,
     ) -> None:
-        """`number` gives the next exchange number of the fleet."""
+        """`number` gives the next exchange number of the fleet; `place` is this server's."""
         self.settings = settings
+        self.place = place
         self.scripts = Scripts(settings.scripts)
         self.name = name
-        self._presence = Presence(self, clock, f"{seed}/{name}/restarts")
+        self._rules = Rules(clock, f"{seed}/{name}/rules", self.see)
+        self._presence = Presence(self, clock, f"{seed}/{name}/restarts", self._rules)
         self.kv_cache_type: KvType = settings.kv_cache_type
         """How the KV cache is stored. `restart` changes it."""
         self.store = Store(clock, self._models_at_the_start)
@@ -65,15 +73,20 @@ class SimServer:
         self._journal = journal
         self._number = number
         self._boot()
-        self._wire = Wire(clock.wall_ns, random.Random(f"{seed}/{name}"), settings)
+        self._random = random.Random(f"{seed}/{name}")
+        self._wire = Wire(clock.wall_ns, self._random, settings)
         self._running: set[Served] = set()
         self._ordinal = 0
 
     @property
     def _models_at_the_start(self) -> tuple[Model, ...]:
-        if self.settings.installed_models is not None:
-            return self.settings.installed_models
-        own = (model for weights in self.settings.measured for model in measured(weights))
+        return self._models_of(self.settings)
+
+    @staticmethod
+    def _models_of(settings: Settings) -> tuple[Model, ...]:
+        if settings.installed_models is not None:
+            return settings.installed_models
+        own = (model for weights in settings.measured for model in measured(weights))
         return (TEST_MODEL, *own)
 
     @property
@@ -114,13 +127,30 @@ class SimServer:
         return self._presence.behavior
 
     async def behave(self, behavior: Fault) -> None:
-        """Behave like this from now on; returns when the door stands accordingly.
+        """Behave like this from now on, and have no rules; returns when the door stands
+        accordingly.
 
         Raises `Unsupported` if the door can't stand so on this system, and `PortTaken` if
         another program took the port; nothing changes then. While the server is down the door
         stays shut; the behaviour's door comes afterwards.
         """
         await self._presence.behave(behavior)
+
+    @property
+    def rules(self) -> list[Active]:
+        """The rules that it was given, in the order in which they are asked."""
+        return list(self._rules.all)
+
+    async def inject(self, active: Active) -> None:
+        """Take a rule, behind those that it has; returns when the door stands accordingly.
+
+        Raises as `behave` does; then it has no such rule.
+        """
+        await self._presence.inject(active)
+
+    async def heal(self, number: int | None = None, why: str = "asked") -> int:
+        """End the rule with a number, or all. Returns how many ended."""
+        return await self._presence.heal(number, why)
 
     # --- its process --------------------------------------------------------------------------
 
@@ -138,6 +168,18 @@ class SimServer:
             raise ValueError(f"a server can't be down for {seconds} seconds")
         self.kv_cache_type = kv_cache_type or self.kv_cache_type
         await self._presence.restart(self.settings.downtime if seconds is None else seconds)
+
+    async def change(self, settings: Settings) -> None:
+        """Have other settings from now on. Its process restarts with them in no time; models on
+        disk and scripts stay, unless the settings say others than before."""
+        before, self.settings = self.settings, settings
+        self._wire = Wire(self._clock.wall_ns, self._random, settings)
+        if self._models_of(before) != self._models_of(settings):
+            self.store.replace(self._models_at_the_start)
+        if before.scripts != settings.scripts:
+            self.scripts.replace(settings.scripts)
+        await self.restart(settings.kv_cache_type, seconds=0.0)
+        await self._presence.hurry()
 
     @property
     def down(self) -> bool:
@@ -208,6 +250,7 @@ class SimServer:
         down comes back; one with another type of KV cache is restarted in no time."""
         if self.kv_cache_type != self.settings.kv_cache_type:
             await self.restart(self.settings.kv_cache_type, seconds=0.0)
+        await self.heal(why="reset")
         await self._presence.hurry()
         for served in tuple(self._running):
             if served.request.left is not None:
@@ -245,9 +288,19 @@ class SimServer:
             headers=tuple(request.headers),
             ordinal=self._ordinal,
         )
-        served = Served(self, request, number, self.behavior)
+        served = Served(self, request, number, self._handler(request))
         self._running.add(served)
         return served
+
+    def _handler(self, request: Request) -> Handler:
+        """Who answers a request, as everything stands now."""
+        behavior, rules, ordinal = self.behavior, self._rules.fitting(request), self._ordinal
+        if self.settings.fault_header and (words := request.header(HEADER.lower())) is not None:
+            try:
+                rules = (asked_for(words), *rules)
+            except BadFault as bad:
+                return refusing(bad)
+        return lambda exchange: self._rules.bend(exchange, rules, behavior, ordinal)
 
     def exchange(self, request: Request, see: Callable[..., None]) -> Exchange:
         """What is known of a request, for the faults and the answer."""

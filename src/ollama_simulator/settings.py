@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether a Windows helper listens on the server's port + 100 (seed facts, 1.0.4)."""
     health: bool = False
     """Whether `GET /health` is answered 200. No Ollama does so, but some routers insist on it."""
+    fault_header: bool = False
+    """Whether a request may ask for a fault of its own, by the header `X-Simulator-Fault`."""
     downtime: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     """Seconds that a restart takes; None for 5 to 15, drawn from the fleet's seed."""
     num_parallel: Count = 1

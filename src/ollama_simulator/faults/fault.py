@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar, Union
 import msgspec
 
 from ollama_simulator import records
-from ollama_simulator.acts import Act, Door, Head, Reply
+from ollama_simulator.acts import Act, Door, Head, Reply, Stance
 from ollama_simulator.answering import answer
 from ollama_simulator.exchange import Exchange, Handler
 
@@ -28,9 +28,20 @@ class Fault(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unkn
     """Something that a server does instead of answering well."""
 
     door: ClassVar[Door] = Door.OPEN
-    """Where the server's door stands while it behaves like this."""
+    """Where the server's door stands while it behaves like this. One that moves it in the course
+    of time says so in `stance`."""
     paces: ClassVar[bool] = False
     """Whether it works by the pace of the engine alone, and leaves the acts as they are."""
+
+    def stance(self, age: float, place: int = 1) -> Stance:
+        """Where the door stands, so many seconds after the fault was set, on the server with this
+        number in its fleet (from 1)."""
+        return Stance(self.door)
+
+    @classmethod
+    def at_the_door(cls) -> bool:
+        """Whether it works by the door, before there is a request."""
+        return cls.door is not Door.OPEN or cls.stance is not Fault.stance
 
     def around(self, exchange: Exchange, handler: Handler) -> Reply:
         """The bent answer. It may change the exchange, not call the handler, or rewrite acts."""
@@ -67,44 +78,55 @@ def any_fault() -> Any:
     return Union[tuple(known().values())]  # noqa: UP007 - built at run time
 
 
-def bend(exchange: Exchange, fault: Fault) -> Reply:
+Struck = Callable[[], None]
+"""Called when a fault changed something."""
+
+
+def bend(
+    exchange: Exchange, fault: Fault, inner: Handler | None = None, struck: Struck | None = None
+) -> Reply:
     """Answer an exchange through a fault, and record it if the fault changed anything.
 
-    A fault that works by the pace alone strikes when the engine begins to work at that pace.
+    `inner` is what the fault bends: the honest answer, unless something else is said. `struck`
+    records that it did; without one, it is recorded as the server's behaviour. A fault that
+    works by the pace alone strikes when the engine begins to work at that pace.
     """
 
-    def struck() -> None:
+    def behaved() -> None:
         exchange.see(records.Struck, fault=type(fault).__name__)
 
+    struck = struck or behaved
     if fault.paces:
         exchange.when_paced = struck
-        exchange.flows = True
-        return fault.around(exchange, _honest)
-    return exchange.stage(_compared(exchange, fault, struck))
+        # Whoever bends what another one left may not be offered flows of tokens.
+        exchange.flows = inner is None
+        return fault.around(exchange, inner or honest)
+    return exchange.stage(_compared(exchange, fault, inner or honest, struck))
 
 
-def _honest(exchange: Exchange) -> Reply:
+def honest(exchange: Exchange) -> Reply:
+    """The honest answer, which is closed with the exchange."""
     return exchange.stage(answer(exchange))
 
 
 async def _compared(
-    exchange: Exchange, fault: Fault, struck: Callable[[], None]
+    exchange: Exchange, fault: Fault, handler: Handler, struck: Struck
 ) -> AsyncGenerator[Act, None]:
     """What went into the fault is compared with what came out, act by act, so that "it was
     configured" and "it did something" stay different facts."""
     inner: deque[Act] = deque()
     same = True
 
-    async def watched() -> AsyncGenerator[Act, None]:
-        async for act in _honest(exchange):
+    async def watched(exchange: Exchange) -> AsyncGenerator[Act, None]:
+        async for act in handler(exchange):
             if same:
                 inner.append(act)
             yield act
 
-    def handler(_: Exchange) -> Reply:
-        return exchange.stage(watched())
+    def watching(exchange: Exchange) -> Reply:
+        return exchange.stage(watched(exchange))
 
-    async for act in exchange.stage(fault.around(exchange, handler)):
+    async for act in exchange.stage(fault.around(exchange, watching)):
         if same and not (inner and _same(inner.popleft(), act)):
             same = False
             struck()
