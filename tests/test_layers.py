@@ -21,6 +21,8 @@ LAYERS = {
     "hardware": 0,
     "environment": 0,
     "registry": 0,
+    "address": 0,
+    "recording": 0,
     "golang": 0,
     "names": 0,
     "acts": 0,
@@ -39,6 +41,10 @@ LAYERS = {
     "net": 1,
     "exchange": 2,
     "answering": 2,
+    "passing": 2,
+    "relaying": 2,
+    "replaying": 2,
+    "stand_in": 2,
     "faults": 3,
     "journal": 4,
     "served": 4,
@@ -82,6 +88,18 @@ ALLOWED = {
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
     ("overriding", "rules"),  # what a header asks for is a rule of one request
     ("presence", "rules"),  # what rules want of the door is one of the things it stands by
+    ("settings", "address"),  # another server may answer
+    ("settings", "recording"),  # ... or a recording
+    ("passing", "exchange"),  # what is passed on answers an exchange
+    ("relaying", "exchange"),  # ... of which another server is asked
+    ("relaying", "passing"),
+    ("replaying", "exchange"),  # ... or a recording
+    ("replaying", "passing"),
+    ("replaying", "relaying"),  # an answer that never came is told in the same words
+    ("stand_in", "exchange"),  # one of these is chosen as settings say
+    ("stand_in", "answering"),
+    ("stand_in", "relaying"),
+    ("stand_in", "replaying"),
     ("answering", "exchange"),  # what is answered is an exchange
     ("settings", "model"),  # a web search finds values that a job answers with
     ("settings", "script"),  # a server may have scripts from its start

@@ -34,6 +34,8 @@ class Framing(Enum):
     """As Ollama does: `Content-Length` for a whole body of at most 2,048 bytes, else chunked."""
     CHUNKED = "chunked"
     """Chunked at once, before the first byte of the body exists."""
+    CLOSE = "close"
+    """The end of the connection ends the body (RFC 9112, 6.3, rule 8)."""
     NONE = "none"
     """No header says how long the body is: for an answer that has none (to HEAD)."""
 
@@ -49,9 +51,12 @@ class Head(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     framing: Framing = Framing.AUTO
     length: int | None = None
-    """A declared `Content-Length`, in bytes; what is really sent may be less."""
+    """A declared `Content-Length`, in bytes; what is really sent may be less. It takes the place of
+    one among the headers."""
     blank_line: bool = True
     """False leaves out the empty line that ends the head, so that it never completes."""
+    reason: str | None = None
+    """The reason phrase; None for Go's."""
 
 
 class Body(msgspec.Struct, frozen=True):

@@ -69,6 +69,8 @@ class Exchange:
         """Told when the engine begins to work at another pace than its own."""
         self.flows = False
         """Whether nobody bends the acts, so that the engine may offer flows of tokens."""
+        self.stand_in: Handler | None = None
+        """Who answers in place of the engine: another server, or a recording. None for nobody."""
         self.abandoned = False
         """Whether the engine stopped because the client left."""
 
@@ -87,11 +89,30 @@ class Exchange:
 
     async def upload(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises `Refusal` if it can't be read to its end."""
+        if self._body is not None:
+            yield self._body
         try:
             async for data in self.request.body.chunks():
                 yield data
         except net.BadBody as error:
             raise self._unreadable(error) from None
+
+    async def sent(self) -> AsyncIterator[bytes]:
+        """The body as it comes, to its end, for whoever answers in place of the engine; what was
+        read of it already comes first. Raises `net.request.BadBody`."""
+        if self._body is None:
+            async for data in self._counted(None):
+                yield data
+            return
+        yield self._body
+        async for data in self.request.body.chunks():
+            yield data
+
+    async def whole(self) -> bytes:
+        """The body to its end. Afterwards it can be read again, by the engine, too. Raises
+        `net.request.BadBody`."""
+        self._body = b"".join([data async for data in self.sent()])
+        return self._body
 
     def _unreadable(self, error: net.BadBody) -> Refusal:
         """What is said of a body that can't be read to its end, by whoever reads it first."""
@@ -106,6 +127,14 @@ class Exchange:
                 await self._take(_forget, None)
 
     async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
+        try:
+            async for data in self._counted(enough):
+                keep(data)
+        except net.BadBody as error:
+            raise self._unreadable(error) from None
+
+    async def _counted(self, enough: Callable[[], bool] | None) -> AsyncIterator[bytes]:
+        """The body as it comes, to its end or until there is `enough`, and the record of it."""
         digest = hashlib.sha256()
         size = 0
         nonce: bytes | None = None
@@ -113,7 +142,7 @@ class Exchange:
         body = self.request.body
         try:
             async for data in body.chunks():
-                keep(data)
+                yield data
                 digest.update(data)
                 size += len(data)
                 if nonce is None:
@@ -122,9 +151,9 @@ class Exchange:
                     tail = data[-LONGEST_NONCE:]
                 if enough is not None and not body.complete and enough():
                     break
-        except net.BadBody as error:
+        except net.BadBody:
             if enough is None or not enough():
-                raise self._unreadable(error) from None
+                raise
         self.see(
             records.Received,
             size=size,

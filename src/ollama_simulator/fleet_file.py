@@ -70,7 +70,7 @@ def _fleet(document: dict[str, Any], path: Path) -> FleetFile:
     if "port" in defaults:
         raise BadFile(f"{path}: `defaults.port`: every server has a port of its own")
     document["servers"] = [
-        _placed_profiles(_merged(defaults, server, f"{path}: `servers[{index}]`"), path)
+        _placed_files(_merged(defaults, server, f"{path}: `servers[{index}]`"), path)
         for index, server in enumerate(servers)
     ]
     try:
@@ -99,11 +99,14 @@ def _merged(defaults: Mapping[str, Any], server: Any, place: str) -> Any:
     return out
 
 
-def _placed_profiles(server: Any, path: Path) -> Any:
-    """A server's table, in which the files of profiles are looked for beside the fleet's."""
+def _placed_files(server: Any, path: Path) -> Any:
+    """A server's table, in which the files that it names are looked for beside the fleet's."""
     if isinstance(server, dict):
         if "profile" in server:
             server["profile"] = _near(server["profile"], path)
+        for field in ("record", "replay"):
+            if isinstance(server.get(field), str):
+                server[field] = str(path.parent / server[field])
         models = server.get("model_profiles")
         if isinstance(models, dict):
             server["model_profiles"] = {name: _near(each, path) for name, each in models.items()}

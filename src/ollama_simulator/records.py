@@ -66,6 +66,32 @@ class Struck(Record, frozen=True, kw_only=True, tag=True):
     """Who wanted it: `behavior`, `rule` or `header`."""
 
 
+class Relayed(Record, frozen=True, kw_only=True, tag=True):
+    """Another server was asked in place of the engine."""
+
+    upstream: str
+    """Its URL."""
+    ended: str
+    """How its answer ended: `complete`, `cut`, `reset`, `malformed`, or `left` by our own client;
+    `refused` or `unreachable` if there was no connection."""
+    detail: str = ""
+    """What broke, in words."""
+
+
+class Replayed(Record, frozen=True, kw_only=True, tag=True):
+    """A recorded answer was given in place of the engine's."""
+
+    line: int
+    """Where it stands in the recording."""
+
+
+class Missed(Record, frozen=True, kw_only=True, tag=True):
+    """No recorded answer fits a request."""
+
+    detail: str
+    """What comes nearest, in words."""
+
+
 class Queued(Record, frozen=True, kw_only=True, tag=True):
     """A job waits for a slot of its model's runner, or for its turn to load one."""
 

@@ -39,6 +39,7 @@ from ollama_simulator.presence import Presence
 from ollama_simulator.rules import Active, Rules
 from ollama_simulator.served import Served
 from ollama_simulator.settings import KvType, Settings
+from ollama_simulator.stand_in import StandIn
 from ollama_simulator.wire.codec import Wire
 
 R = TypeVar("R", bound=records.Record)
@@ -72,6 +73,8 @@ class SimServer:
         self._seed = seed
         self._journal = journal
         self._number = number
+        self._stand_in = StandIn(settings, name, clock.wall_ns)
+        self._stood_in_for = settings
         self._boot()
         self._random = random.Random(f"{seed}/{name}")
         self._wire = Wire(clock.wall_ns, self._random, settings)
@@ -193,6 +196,7 @@ class SimServer:
     async def close(self) -> None:
         """Give the port back and end every connection, as a process that ends does."""
         await self._presence.close()
+        self._stand_in.close()
 
     def ended(self) -> None:
         """Lose what was in memory."""
@@ -206,6 +210,10 @@ class SimServer:
         self.scheduler.pages.inherit(before.pages)
 
     def _boot(self) -> None:
+        if self._stood_in_for is not self.settings:
+            self._stand_in.close()
+            self._stand_in = StandIn(self.settings, self.name, self._clock.wall_ns)
+            self._stood_in_for = self.settings
         settings = msgspec.structs.replace(self.settings, kv_cache_type=self.kv_cache_type)
         self.scheduler = Scheduler(
             self._clock, settings, self._unloaded, f"{self._seed}/{self.name}"
@@ -259,6 +267,7 @@ class SimServer:
         self.scheduler.pages.clear()
         self.store.replace(self._models_at_the_start)
         self.scripts.replace(self.settings.scripts)
+        self._stand_in.rewind()
         await self.behave(Normal())
 
     def cancel(self) -> int:
@@ -304,7 +313,9 @@ class SimServer:
 
     def exchange(self, request: Request, see: Callable[..., None]) -> Exchange:
         """What is known of a request, for the faults and the answer."""
-        return Exchange(request, self._engine, self._wire, self._clock, see)
+        exchange = Exchange(request, self._engine, self._wire, self._clock, see)
+        exchange.stand_in = self._stand_in.handler
+        return exchange
 
     def finished(self, served: Served) -> None:
         """A request is over."""

@@ -2,8 +2,8 @@
 
 Source: native specification 6.1.
 
-It must not import anything of this package but `hardware`, `model`, `names`, `registry` and
-`script`.
+It must not import anything of this package but `address`, `hardware`, `model`, `names`,
+`recording`, `registry` and `script`.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,12 @@ from zoneinfo import available_timezones
 import msgspec
 
 from ollama_simulator import hardware, names
+from ollama_simulator.address import Address, BadAddress
 from ollama_simulator.hardware import HardwareProfile, Weights
 from ollama_simulator.model import Found, Model
+from ollama_simulator.recording.matching import VOLATILE
+from ollama_simulator.recording.reading import BadRecording, read
+from ollama_simulator.recording.writing import MOST_KEPT, check_file
 from ollama_simulator.registry import OLLAMA, Registry
 from ollama_simulator.script import Script
 
@@ -102,10 +106,30 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     its profiles were measured with."""
     scripts: tuple[Script, ...] = ()
     """What is answered when, from the start, and after a reset."""
+    upstream: str | None = None
+    """The URL of a server that answers in place of the engine; faults are wrapped round what it
+    says. Nothing else is connected to."""
+    record: str | None = None
+    """The file in which its answers are recorded; what is there is gone on with."""
+    record_body_limit: Count = MOST_KEPT
+    """Bytes of a request's body that are recorded; of a longer one its digest is."""
+    record_secrets: bool = False
+    """Whether headers that hold secrets, as `Authorization`, are recorded as they are."""
+    replay: str | None = None
+    """A recording that answers in place of the engine."""
+    replay_speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """How many times as fast as recorded; `inf` for at once."""
+    replay_miss: Literal["simulate", "refuse", "relay"] = "simulate"
+    """What is done with a request that was not recorded: the engine answers, it is refused (501),
+    or the `upstream` is asked."""
+    replay_volatile: tuple[str, ...] = VOLATILE
+    """Members of a JSON body, or paths such as `options.seed`, that don't count when a request is
+    compared with the recorded ones."""
 
     def __post_init__(self) -> None:
         if self.zone != "UTC" and self.zone not in available_timezones():
             raise ValueError(f"zone: {self.zone!r} is not the name of a time zone")
+        self._check_stand_ins()
         profiles = {"profile": self.profile}
         profiles |= {f"model_profiles.{name}": each for name, each in self.model_profiles.items()}
         for field, profile in profiles.items():
@@ -114,6 +138,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     hardware.named(profile)
                 except hardware.BadProfile as bad:
                     raise hardware.BadProfile(f"{field}: {bad}") from None
+
+    def _check_stand_ins(self) -> None:
+        if self.upstream is not None:
+            try:
+                Address.parse(self.upstream)
+            except BadAddress as bad:
+                raise BadAddress(f"upstream: {bad}") from None
+        if self.record is not None and self.upstream is None:
+            raise ValueError("record: there is no upstream whose answers could be recorded")
+        for field, file, check in (
+            ("record", self.record, check_file),
+            ("replay", self.replay, read),
+        ):
+            try:
+                if file is not None:
+                    check(file)
+            except BadRecording as bad:
+                raise BadRecording(f"{field}: {bad}") from None
+        if self.replay_miss == "relay" and self.upstream is None:
+            raise ValueError("replay_miss: there is no upstream that could be asked")
 
     @property
     def all_remember(self) -> bool:

@@ -211,6 +211,46 @@ def test_a_declared_length_is_sent_as_it_is(sent: int) -> None:
     assert played.writes[0] == declared
 
 
+def test_the_end_of_the_connection_ends_a_body() -> None:
+    """`Framing.CLOSE`: no header says how long it is, the head goes at once, and FIN follows."""
+    played = Played(Head(200, TEXT, Framing.CLOSE), Wait(9), Body(b"x"), Body(b"y"), End())
+    assert played.play() == CLOSED
+    assert played.writes == [head("200 OK", PLAIN, DATED, "Connection: close"), b"x", b"y"]
+
+
+@pytest.mark.parametrize(
+    ("framing", "last"),
+    [
+        (Framing.CHUNKED, ["Transfer-Encoding: chunked"]),
+        (Framing.CLOSE, ["Connection: close"]),
+    ],
+)
+def test_a_framing_wins_over_a_length_among_the_headers(framing: Framing, last: list[str]) -> None:
+    """A client is never told of two framings."""
+    headers = (("Content-Length", "5"), *TEXT)
+    played = Played(Head(200, headers, framing), End())
+    played.play()
+    assert played.writes[0] == head("200 OK", PLAIN, DATED, *last)
+
+
+def test_a_declared_length_takes_the_place_of_one_among_the_headers() -> None:
+    """Its place stays, and so does the order of all others."""
+    headers = (("content-length", "5"), ("date", "today"), *TEXT)
+    played = Played(Head(200, headers, length=7), Body(b"1234567"), End())
+    assert played.play() == WENT_ON
+    assert b"".join(played.writes) == (
+        head("200 OK", "content-length: 7", "date: today", PLAIN) + b"1234567"
+    )
+
+
+def test_a_reason_of_its_own() -> None:
+    """As another server said it, or none at all."""
+    for phrase in ("Fine", ""):
+        played = Played(Head(200, TEXT, reason=phrase), Body(b"x", flush=False), End())
+        played.play()
+        assert played.writes[0].startswith(f"HTTP/1.1 200 {phrase}\r\n".encode())
+
+
 def test_a_head_that_never_ends() -> None:
     """`blank_line=False` leaves out the empty line."""
     played = Played(Head(200, TEXT, length=3, blank_line=False), Hangup(How.FIN))

@@ -105,8 +105,8 @@ def bend(
 
 
 def honest(exchange: Exchange) -> Reply:
-    """The honest answer, which is closed with the exchange."""
-    return exchange.stage(answer(exchange))
+    """The honest answer, of the engine or of who stands in for it; closed with the exchange."""
+    return exchange.stage((exchange.stand_in or answer)(exchange))
 
 
 async def _compared(

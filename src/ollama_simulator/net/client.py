@@ -168,9 +168,14 @@ class Client(asyncio.Protocol):
             self._break(End.SILENT, f"the request was not taken for {silence:g} s")
 
     def finish_sending(self) -> None:
-        """Shut our side of the connection down (FIN), and go on reading."""
-        if not self._transport.is_closing():
+        """Shut our side of the connection down (FIN), and go on reading; over TLS, which knows no
+        such thing, leave."""
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
             self._transport.write_eof()
+        else:
+            self.close()
 
     def read_little(self, size: int) -> None:
         """Let the kernel keep no more than about so many bytes that we have not read."""

@@ -46,6 +46,9 @@ LARGEST_WHOLE = 2048
 
 BODILESS = frozenset({204, 304})
 
+AT_ONCE = frozenset({Framing.CHUNKED, Framing.CLOSE})
+"""Framings whose heads wait for nothing."""
+
 
 class Sink(Protocol):
     """Where bytes go."""
@@ -123,7 +126,7 @@ class Performer:
         self._head = head
         self._headless = False
         self._bodiless = self._request.method == "HEAD" or head.status in BODILESS
-        if head.framing is Framing.CHUNKED or head.length is not None or not head.blank_line:
+        if head.framing in AT_ONCE or head.length is not None or not head.blank_line:
             await self._send(await self._open(), ())
 
     async def _body(self, body: Body) -> None:
@@ -212,9 +215,13 @@ class Performer:
             length = size if size <= LARGEST_WHOLE else None
         allowed = head.status not in BODILESS
         given = "content-length" in own
+        if given and (head.framing in AT_ONCE or head.length is not None):
+            named, given = _reframed(named, head)
         sized = not allowed or given or (length is not None and head.framing is Framing.AUTO)
         if sized and allowed and not given:
             named.append(("Content-Length", str(length)))
+        elif not sized and head.framing is Framing.CLOSE:
+            request.keep_alive = False
         elif not sized and (head.framing is Framing.CHUNKED or not self._bodiless):
             self._chunked = request.version != "1.0"
         if request.version == "1.0":
@@ -229,10 +236,21 @@ class Performer:
         if self._chunked:
             named.append(("Transfer-Encoding", "chunked"))
         self.status = head.status
-        line = f"HTTP/{request.version} {head.status} {reason(head.status)}"
+        phrase = reason(head.status) if head.reason is None else head.reason
+        line = f"HTTP/{request.version} {head.status} {phrase}"
         lines = [line, *(f"{name}: {value}" for name, value in named)]
         end = "\r\n\r\n" if head.blank_line else "\r\n"
         return ("\r\n".join(lines) + end).encode("latin-1", "replace")
+
+
+def _reframed(named: list[tuple[str, str]], head: Head) -> tuple[list[tuple[str, str]], bool]:
+    """Headers with a length among them, framed as the act says; and whether it is still there."""
+    if head.framing in AT_ONCE:
+        return [pair for pair in named if pair[0].lower() != "content-length"], False
+    declared = str(head.length)
+    return [
+        (name, declared if name.lower() == "content-length" else value) for name, value in named
+    ], True
 
 
 def _chunks(written: list[bytes]) -> list[bytes]:
