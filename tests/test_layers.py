@@ -34,6 +34,7 @@ LAYERS = {
     "lateness": 0,
     "virtual": 0,
     "complaints": 1,
+    "transcript": 1,
     "tally": 1,
     "workload": 1,
     "engine": 1,
