@@ -89,6 +89,11 @@ def _struck(it: records.Struck) -> str:
     return f"{it.fault} strikes, by {by.get(it.source, it.source)}"
 
 
+def _relayed(it: records.Relayed) -> str:
+    detail = f" ({it.detail})" if it.detail else ""
+    return f"has asked {it.upstream} instead: {it.ended}{detail}"
+
+
 def _queued(it: records.Queued) -> str:
     return f"has it wait for a {it.waits_for}, {it.ahead} ahead of it"
 
@@ -137,6 +142,9 @@ _WORDS: dict[type[records.Record], Any] = {
     records.Asked: _asked,
     records.Received: _received,
     records.Struck: _struck,
+    records.Relayed: _relayed,
+    records.Replayed: lambda it: f"answers from line {it.line} of its recording",
+    records.Missed: lambda it: f"has no recorded answer: {it.detail}",
     records.Queued: _queued,
     records.Admitted: lambda it: f"gives it slot {it.slot} of {it.model}",
     records.Released: _released,
