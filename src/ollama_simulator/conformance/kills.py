@@ -7,7 +7,10 @@ It must not import the command line.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
 
 from ollama_simulator.conformance.balancers.nursery import Nursery
 from ollama_simulator.conformance.balancers.reference import Reference
@@ -15,14 +18,17 @@ from ollama_simulator.conformance.player import Game
 from ollama_simulator.conformance.report import Result, Verdict
 from ollama_simulator.conformance.scenario import Case
 from ollama_simulator.conformance.steadiness import Steadiness
-from ollama_simulator.conformance.suite import Suite
+from ollama_simulator.conformance.suite import AGAIN, Suite
 
 UNCLEAR = Verdict.INCONCLUSIVE
+JUDGED = (Verdict.PASS, Verdict.FAIL)
 SOUND = ""
 """The name of the balancer without a flaw."""
 
 Cells = Mapping[str, Sequence[Case]]
 """The cases that are played against each flaw."""
+Rows = Mapping[str, Sequence[Result]]
+"""What the cases of each flaw said."""
 Matrix = dict[tuple[str, str], Result]
 """The result of each cell, by the case's id and the flaw's name."""
 
@@ -50,39 +56,73 @@ def full(cases: Sequence[Case], flaws: Iterable[str]) -> dict[str, list[Case]]:
     return cells
 
 
+def fitting(rows: Rows, cells: Cells) -> Rows:
+    """Of rows that were played before those that are exactly what is to be played."""
+    return {
+        flaw: row
+        for flaw, row in rows.items()
+        if flaw in cells and [each.id for each in row] == [case.id for case in cells[flaw]]
+    }
+
+
 async def play(
     cells: Cells,
     steadiness: Steadiness,
     at_once: int,
     *,
     seed: int = 0,
-    tell: Callable[[str, Result], None] = lambda flaw, result: None,
+    already: Rows | None = None,
+    tell: Callable[[str, Sequence[Result]], None] = lambda flaw, row: None,
 ) -> Matrix:
-    """Play the cells, so many at once."""
+    """Play the cells, so many at once, but no row that was played `already`. What was
+    inconclusive is played again when all others are done, one after the other. `tell` is called
+    with each row that was played, and again with one of which something was played again."""
     turns = asyncio.Semaphore(at_once)
-    matrix: Matrix = {}
+    some = asyncio.Semaphore(at_once)
+    rows = {flaw: list(row) for flaw, row in (already or {}).items()}
 
     async def against(flaw: str, nursery: Nursery | None) -> None:
-        game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
-        suite = Suite(cells[flaw], game, turns, lambda result: tell(flaw, result), again=0)
-        for result in await suite.run():
-            matrix[result.id, flaw] = result
+        async with some:
+            game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
+            rows[flaw] = await Suite(cells[flaw], game, turns, _nobody, again=0).run()
+            tell(flaw, rows[flaw])
 
     async with Nursery.open() as nursery:
         async with asyncio.TaskGroup() as group:
             for flaw in cells:
-                group.create_task(against(flaw, nursery))
+                if flaw not in rows:
+                    group.create_task(against(flaw, nursery))
         for flaw, cases in cells.items():
-            unclear = [case for case in cases if matrix[case.id, flaw].verdict is UNCLEAR]
-            game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
-            # One after the other, now that nobody else is playing.
-            for result in await Suite(unclear, game, asyncio.Semaphore(1), _nobody).run():
-                matrix[result.id, flaw] = result
-    return matrix
+            unclear = [
+                case
+                for case, result in zip(cases, rows[flaw], strict=True)
+                if result.verdict is UNCLEAR and result.plays == 1
+            ]
+            if unclear:
+                game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
+                await _again(rows[flaw], unclear, game, flaw)
+                tell(flaw, rows[flaw])
+    return of(rows)
+
+
+def of(rows: Rows) -> Matrix:
+    """The matrix of some rows."""
+    return {(each.id, flaw): each for flaw, row in rows.items() for each in row}
+
+
+async def _again(row: list[Result], unclear: Sequence[Case], game: Game, flaw: str) -> None:
+    """Play cases of a row anew, one after the other, now that nobody else is playing. Those that
+    must say something of the flaw get several tries; a flaw may well keep another case from what
+    it is about."""
+    for case in unclear:
+        again = AGAIN if flaw == SOUND or flaw in case.killed_by else 0
+        (result,) = await Suite([case], game, asyncio.Semaphore(1), _nobody, again=again).run()
+        index = next(number for number, each in enumerate(row) if each.id == case.id)
+        row[index] = msgspec.structs.replace(result, plays=result.plays + 1)
 
 
 def _nobody(result: Result) -> None:
-    """Who is told of what is played again."""
+    """Who is told of single results: a row is told as a whole."""
 
 
 def complaints(matrix: Matrix, cases: Iterable[Case]) -> list[str]:
@@ -102,22 +142,36 @@ def complaints(matrix: Matrix, cases: Iterable[Case]) -> list[str]:
     return found
 
 
-def page(matrix: Matrix, cases: Sequence[Case], flaws: Mapping[str, str]) -> str:
-    """The matrix in Markdown: for each flaw what it does wrong, and which scenarios it fails."""
+def page(matrix: Matrix, wanted: int, flaws: Mapping[str, str]) -> str:
+    """The matrix in Markdown: for each flaw what it does wrong, and which cases it fails; then
+    what could not be judged. `wanted` is how many
+    cells there are, played or not."""
     played = {flaw for _, flaw in matrix if flaw}
+    sound = [each for (_, name), each in matrix.items() if name == SOUND]
+    passed = sum(each.passed for each in sound)
+    counts = Counter(each.verdict for (_, name), each in matrix.items() if name != SOUND)
+    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
     lines = [
+        f"{len(matrix)} of {wanted} cells were played. The sound balancer passes {passed} of "
+        f"{len(sound)} cases. Of the cells of {len(played)} flaws: {told}.",
+        "",
         "| Flaw | What it does wrong | Fails | Of |",
         "| --- | --- | --- | --- |",
     ]
     for flaw in sorted(played):
         results = [each for (_, name), each in matrix.items() if name == flaw]
-        judged = [each for each in results if each.verdict in (Verdict.PASS, Verdict.FAIL)]
+        judged = [each for each in results if each.verdict in JUDGED]
         failed = sorted(each.id for each in judged if each.verdict is Verdict.FAIL)
-        told = ", ".join(f"`{name}`" for name in failed)
+        names = ", ".join(f"`{name}`" for name in failed)
         lines.append(
-            f"| `{flaw}` | {flaws.get(flaw, '')} | {told} | {len(judged)} |".replace("\n", " ")
+            f"| `{flaw}` | {flaws.get(flaw, '')} | {names} | {len(judged)} |".replace("\n", " ")
         )
-    sound = [each for (_, name), each in matrix.items() if name == SOUND]
-    passed = sum(each.passed for each in sound)
-    lines += ["", f"The sound balancer passes {passed} of {len(sound)} cases."]
+    unjudged = [
+        f"| `{flaw}` | `{each.id}` | {each.verdict.value} | {each.reason} |".replace("\n", " ")
+        for (_, flaw), each in sorted(matrix.items(), key=lambda cell: cell[0][::-1])
+        if each.verdict not in JUDGED
+    ]
+    if unjudged:
+        lines += ["", "What could not be judged, and why:", ""]
+        lines += ["| Flaw | Case | Verdict | Why |", "| --- | --- | --- | --- |", *unjudged]
     return "\n".join(lines) + "\n"
