@@ -116,9 +116,10 @@ MaxSpareThreads 64
 Timeout {seconds}
 ProxyTimeout {seconds}
 LimitRequestBody 0
+AllowEncodedSlashes NoDecode
 ProxyPreserveHost On
 <Proxy "balancer://ollama">
 {members}    ProxySet lbmethod=bybusyness failonstatus=500,503 failontimeout=On maxattempts=2
 </Proxy>
-ProxyPass "/" "balancer://ollama/"
+ProxyPass "/" "balancer://ollama/" nocanon
 """

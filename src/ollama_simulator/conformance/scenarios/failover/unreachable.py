@@ -50,9 +50,9 @@ async def kill(run: Run, fault: Fault) -> None:
 @scenario(
     claim="While one of its servers is dead, a balancer does not fail every request: some reach "
     "the sound ones.",
-    advice="Every request went to the server that is dead. Pass a server over for a while that "
-    "could not be connected to, that reset, or that was silent for too long, or try another one "
-    "for the request.",
+    advice="Every request went to the server that is dead, or to nobody. Pass a server over for a "
+    "while that could not be connected to, that reset, or that was silent for too long, but not "
+    "the others with it; or send the request, with its whole body, to another one.",
     evidence=EVIDENCE,
     needs={Feature.NATIVE},
     killed_by={"never-marks"},

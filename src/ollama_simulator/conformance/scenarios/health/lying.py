@@ -41,7 +41,8 @@ class LoadFails(Fault, frozen=True):
     claim="A server that answers GET requests well but never begins to generate does not keep all "
     "requests from the servers that do.",
     advice="The server that answers its health checks but never generates is asked again and "
-    "again. Let a request that timed out count against its server, whatever its health says.",
+    "again, or took the others with it. Let a request that timed out count against its server "
+    "alone, whatever its health says.",
     needs={Feature.TIMEOUT},
     evidence=EVIDENCE,
     timeout=1.0,

@@ -28,9 +28,9 @@ EVIDENCE = ("thushan/olla#144", "petersimmons1972/olla#12")
 @scenario(
     claim="While one server fails every request at once, requests that come one after the other "
     "are not all given to it: the servers that work are given work.",
-    advice="The server that fails is asked again and again although others work. Let a failure "
-    "(a refused connection, a closed one, an answer that breaks off) count against a server, "
-    "and give the next request to another one.",
+    advice="The server that fails is asked again and again, or nobody is, although others work. "
+    "Let a failure (a refused connection, a closed one, an answer that breaks off) count against "
+    "its server alone, and give the next request to another one.",
     evidence=EVIDENCE,
     killed_by={"never-marks"},
     variants={
