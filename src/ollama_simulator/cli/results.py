@@ -25,6 +25,13 @@ sentence about a product's worth. Made by
 load_balancer_test results results --programs companions
 ```
 """
+MORE = {
+    "by-hand.md": "How findings were reproduced by hand, with standard tools",
+    "repeat.md": "Whether twenty runs give the same verdicts",
+    "kills.md": "Which flaws of the reference balancer fail the cases that look for them",
+    "kills-full.md": "What every scenario says of every flaw",
+}
+"""Pages that stand beside the matrix, and are not made by this command."""
 
 
 def results(
@@ -118,13 +125,10 @@ def _pages(folder: Path) -> None:
     for report in reports:
         path = folder / f"{matrix.file_name(report)}.md"
         path.write_text(markdown(report), encoding="utf-8")
-    by_hand = folder / "by-hand.md"
-    more = ""
-    if by_hand.is_file():
-        more = (
-            "\nHow findings were reproduced by hand, with standard tools, stands in "
-            "[by-hand.md](by-hand.md).\n"
-        )
+    there = [
+        f"- {what}: [{name}]({name})\n" for name, what in MORE.items() if (folder / name).exists()
+    ]
+    more = "".join(["\nBeside it:\n\n", *there]) if there else ""
     text = f"{PREFACE}{more}\n{matrix.page(reports, matrix.anchored)}"
     (folder / "README.md").write_text(text, encoding="utf-8")
     say(f"{len(reports)} reports in {folder / 'README.md'}")

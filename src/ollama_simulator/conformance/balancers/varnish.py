@@ -1,7 +1,12 @@
 """The adapter of Varnish, as a proxy that keeps nothing.
 
 It takes its servers in turn, and asks another one if one fails before its answer; so it does for a
-client that has gone meanwhile. It compiles its configuration, for which it needs a C compiler.
+client that has gone meanwhile. To do so it needs the whole body first. It compiles its
+configuration, for which it needs a C compiler.
+
+A small body is kept, and so is a chunked one: passed on as it comes, one that its client breaks off
+would reach the server with an end, as if it were whole. What is larger than it may keep ends in a
+closed connection.
 
 It must not import the scenarios.
 """
@@ -27,7 +32,9 @@ sub vcl_init {{
 {added}}}
 sub vcl_recv {{
     set req.backend_hint = all.backend();
-    if (req.method != "GET" && std.integer(req.http.Content-Length, 0) < 1000000) {{
+    if (req.http.Transfer-Encoding) {{
+        std.cache_req_body(64MB);
+    }} elsif (req.method != "GET" && std.integer(req.http.Content-Length, 0) < 1000000) {{
         std.cache_req_body(1MB);
     }}
     return (pass);
