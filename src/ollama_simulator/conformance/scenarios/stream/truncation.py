@@ -27,7 +27,8 @@ INVENTS = (
 )
 ENDS = (
     "A body whose server closed or reset the connection before its end must not be ended "
-    "properly: close the client's connection without the last chunk, or short of the length."
+    "properly: close the client's connection without the last chunk, or short of the length. Ask "
+    "by HTTP/1.1: what is asked for by HTTP/1.0 has no end that could be missed."
 )
 
 CUTS = {
