@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ollama_simulator.faults.cut import FailMidStream
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet_file import BadFile, read
 from ollama_simulator.script import Script, Step
 from ollama_simulator.settings import Settings
@@ -81,106 +86,288 @@ SOUND = MODEL.replace("a b", "a")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("seed = 7", "it must have [[servers]]"),
-        ("servers = []", "`servers`: Expected `array` of length >= 1"),
-        ("[[servers]]\nport = 70000", "`servers[0].port`: Expected `int` <= 65535"),
-        ("[[servers]]\nports = 1", "`servers[0]`: Object contains unknown field `ports`"),
-        ("[[servers]]\nport = 1\n[[servers]]\nport = 1", "`servers[1].port`: 1 stands twice"),
+        ("seed = 7", "1:1: `servers` is missing"),
+        ("servers = []", "1:1: servers: it must be an array of length >= 1"),
+        ("servers = [1]", "1:12: servers[0]: it must be a table, and not 1"),
+        (
+            "[[servers]]\nport = 70000",
+            "2:1: servers[0].port: it must be a whole number <= 65535, and not 70000",
+        ),
+        (
+            "[[servers]]\n\nnum_paralel = 1",
+            "3:1: servers[0].num_paralel: there is no such field; did you mean num_parallel?",
+        ),
+        (
+            "contrl_port = 1\n[[servers]]",
+            "1:1: contrl_port: there is no such field; did you mean control_port? there are ser",
+        ),
+        ("[[servers]]\nport = 1\n[[servers]]\nport = 1", "4:1: servers[1].port: 1 stands twice"),
         (
             "control_port = 1\n[[servers]]\nport = 1",
-            "`servers[0].port`: 1 is the control port, too",
+            "3:1: servers[0].port: 1 is the control port, too",
         ),
         (
             "[[servers]]\nport = 1\n[[servers]]\nport = 101\n[[servers]]\nport = 1001\n"
             "[defaults]\nhelper = true",
-            "`servers[0].helper`: 101, the port of the helper of 1, is a server's, too",
+            "8:1: defaults.helper: 101, the port of the helper of 1, is a server's, too",
         ),
         (
             "control_port = 101\n[[servers]]\nport = 1\nhelper = true",
-            "`servers[0].helper`: 101, the port of the helper of 1, is the control port, too",
+            "4:1: servers[0].helper: 101, the port of the helper of 1, is the control port, too",
         ),
         (
             "[[servers]]\nport = 65436\nhelper = true",
-            "`servers[0].helper`: there is no port 65536 for the helper of 65436",
+            "3:1: servers[0].helper: there is no port 65536 for the helper of 65436",
         ),
         (
             '[[servers]]\nwire = "0.12"',
-            "`servers[0].wire`: Invalid enum value '0.12'; there are 0.33, 0.13.5",
+            "2:1: servers[0].wire: there is no '0.12'; there are 0.13.5, 0.33",
         ),
-        ("[[servers]]\nnum_parallel = -1", "`servers[0].num_parallel`: Expected `int` >= 0"),
-        ("[[servers]]\nkeep_alive = -1", "`servers[0].keep_alive`: Expected `float` >= 0"),
-        ("defaults = 1\n[[servers]]", "`defaults` must be a table"),
-        ("[defaults]\nport = 1\n[[servers]]", "`defaults.port`: every server has a port"),
-        ("[[servers]]\nenvironment = 1", "`servers[0]`: `environment` must be a table"),
         (
-            "[[servers]]\nenvironment = { OLLAMA_QUEUE = 1 }",
-            "`servers[0]`: `environment`: OLLAMA_QUEUE is no variable of Ollama's",
+            "[[servers]]\nnum_parallel = -1",
+            "2:1: servers[0].num_parallel: it must be a whole number >= 0, and not -1",
+        ),
+        (
+            "[[servers]]\nkeep_alive = -1",
+            "2:1: servers[0].keep_alive: it must be a number >= 0, and not -1",
+        ),
+        ("defaults = 1\n[[servers]]", "1:1: defaults: it must be a table, and not 1"),
+        ("[defaults]\nport = 1\n[[servers]]", "2:1: defaults.port: there is no such field"),
+        (
+            "[defaults]\nnum_parallel = 'a'\n[[servers]]\n[[servers]]",
+            "2:1: defaults.num_parallel: it must be a whole number, and not 'a'",
+        ),
+        ("[[servers]]\nenvironment = 1", "2:1: servers[0].environment: it must be a table"),
+        (
+            "[[servers]]\nenvironment = { OLLAMA_KEEP_ALIVE = 1, OLLAMA_QUEUE = 1 }",
+            "2:40: servers[0].environment.OLLAMA_QUEUE: no variable of Ollama's; did you mean "
+            "OLLAMA_MAX_QUEUE?",
+        ),
+        (
+            "[[servers]]\nenvironment = { LLAMA_ARG_CACHE_RAM = -2 }",
+            "2:17: servers[0].environment.LLAMA_ARG_CACHE_RAM: Expected `int` >= -1",
+        ),
+        (
+            "[[servers]]\nenvironment = { OLLAMA_ORIGINS = 'a' }",
+            "2:17: servers[0].environment.OLLAMA_ORIGINS: 'a' has no `*` and no scheme",
         ),
         (
             "[[servers]]\n[[servers.scripts]]\nanswer = [{ content = 'a', wait_ms = 1 }]",
-            "`servers[0].scripts[0].answer[0]`: a step has exactly one of",
+            "3:11: servers[0].scripts[0].answer[0]: a step has exactly one of",
         ),
         (
             "[[servers]]\n[[servers.scripts]]\nmatches = '('",
-            "`servers[0].scripts[0]`: matches is not a regular expression",
+            "2:11: servers[0].scripts[0]: matches is not a regular expression",
         ),
         (
             f"[[servers]]\n[[servers.installed_models]]\n{MODEL}",
-            "`servers[0].installed_models[0].name`: 'a b' is no model name",
+            "3:1: servers[0].installed_models[0].name: 'a b' is no model name",
         ),
         (
             f"[[servers]]\n[[servers.installed_models]]\n{SOUND}"
             f"[[servers.installed_models]]\n{SOUND}",
-            "`servers[0].installed_models[1].name`: 'a' stands twice, first at [0]",
+            "10:1: servers[0].installed_models[1].name: 'a' stands twice, first at [0]",
         ),
         (
             f"[[servers]]\n[[servers.installed_models]]\n{SOUND}capabilities = ['tool']",
-            "`servers[0].installed_models[0].capabilities[0]`: 'tool' is no capability; there are",
+            "9:17: servers[0].installed_models[0].capabilities[0]: 'tool' is no capability; ",
+        ),
+        (
+            "[[servers]]\n[[servers.installed_models]]\nname = 'a'",
+            "2:11: servers[0].installed_models[0]: `size` is missing",
         ),
         (
             "[[servers]]\n[[servers.scripts]]\nanswer = [{ error = 'a', status = 200 }]",
-            "`servers[0].scripts[0].answer[0].status`: Expected `int` >= 400",
+            "3:26: servers[0].scripts[0].answer[0].status: it must be a whole number >= 400, and",
         ),
         (
             "[[servers]]\n[[servers.scripts]]\ndone_reason = 'end'",
-            "`servers[0].scripts[0].done_reason`: Expected `str` matching regex '^(stop|length)$'",
+            "3:1: servers[0].scripts[0].done_reason: it must be a string matching regex "
+            "'^(stop|length)$', and not 'end'",
         ),
         (
             '[[servers]]\n[[servers]]\nprofile = "abc"',
-            "`servers[1]`: profile: there is no profile 'abc'; there are seed, ",
+            "3:1: servers[1].profile: there is no profile 'abc'; there are seed, ",
         ),
         (
             '[[servers]]\nmodel_profiles = { "a:b" = "none.toml" }',
-            "`servers[0]`: model_profiles.a:b: ",
+            "2:20: servers[0].model_profiles.a:b: /",
         ),
         (
             "[[servers]]\nprofile = { name = 'a', hardware = 'b', source = 'c', trust = 'E' }",
-            "`servers[0].profile.trust`: Invalid enum value 'E'",
+            "2:55: servers[0].profile.trust: there is no 'E'; there are A, B, C, D",
         ),
         (
             "[[servers]]\nengine = 'mlx'",
-            "Invalid enum value 'mlx'; there are seed, legacy, current",
+            "2:1: servers[0].engine: there is no 'mlx'; there are current, legacy, seed",
         ),
-        ("[[servers]]\nspeed = 0", "`servers[0].speed`: Expected `float` >= 1e-06"),
-        ("[[servers]]\nspeed = inf", "`servers[0].speed`: Expected `float` <= 1000000.0"),
-        ("clock_speed = 0\n[[servers]]", "`clock_speed`: Expected `float` > 0"),
+        (
+            "[[servers]]\nspeed = 0",
+            "2:1: servers[0].speed: it must be a number >= 1e-06, and not 0",
+        ),
+        ("[[servers]]\nspeed = inf", "2:1: servers[0].speed: it must be a number <= 1000000, and"),
+        (
+            "clock_speed = 0\n[[servers]]",
+            "1:1: clock_speed: it must be a number > 0, and not 0",
+        ),
         (
             "clock_speed = 1e-9\n[[servers]]",
-            "`clock_speed`: time can't go 1e-09 times as fast; a millionth to a million can be",
+            "1:1: clock_speed: time can't go 1e-09 times as fast; a millionth to a million can be",
         ),
-        ("clock_speed = inf\n[[servers]]", "`clock_speed`: time can't go inf times as fast"),
-        ("[[servers]", "(at line 1, column 10)"),
+        ("clock_speed = inf\n[[servers]]", "1:1: clock_speed: time can't go inf times as fast"),
+        ("journal_size = 0\n[[servers]]", "1:1: journal_size: it must be a whole number >= 1"),
+        ("[[servers", "1:10: Expected ']]'"),
+        ("seed = 1\nname = 'x", '2:10: Expected "\'"'),
+        ("seed = [1,\n", "1:11: Invalid value"),
+        ("seed = 1\nseed = 2", "2:9: Cannot overwrite a value"),
+        (
+            "[[servers]]\nbehavior = { type = 'Hng' }",
+            "2:14: servers[0].behavior.type: there is no 'Hng'; did you mean Hang? there are Abr",
+        ),
+        (
+            "[[servers]]\nbehavior = { type = 'AbruptClose', bytes_before_closes = 1, "
+            "bytes_before_close = 2 }",
+            "2:36: servers[0].behavior.bytes_before_closes: there is no such field; did you mean "
+            "bytes_before_close? there are type, bytes_before_close",
+        ),
+        ("[[servers]]\nbehavior = {}", "2:1: servers[0].behavior: `type` is missing"),
+        (
+            "[[servers]]\n[[servers.rules]]\nprobability = 2\nfault = { type = 'Hang' }",
+            "3:1: servers[0].rules[0].probability: it must be a number <= 1, and not 2",
+        ),
+        (
+            "[[servers]]\n[[servers.rules]]\nfault = { type = 'ConnectionRefused' }\nskip = 1",
+            "4:1: servers[0].rules[0].skip: ConnectionRefused works before there is a request",
+        ),
+        (
+            "[[servers]]\n[[servers]]\n[[defaults.rules]]\nfault = { type = 'Hang' }\nsince = 2\n"
+            "until = 1",
+            "6:1: defaults.rules[0].until: it would end at 1 s and begin at 2 s",
+        ),
+        (
+            "[defaults]\nzone = 'Mars'\n[[servers]]\ncount = 2\n[[servers]]",
+            "2:1: defaults.zone: 'Mars' is not the name of a time zone",
+        ),
+        (
+            "[[servers]]\nrecord = 'a.jsonl'",
+            "2:1: servers[0].record: there is no upstream whose answers could be recorded",
+        ),
+        ("host = 'here'\n[[servers]]", "1:1: host: it must be a string matching regex"),
+        (
+            "[[servers]]\nport = 65535\ncount = 2",
+            "3:1: servers[0].count: there is no port 65536",
+        ),
+        (
+            "[[servers]]\nport = 7\n[[servers]]\nport = 5\ncount = 9",
+            "4:1: servers[1].port: 7 stands twice",
+        ),
     ],
 )
 def test_what_can_not_be_meant_is_refused_with_its_place(
     tmp_path: Path, text: str, words: str
 ) -> None:
+    """File, line, column, place in the document, and what would be right."""
     file = written(tmp_path, text)
     with pytest.raises(BadFile) as caught:
         read(file)
-    said = str(caught.value)
-    assert said.startswith(f"{file}: ")
-    assert words in said
+    (line,) = caught.value.lines
+    assert line == str(caught.value)
+    assert line.startswith(f"{file}:{words}")
+
+
+def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """Those of types, of variables, of names and of ports, each once."""
+    file = written(
+        tmp_path,
+        """
+[[servers]]
+port = "a"
+ports = 1
+
+[[servers]]
+port = 5
+installed_models = [1]
+
+[[servers]]
+port = 5
+environment = { OLLAMA_NO = 1 }
+count = 3
+
+[defaults]
+wires = 1
+""",
+    )
+    with pytest.raises(BadFile) as caught:
+        read(file)
+    assert [(each.line, each.place) for each in caught.value.complaints] == [
+        (3, "servers[0].port"),
+        (4, "servers[0].ports"),
+        (8, "servers[1].installed_models[0]"),
+        (11, "servers[2].port"),
+        (12, "servers[2].environment.OLLAMA_NO"),
+        (16, "defaults.wires"),
+    ]
+
+
+def test_one_table_may_be_many_servers(tmp_path: Path) -> None:
+    """On ports that follow each other, or on free ones, all with the same settings."""
+    text = "[[servers]]\nport = 11700\ncount = 3\nnum_parallel = 2\n[[servers]]\ncount = 2\n"
+    fleet = read(written(tmp_path, text))
+    assert fleet.ports == [11700, 11701, 11702, 0, 0]
+    assert [server.num_parallel for server in fleet.servers] == [2, 2, 2, 1, 1]
+
+
+def test_a_behaviour_from_the_start(tmp_path: Path) -> None:
+    """For one server, or for all that say nothing else."""
+    text = """
+[defaults]
+behavior = { type = "FailMidStream", tokens_before_fail = 5 }
+[[servers]]
+[[servers]]
+behavior = { type = "Normal" }
+"""
+    first, second = read(written(tmp_path, text)).servers
+    assert first.behavior == FailMidStream(tokens_before_fail=5)
+    assert second.behavior == Normal()
+    assert type(first.settings) is Settings
+
+
+def test_rules_from_the_start(tmp_path: Path) -> None:
+    """Servers of one table have them together; own ones take the place of the defaults'."""
+    text = """
+[[defaults.rules]]
+name = "all"
+fault = { type = "Hang" }
+[[servers]]
+count = 2
+rules = [
+    { fault = { type = "Hang" }, limit = 1, shared = true },
+    { fault = { type = "HttpError", status_code = 503, message = "no" }, path = "/api/*" },
+]
+[[servers]]
+[[servers]]
+rules = []
+"""
+    fleet = read(written(tmp_path, text))
+    assert [(given.servers, given.rule) for given in fleet.given] == [
+        (("s1", "s2"), Rule(fault=Hang(), limit=1, shared=True)),
+        (("s1", "s2"), Rule(fault=HttpError(503, "no"), path="/api/*")),
+        (("s3",), Rule(fault=Hang(), name="all")),
+    ]
+
+
+def test_fields_of_the_defaults_and_of_a_server_are_checked_together(tmp_path: Path) -> None:
+    """What one of them says may be what the other one needs."""
+    text = "[defaults]\nrecord = 'a'\n[[servers]]\nupstream = 'http://127.0.0.1:1'\n"
+    (server,) = read(written(tmp_path, text)).servers
+    assert server.record == str(tmp_path / "a")
+
+
+def test_a_host_is_what_servers_believe_to_be_bound_to(tmp_path: Path) -> None:
+    """Else they would refuse every other `Host`, as a loopback address makes a real one do."""
+    fleet = read(written(tmp_path, "host = '0.0.0.0'\n[[servers]]\n[[servers]]\nbind = 'a'\n"))
+    assert fleet.host == "0.0.0.0"
+    assert [server.bind for server in fleet.servers] == ["0.0.0.0", "a"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

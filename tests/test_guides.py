@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ollama_simulator import environment, fleet_file, script, settings
+from ollama_simulator import environment, fleet_file, fleet_types, script, settings
 from ollama_simulator.model import Model
 from tests.acceptance.program import Program
 
@@ -84,10 +84,26 @@ def test_every_field_of_a_script_stands_there(kind: Any) -> None:
         assert f"`{name}`" in SCRIPTS, name
 
 
-@pytest.mark.parametrize("kind", [settings.Settings, Model])
+@pytest.mark.parametrize(
+    "kind", [settings.Settings, Model, fleet_types.Server, fleet_types.FleetFile]
+)
 def test_every_field_of_a_server_stands_there(kind: Any) -> None:
     for name in fields(kind):
-        assert f"`{name}`" in FLEET, name
+        if name != "given":  # what a file says at its servers
+            assert f"`{name}`" in FLEET, name
+
+
+def test_mistakes_are_told_as_it_says(tmp_path: Path) -> None:
+    """The lines of the example, for a file that has these mistakes in these places."""
+    (said,) = [text for text in blocks(FLEET, "") if text.startswith("fleet.toml:")]
+    file = tmp_path / "fleet.toml"
+    file.write_text(
+        '[[servers]]\nport = 11501\nnum_paralel = 2\nwire = "0.34"\n\n[[servers]]\nport = 11501\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(fleet_file.BadFile) as caught:
+        fleet_file.read(file)
+    assert f"{caught.value}\n".replace(f"{tmp_path}/", "") == said
 
 
 def test_every_variable_stands_there() -> None:

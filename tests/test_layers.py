@@ -35,6 +35,9 @@ LAYERS = {
     "virtual": 0,
     "complaints": 1,
     "transcript": 1,
+    "attributes": 0,
+    "places": 0,
+    "mistakes": 1,
     "tally": 1,
     "workload": 1,
     "engine": 1,
@@ -57,7 +60,10 @@ LAYERS = {
     "lab": 5,
     "server": 5,
     "fleet": 6,
+    "fleet_types": 5,
+    "fleet_checks": 6,
     "fleet_file": 6,
+    "fleet_schema": 6,
     "control": 7,
     "load": 7,
     "conformance": 8,
@@ -106,6 +112,7 @@ ALLOWED = {
     ("settings", "script"),  # a server may have scripts from its start
     ("environment", "golang"),  # the environment holds Go's durations
     ("environment", "model"),  # ... and what Go can't read is a Refusal
+    ("fleet_file", "fleet_checks"),  # a file that is read is checked
 }
 """Imports within one layer, as (who, whom), each with its reason."""
 

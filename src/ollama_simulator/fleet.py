@@ -16,7 +16,7 @@ Longer than 300 lines because it is the list of what can be done to a fleet, a f
 import asyncio
 import itertools
 import socket
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -67,10 +67,12 @@ class Fleet:
         clock: Clock | None = None,
         records: int | None = None,
         settings: Settings | Sequence[Settings] | None = None,
+        host: str = HOST,
     ) -> None:
         """One server for each port; 0 takes a free one. `records` limits the journal.
 
-        `settings` are those of all servers, or of each in the order of the ports.
+        `settings` are those of all servers, or of each in the order of the ports. `host` is the
+        address that all of them listen on.
         """
         if settings is None or isinstance(settings, Settings):
             settings = [settings or Settings()] * len(ports)
@@ -86,6 +88,7 @@ class Fleet:
         they are served (`control.serve.helping`)."""
         self._ports = tuple(ports)
         self.seed = seed
+        self.host = host
         self._group: asyncio.TaskGroup
         self._exchanges = itertools.count(1)
         self._names = itertools.count(1)
@@ -93,13 +96,16 @@ class Fleet:
         self._moving = asyncio.Lock()
         self._born: dict[str, tuple[int, Settings]] = {}
         """The servers of the start, by name."""
+        self._behaviors: Mapping[str, Fault] = {}
+        self._rules: Sequence[tuple[Iterable[str], Rule]] = ()
 
     async def __aenter__(self) -> Self:
         """Take the ports and listen. Raises `PortTaken`; then none is taken."""
         with ExitStack() as undo:
+            host = self.host
             sockets: list[socket.socket] = []
             for port, settings in zip(self._ports, self._settings, strict=True):
-                sock, helper = with_helper(port) if settings.helper else alone(port)
+                sock, helper = with_helper(host, port) if settings.helper else alone(host, port)
                 sockets.append(sock)
                 undo.callback(sock.close)
                 if helper is not None:
@@ -187,7 +193,7 @@ class Fleet:
     def _add(self, name: str, settings: Settings, port: int) -> SimServer:
         if settings.helper:
             raise ValueError("helper: only a server of the start can have one")
-        server = self._start(name, kernel.listen(HOST, port), settings)
+        server = self._start(name, kernel.listen(self.host, port), settings)
         server.see(records.ServerAdded, port=server.listener.port)
         return server
 
@@ -260,6 +266,20 @@ class Fleet:
                 await server.behave(Normal())
         return ended
 
+    async def begin(
+        self, behaviors: Mapping[str, Fault], rules: Sequence[tuple[Iterable[str], Rule]] = ()
+    ) -> None:
+        """Have servers of the start, by name, behave like this and have these rules: now, and
+        after each reset. Raises as `inject` and `behave`."""
+        self._behaviors, self._rules = behaviors, rules
+        await self._begin()
+
+    async def _begin(self) -> None:
+        for name, behavior in self._behaviors.items():
+            await self.named(name).behave(behavior)
+        for names, rule in self._rules:
+            await self.inject(names, rule)
+
     async def restart(
         self,
         port: int | None,
@@ -307,5 +327,6 @@ class Fleet:
                     self._add(name, settings, port)
             order = [port for port, _ in self._born.values()]
             self.servers = {port: self.servers[port] for port in order}
+            await self._begin()
         if clear_counters:
             self.journal.clear_counters()

@@ -1,159 +1,187 @@
-"""A fleet in a file: its seed, its servers, their settings, models and scripts, in TOML.
+"""A fleet in a file: its seed, its servers, their settings, models, scripts and faults, in TOML.
 
 Rules of this file:
 
-1. A `[[servers]]` table holds the fields of `Settings` and, under `environment`, Ollama's own
+1. A `[[servers]]` table holds the fields of `Server` and, under `environment`, Ollama's own
    variables; what stands in `[defaults]` holds for every server that doesn't say otherwise.
-2. Whatever can't be meant is refused, with the file and the place in it.
+2. Whatever can't be meant is refused, all of it at once, each with its place in the file.
 
-It must not import the fleet or anything above.
+It must not import the fleet or anything above. `Server` and `FleetFile` of `fleet_types` are its
+names, too.
 """
 
+import copy
+import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from ollama_simulator.clock import FASTEST, SLOWEST
-from ollama_simulator.complaints import about_models, field_of, with_choices
-from ollama_simulator.environment import Invalid, settings_in
-from ollama_simulator.settings import HELPER_OFFSET, Settings
+from ollama_simulator.fleet_checks import about, variables
+from ollama_simulator.fleet_types import FleetFile as FleetFile
+from ollama_simulator.fleet_types import Given, document, plain, readable
+from ollama_simulator.fleet_types import Server as Server
+from ollama_simulator.mistakes import Mistake, Reading
+from ollama_simulator.places import Place, Places, written
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+class Complaint(msgspec.Struct, frozen=True):
+    """Something that is wrong with a file."""
+
+    line: int
+    """From 1; 0 if it is about the file as a whole."""
+    column: int
+    place: str
+    """The place in the document, such as `servers[1].port`; may be empty."""
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.words}" if self.place else self.words
 
 
 class BadFile(Exception):
-    """A file that describes no fleet. The text names the file and the place in it."""
+    """A file that describes no fleet. The text names the file and every place in it."""
 
-
-class Server(Settings, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One server in the file."""
-
-    port: Port = 0
-    """0 takes a free one."""
-
-
-class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file says."""
-
-    servers: Annotated[tuple[Server, ...], msgspec.Meta(min_length=1)]
-    seed: int = 0
-    clock_speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    """How fast time goes for all of them."""
-    control_port: Port | None = None
-    """None for the port that the command line says."""
+    def __init__(self, path: Path, complaints: list[Complaint]) -> None:
+        self.path = path
+        self.complaints = complaints
+        """In the order of the file."""
+        super().__init__("\n".join(self.lines))
 
     @property
-    def ports(self) -> list[int]:
-        """The ports of the servers."""
-        return [server.port for server in self.servers]
+    def lines(self) -> list[str]:
+        """A line for each mistake, in the form that editors and terminals make links of."""
+        return [
+            f"{self.path}:{each.line}:{each.column}: {each}"
+            if each.line
+            else f"{self.path}: {each}"
+            for each in self.complaints
+        ]
 
 
 def read(path: Path) -> FleetFile:
     """The fleet in a file. Raises `BadFile`."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BadFile(f"{path}: {reason}") from None
-    return _fleet(document, path)
-
-
-def _fleet(document: dict[str, Any], path: Path) -> FleetFile:
-    defaults = document.pop("defaults", {})
-    servers = document.get("servers")
-    if not isinstance(defaults, dict) or not isinstance(servers, list):
-        raise BadFile(f"{path}: it must have [[servers]], and `defaults` must be a table")
-    if "port" in defaults:
-        raise BadFile(f"{path}: `defaults.port`: every server has a port of its own")
-    document["servers"] = [
-        _placed_files(_merged(defaults, server, f"{path}: `servers[{index}]`"), path)
-        for index, server in enumerate(servers)
-    ]
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = str(error.strerror if isinstance(error, OSError) else error)
+        raise BadFile(path, [Complaint(0, 0, "", reason)]) from None
     try:
-        fleet = msgspec.convert(document, FleetFile)
-    except msgspec.ValidationError as error:
-        raise BadFile(f"{path}: {_placed(str(error))}") from None
-    _check(fleet, path)
-    return fleet
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadFile(path, [_syntax(str(error), text)]) from None
+    reading = Reading(_near_files(found, path.parent), document())
+    mistakes = reading.mistakes
+    if (whole := reading.value) is not None:
+        servers, wrong = _servers(reading.document, whole.host)
+        for mistake in (*wrong, *about(reading.document, servers, whole)):
+            place = reading.original(_said(mistake.place, reading.document))
+            if (found_at := Mistake(place, mistake.words)) not in mistakes:
+                mistakes.append(found_at)  # else it was told for another one of servers alike
+    if mistakes:
+        raise BadFile(path, _placed(mistakes, Places(text)))
+    return FleetFile(
+        servers=tuple(server for _, server in servers),
+        given=tuple(_given(servers)),
+        seed=whole.seed,
+        clock_speed=whole.clock_speed,
+        control_port=whole.control_port,
+        journal_size=whole.journal_size,
+        host=whole.host,
+    )
 
 
-def _merged(defaults: Mapping[str, Any], server: Any, place: str) -> Any:
-    """A server's table with the defaults in it, and the variables turned into fields."""
-    if not isinstance(server, dict):
-        return server
-    out: dict[str, Any] = {}
-    for table in (defaults, server):
-        fields = dict(table)
-        environment = fields.pop("environment", {})
-        if not isinstance(environment, dict):
-            raise BadFile(f"{place}: `environment` must be a table of Ollama's variables")
-        try:
-            out |= settings_in({name: str(value) for name, value in environment.items()})
-        except Invalid as invalid:
-            raise BadFile(f"{place}: `environment`: {invalid}") from None
-        out |= fields
-    return out
+def _placed(mistakes: list[Mistake], places: Places) -> list[Complaint]:
+    """Complaints in the order of the file."""
+    found = [
+        Complaint(at.line, at.column, written(mistake.place), mistake.words)
+        for mistake in mistakes
+        for at in [places.of(mistake.place)]
+    ]
+    return sorted(found, key=lambda each: (each.line, each.column))
 
 
-def _placed_files(server: Any, path: Path) -> Any:
-    """A server's table, in which the files that it names are looked for beside the fleet's."""
-    if isinstance(server, dict):
-        if "profile" in server:
-            server["profile"] = _near(server["profile"], path)
+def _syntax(error: str, text: str) -> Complaint:
+    """What `tomllib` says, with the place that it tells."""
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", error)
+    if not found:
+        return Complaint(1, 1, "", error)
+    last = text.rstrip("\n").split("\n")
+    line, column = found[2] or len(last), found[3] or len(last[-1]) + 1
+    return Complaint(int(line), int(column), "", found[1])
+
+
+def _near_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A document in which the files that it names are looked for beside its own."""
+    placed = copy.deepcopy(document)
+    servers = placed.get("servers")
+    for table in (placed.get("defaults"), *(servers if isinstance(servers, list) else ())):
+        if not isinstance(table, dict):
+            continue
+        if "profile" in table:
+            table["profile"] = _near(table["profile"], folder)
         for field in ("record", "replay"):
-            if isinstance(server.get(field), str):
-                server[field] = str(path.parent / server[field])
-        models = server.get("model_profiles")
+            if isinstance(table.get(field), str):
+                table[field] = str(folder / table[field])
+        models = table.get("model_profiles")
         if isinstance(models, dict):
-            server["model_profiles"] = {name: _near(each, path) for name, each in models.items()}
-    return server
+            table["model_profiles"] = {name: _near(each, folder) for name, each in models.items()}
+    return placed
 
 
-def _near(profile: Any, path: Path) -> Any:
+def _near(profile: Any, folder: Path) -> Any:
     if isinstance(profile, str) and profile.endswith(".toml"):
-        return str(path.parent / profile)
+        return str(folder / profile)
     return profile
 
 
-def _check(fleet: FleetFile, path: Path) -> None:
-    if not SLOWEST <= fleet.clock_speed <= FASTEST:
-        words = f"time can't go {fleet.clock_speed:g} times as fast"
-        raise BadFile(f"{path}: `clock_speed`: {words}; a millionth to a million can be")
-    for index, server in enumerate(fleet.servers):
-        place = f"{path}: `servers[{index}]"
-        if server.port and fleet.ports.index(server.port) != index:
-            raise BadFile(f"{place}.port`: {server.port} stands twice")
-        if server.port and server.port == fleet.control_port:
-            raise BadFile(f"{place}.port`: {server.port} is the control port, too")
-        if clash := about_helper(server, fleet.servers, fleet.control_port):
-            raise BadFile(f"{place}.helper`: {clash}")
-        if wrong := about_models(server.installed_models or ()):
-            raise BadFile(f"{place}.installed_models{wrong[0]}`: {wrong[1]}")
+def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of tables, the later ones winning, and in each the fields over the variables."""
+    out: dict[str, Any] = {}
+    for table in tables:
+        for _, fields in variables(table):
+            out |= fields if isinstance(fields, dict) else {}
+        out |= {name: value for name, value in table.items() if name != "environment"}
+    return out
 
 
-def about_helper(server: Server, servers: Iterable[Server], control_port: int | None) -> str | None:
-    """What is wrong with the port of a server's helper, in words; None if nothing is."""
-    port = server.port + HELPER_OFFSET
-    if not (server.helper and server.port):
-        return None
-    if port > 65535:
-        return f"there is no port {port} for the helper of {server.port}"
-    if port == control_port:
-        return f"{port}, the port of the helper of {server.port}, is the control port, too"
-    if any(other.port == port for other in servers):
-        return f"{port}, the port of the helper of {server.port}, is a server's, too"
-    return None
+def _said(place: Place, document: dict[str, Any]) -> Place:
+    """Where a server's field is said: in its own table, or else in the defaults, if it is there."""
+    if place[:1] != ("servers",) or len(place) < 3:
+        return place
+    table = document["servers"][place[1]]
+    here = place[2] in table or place[2] not in document.get("defaults", {})
+    return place if here else ("defaults", *place[2:])
 
 
-def _placed(message: str) -> str:
-    """A complaint with its place in front, in TOML's words."""
-    found = re.search(r"^(.*) - at `\$\.?([^`]*)`$", message, re.DOTALL)
-    return (
-        f"`{found[2]}`: {with_choices(found[1], field_of(found[2]))}"
-        if found and found[2]
-        else message
-    )
+Servers = tuple[list[tuple[int, Server]], list[Mistake]]
+"""Servers, each with the number of its table, and what keeps others from being any."""
+
+
+def _servers(document: dict[str, Any], host: str) -> Servers:
+    found: list[tuple[int, Server]] = []
+    wrong: list[Mistake] = []
+    for index, table in enumerate(document["servers"]):
+        fields = _merged({"bind": host}, document.get("defaults", {}), table)
+        count = fields.pop("count", 1)
+        reading = Reading(fields, readable())
+        wrong += [Mistake(("servers", index, *each.place), each.words) for each in reading.mistakes]
+        if not reading.mistakes:
+            server = plain(reading.value)
+            ports = range(server.port, server.port + count) if server.port else [0] * count
+            found += [(index, replace(server, port=port)) for port in ports]
+    return found, wrong
+
+
+def _given(servers: list[tuple[int, Server]]) -> Iterator[Given]:
+    """Each rule of a table, for all of its servers."""
+    numbered = enumerate(servers, 1)
+    for _, alike in itertools.groupby(numbered, key=lambda each: each[1][0]):
+        together = list(alike)
+        names = tuple(f"s{number}" for number, _ in together)
+        for rule in together[0][1][1].rules:
+            yield Given(names, rule)

@@ -11,6 +11,7 @@ from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.settings import HELPER_OFFSET
 
 HOST = "127.0.0.1"
+"""Where everything listens, unless somebody says otherwise."""
 TRIES = 100
 """How often a free port is looked for that has a free one so much higher."""
 
@@ -18,20 +19,20 @@ Sockets = tuple[socket.socket, socket.socket | None]
 """That of a server, and that of its helper."""
 
 
-def alone(port: int) -> Sockets:
+def alone(host: str, port: int) -> Sockets:
     """Take a server's port; 0 takes a free one. Raises `PortTaken`."""
-    return kernel.listen(HOST, port), None
+    return kernel.listen(host, port), None
 
 
-def with_helper(port: int) -> Sockets:
+def with_helper(host: str, port: int) -> Sockets:
     """Take a server's port and its helper's; of free ports, one that has both. Raises
     `PortTaken`."""
     with ExitStack() as others:
         for tries_left in reversed(range(TRIES if port == 0 else 1)):
-            sock = kernel.listen(HOST, port)
+            sock = kernel.listen(host, port)
             found: int = sock.getsockname()[1]
             try:
-                return sock, kernel.reserve(HOST, found + HELPER_OFFSET)
+                return sock, kernel.reserve(host, found + HELPER_OFFSET)
             except OSError as error:
                 # It is kept until the end: else the kernel may offer it again.
                 others.callback(sock.close)

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. Errors go to standard error, with exit status 2, in one line that names the culprit.
+1. Errors go to standard error, with exit status 2, each in one line that names the culprit.
 
 It must not import the two commands.
 """
@@ -17,9 +17,6 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 import typer
-
-from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
-from ollama_simulator.conformance.player import first_of
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
@@ -59,11 +56,13 @@ def environment() -> Any:
     # Not `except*`: some Pythons wrap what is raised in its block into a group.
     try:
         yield
-    except (BrokenEnvironment, OSError) as error:
+    except _foreseen() as error:
         culprit: BaseException = error
     except BaseExceptionGroup as group:
-        if group.split((BrokenEnvironment, OSError))[1] is not None:
+        if group.split(_foreseen())[1] is not None:
             raise
+        from ollama_simulator.conformance.player import first_of
+
         culprit = first_of(group)
     else:
         return
@@ -72,7 +71,16 @@ def environment() -> Any:
     wrong(str(culprit))
 
 
-def wrong(words: str) -> NoReturn:
-    """End with an error."""
-    print(f"error: {words}", file=sys.stderr, flush=True)
+def _foreseen() -> tuple[type[Exception], ...]:
+    # Imported when something went wrong: the simulator needs nothing of the suite to start.
+    from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
+    from ollama_simulator.presence import Unsupported
+
+    return BrokenEnvironment, Unsupported, OSError
+
+
+def wrong(*words: str) -> NoReturn:
+    """End with an error, or with several, a line each."""
+    for each in words:
+        print(f"error: {each}", file=sys.stderr, flush=True)
     raise typer.Exit(2)

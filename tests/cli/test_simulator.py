@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, FleetFile]]:
     """What would be served: the port of the control API, and the fleet."""
     noted: list[tuple[int, FleetFile]] = []
 
-    def serve(control_port: int, fleet: FleetFile) -> Coroutine[Any, Any, None]:
-        async def nothing() -> None:
-            noted.append((control_port, fleet))
-
-        return nothing()
+    def serve(control_port: int, fleet: FleetFile) -> None:
+        noted.append((control_port, fleet))
 
     monkeypatch.setattr(simulator, "_serve", serve)
     return noted
@@ -66,6 +63,35 @@ def test_helpers_are_beside_every_server(served: list[tuple[int, FleetFile]]) ->
     """If somebody wants them."""
     assert run("--helpers").exit_code == run().exit_code == 0
     assert [{each.helper for each in fleet.servers} for _, fleet in served] == [{True}, {False}]
+
+
+def test_a_fault_by_header_where_it_is_allowed() -> None:
+    """And nowhere else."""
+    asked = {"X-Simulator-Fault": '{"type": "HttpError", "status_code": 503, "message": "no"}'}
+    for option, status in (((), 200), (("--fault-header",), 503)):
+        with Program("--control-port", "0", "--server-ports", "0", *option) as program:
+            assert ask(program.ports[0], "GET", "/", headers=asked).status == status
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no second loopback address")
+def test_another_address() -> None:
+    """Servers, helpers and control API listen there, and on no other."""
+    options = ("--control-port", "0", "--server-ports", "0", "--host", "127.0.0.2", "--helpers")
+    with subprocess.Popen(
+        [sys.executable, "-m", "ollama_simulator", *options], stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        _, *lines = [running.stdout.readline().rstrip() for _ in range(4)]
+        try:
+            for line in lines:
+                port = int(line.rpartition(":")[2])
+                assert line.endswith(f"http://127.0.0.2:{port}")
+                with socket.create_connection(("127.0.0.2", port), timeout=5):
+                    pass
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection(("127.0.0.1", port), timeout=5)
+        finally:
+            running.terminate()
 
 
 def test_helpers_listen_when_the_program_says_so() -> None:
@@ -111,6 +137,7 @@ def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: P
         ("--servers 101 --helpers", "--helpers: 11601, the port of the helper of 11501, is a "),
         ("--server-ports 65500 --helpers", "--helpers: there is no port 65600 for the helper of "),
         ("--helpers --control-port 11602", "--helpers: 11602, the port of the helper of 11502, "),
+        ("--host localhost", "--host: 'localhost' is no address of IPv4; there are 127.0.0.1"),
         ("--wire 0.12", "--wire: '0.12' is not imitated; there are 0.13.5 and 0.33"),
     ],
 )
@@ -126,7 +153,16 @@ def test_options_that_can_not_be_meant(
 
 @pytest.mark.parametrize(
     "options",
-    ["--servers 3", "--profile seed", "--engine seed", "--speed 1", "--seed 0", "--helpers"],
+    [
+        "--servers 3",
+        "--profile seed",
+        "--engine seed",
+        "--speed 1",
+        "--seed 0",
+        "--helpers",
+        "--host 127.0.0.1",
+        "--fault-header",
+    ],
 )
 def test_an_option_beside_a_file_is_refused(
     served: list[tuple[int, FleetFile]], options: str, tmp_path: Path
@@ -185,6 +221,29 @@ def test_a_fleet_in_fast_time() -> None:
         assert answer["eval_duration"] >= 9.9e9
         assert 0.45 < took < 9
         assert generate(second)["response"] != answer["response"], "the seed has an effect"
+
+
+def test_faults_of_a_file_are_there_from_the_start_and_after_a_reset(tmp_path: Path) -> None:
+    """Behaviours and rules."""
+    file = tmp_path / "fleet.toml"
+    file.write_text(
+        "control_port = 0\n"
+        '[[servers]]\nbehavior = { type = "HttpError", status_code = 503, message = "no" }\n'
+        "[[servers]]\n[[servers.rules]]\nlimit = 1\n"
+        'fault = { type = "HttpError", status_code = 500, message = "once" }\n',
+        encoding="utf-8",
+    )
+    with Program("--config", str(file)) as program:
+
+        def statuses() -> list[int]:
+            return [ask(port, "GET", "/").status for port in program.ports for _ in range(2)]
+
+        assert statuses() == [503, 503, 500, 200]
+        heal = {"port": {"all": True}, "behavior": {"type": "Normal"}}
+        assert program.control("POST", "/behavior", heal).status == 200
+        assert statuses() == [200, 200, 200, 200]
+        assert program.control("POST", "/reset").status == 200
+        assert statuses() == [503, 503, 500, 200]
 
 
 def test_each_server_of_a_file_is_its_own_machine(tmp_path: Path) -> None:

@@ -3,32 +3,32 @@
 It must not import the other programs.
 """
 
-import asyncio
 import contextlib
+import re
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+from msgspec.structs import replace
 
 from ollama_simulator import hardware
 from ollama_simulator.cli.calibrate import calibrate
+from ollama_simulator.cli.check import check
 from ollama_simulator.cli.program import Command, alone, given, start
-from ollama_simulator.clock import FASTEST, SLOWEST, WallClock
-from ollama_simulator.fleet import HOST, Fleet
-from ollama_simulator.fleet_file import BadFile, FleetFile, Server, about_helper, read
-from ollama_simulator.net import kernel
+from ollama_simulator.clock import FASTEST, SLOWEST
 from ollama_simulator.settings import HELPER_OFFSET, PROFILES, Caching
-from ollama_simulator.terminal import environment, run, say, stop_event, wrong
+from ollama_simulator.terminal import environment, run, wrong
 
-SUB_COMMANDS: tuple[Command, ...] = (calibrate,)
+if TYPE_CHECKING:
+    from ollama_simulator.fleet_file import FleetFile
+
+SUB_COMMANDS: tuple[Command, ...] = (calibrate, check)
 
 CONTROL_PORT = 11500
+HOST = "127.0.0.1"
 SERVER_PORTS = (11501, 11502, 11503)
 
 ENGINES: tuple[Caching, ...] = get_args(Caching)
-
-RECORDS = 100_000
-"""Records that a simulator keeps, so that it can run for ever."""
 
 
 def main() -> None:
@@ -94,6 +94,21 @@ def simulator(
             "switches its KV cache type.",
         ),
     ] = False,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where all of it listens. With 0.0.0.0, which is every address of this machine, "
+            "whoever reaches it controls the servers.",
+        ),
+    ] = HOST,
+    fault_header: Annotated[
+        bool,
+        typer.Option(
+            "--fault-header",
+            help="A request may ask for a fault of its own, by the header X-Simulator-Fault.",
+        ),
+    ] = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -119,6 +134,11 @@ def simulator(
         names = [profile] if given(context, "profile") else hardware.names()
         show([_named(name) for name in names])
         return
+    # What answers is imported now and not before: help and completion are there at once.
+    from ollama_simulator.fleet_checks import about_helper
+    from ollama_simulator.fleet_file import FleetFile, Server
+    from ollama_simulator.fleet_types import ADDRESS
+
     if config is not None:
         fleet = _in_file(context, config)
         control_port = control_port if fleet.control_port is None else fleet.control_port
@@ -132,13 +152,21 @@ def simulator(
             words = "a millionth to a million can be"
             wrong(f"--speed: time can't go {speed:g} times as fast; {words}")
         ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
+        if not re.fullmatch(ADDRESS, host):
+            wrong(f"--host: {host!r} is no address of IPv4; there are 127.0.0.1 and 0.0.0.0")
+        server = Server(
+            wire=wire,
+            profile=profile,
+            engine=engine,
+            helper=helpers,
+            fault_header=fault_header,
+            bind=host,
+        )
         fleet = FleetFile(
-            tuple(
-                Server(port=p, wire=wire, profile=profile, engine=engine, helper=helpers)
-                for p in ports
-            ),
+            tuple(replace(server, port=port) for port in ports),
             seed=seed,
             clock_speed=speed,
+            host=host,
         )
     _check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
     for server in fleet.servers:
@@ -146,7 +174,13 @@ def simulator(
             wrong(f"--helpers: {clash}" if config is None else f"--config: {clash}")
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
-        run(_serve(control_port, fleet))
+        _serve(control_port, fleet)
+
+
+def _serve(control_port: int, fleet: "FleetFile") -> None:
+    from ollama_simulator.cli.serving import serve
+
+    run(serve(control_port, fleet))
 
 
 def _named(profile: str) -> hardware.HardwareProfile:
@@ -156,7 +190,9 @@ def _named(profile: str) -> hardware.HardwareProfile:
         wrong(f"--profile: {bad}")
 
 
-def _in_file(context: typer.Context, config: Path) -> FleetFile:
+def _in_file(context: typer.Context, config: Path) -> "FleetFile":
+    from ollama_simulator.fleet_file import BadFile, read
+
     for option in (
         "server_ports",
         "servers",
@@ -166,13 +202,15 @@ def _in_file(context: typer.Context, config: Path) -> FleetFile:
         "speed",
         "seed",
         "helpers",
+        "host",
+        "fault_header",
     ):
         if given(context, option):
             wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
     try:
         return read(config)
     except BadFile as bad:
-        wrong(f"--config: {bad}")
+        wrong(*(f"--config: {line}" for line in bad.lines))
 
 
 def _ports(words: str) -> list[int]:
@@ -202,32 +240,3 @@ def _check_ports(control_port: int, ports: list[int], option: str) -> None:
     for port in ports:
         if port and port == control_port:
             wrong(f"{option}: {port} is the control port, too")
-
-
-async def _serve(control_port: int, described: FleetFile) -> None:
-    stop = stop_event()
-    kernel.raise_limit()
-    fleet = Fleet(
-        described.ports,
-        seed=described.seed,
-        clock=WallClock(described.clock_speed),
-        records=RECORDS,
-        settings=described.servers,
-    )
-    async with fleet, asyncio.TaskGroup() as group:
-        control = kernel.listen(HOST, control_port)
-        for helper in fleet.helpers.values():
-            kernel.start_listening(helper)
-        lines = [
-            "Ollama Simulator starting...",
-            f"  Control API: http://{HOST}:{control.getsockname()[1]}",
-            *(f"  Ollama server: http://{HOST}:{port}" for port in fleet.ports),
-            *(f"  Helper: http://{HOST}:{port + HELPER_OFFSET}" for port in fleet.helpers),
-        ]
-        say("\n".join(lines) + "\n")
-        # The slowest import of the package; the servers answer meanwhile.
-        from ollama_simulator.control.serve import helping, serving
-
-        async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
-            await stop.wait()
-            say("\nShutting down simulator...")

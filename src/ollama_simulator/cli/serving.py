@@ -1,0 +1,61 @@
+"""What `ollama_simulator` does when its options are read: it serves a fleet until it is ended.
+
+It must not import the programs.
+"""
+
+import asyncio
+import socket
+
+from ollama_simulator.clock import WallClock
+from ollama_simulator.fleet import Fleet
+from ollama_simulator.fleet_file import FleetFile
+from ollama_simulator.net import kernel
+from ollama_simulator.settings import HELPER_OFFSET
+from ollama_simulator.terminal import say, stop_event
+
+
+async def serve(control_port: int, described: FleetFile) -> None:
+    """Serve a fleet and its control API until Ctrl-C or SIGTERM."""
+    stop = stop_event()
+    kernel.raise_limit()
+    host = described.host
+    fleet = Fleet(
+        described.ports,
+        seed=described.seed,
+        clock=WallClock(described.clock_speed),
+        records=described.journal_size,
+        settings=[server.settings for server in described.servers],
+        host=host,
+    )
+    async with fleet:
+        await fleet.begin(
+            {
+                server.name: wanted.behavior
+                for server, wanted in zip(fleet.servers.values(), described.servers, strict=True)
+                if wanted.behavior != server.behavior
+            },
+            [(given.servers, given.rule) for given in described.given],
+        )
+        async with asyncio.TaskGroup() as group:
+            await _control(fleet, kernel.listen(host, control_port), stop, group)
+
+
+async def _control(
+    fleet: Fleet, control: socket.socket, stop: asyncio.Event, group: asyncio.TaskGroup
+) -> None:
+    for helper in fleet.helpers.values():
+        kernel.start_listening(helper)
+    url = f"http://{fleet.host}"
+    lines = [
+        "Ollama Simulator starting...",
+        f"  Control API: {url}:{control.getsockname()[1]}",
+        *(f"  Ollama server: {url}:{port}" for port in fleet.ports),
+        *(f"  Helper: {url}:{port + HELPER_OFFSET}" for port in fleet.helpers),
+    ]
+    say("\n".join(lines) + "\n")
+    # The slowest import of the package; the servers answer meanwhile.
+    from ollama_simulator.control.serve import helping, serving
+
+    async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
+        await stop.wait()
+        say("\nShutting down simulator...")

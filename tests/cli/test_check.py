@@ -1,0 +1,102 @@
+"""The sub-command `check`: whether a fleet's file is sound, and what it would start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ollama_simulator import fleet_schema
+from ollama_simulator.cli import simulator
+from ollama_simulator.cli.program import application
+
+
+def run(*words: str) -> Result:
+    """What the program says to `check` and these words."""
+    app = application(simulator.simulator, simulator.SUB_COMMANDS)
+    return CliRunner().invoke(app, ["check", *words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the program is started."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+SOUND = """
+seed = 7
+clock_speed = 10
+[[servers]]
+count = 3
+port = 12000
+behavior = { type = "Hang" }
+[[servers]]
+wire = "0.13.5"
+profile = "rtx-4090-llama3-8b"
+engine = "legacy"
+[[servers.scripts]]
+contains = "a"
+[[servers]]
+count = 2
+installed_models = []
+"""
+
+
+def test_a_sound_file(folder: Path) -> None:
+    """Status 0, and what would be started."""
+    (folder / "a.toml").write_text(SOUND)
+    done = run("a.toml")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "a.toml: sound; 6 servers, control API on port 11500, seed 7, time goes 10 times as fast",
+        "  s1 to s3 on ports 12000 to 12002: Ollama 0.33, machine seed, engine seed, "
+        "test-model:latest, behaves as Hang",
+        "  s4 on a free port: Ollama 0.13.5, machine rtx-4090-llama3-8b, engine legacy, "
+        "test-model:latest, llama3:8b-instruct-q4_K_M, 1 script",
+        "  s5 to s6 on free ports: Ollama 0.33, machine seed, engine seed, no models",
+    ]
+
+
+def test_mistakes(folder: Path) -> None:
+    """Status 1, and a line for each; a sound file beside it is told, too."""
+    (folder / "a.toml").write_text("[[servers]]\nprot = 1\nwire = 1\n")
+    (folder / "b.toml").write_text("[[servers]]\n")
+    done = run("a.toml", "b.toml")
+    assert done.exit_code == 1
+    first, second, *rest = done.stdout.splitlines()
+    assert first.startswith(
+        "a.toml:2:1: servers[0].prot: there is no such field; did you mean port"
+    )
+    assert second.startswith("a.toml:3:1: servers[0].wire: ")
+    assert rest[0].startswith("b.toml: sound; 1 server, ")
+
+
+def test_no_file(folder: Path) -> None:
+    """Status 2, with the reason."""
+    assert run("none.toml").stdout == "none.toml: No such file or directory\n"
+    assert run("none.toml").exit_code == 2
+    assert (run().exit_code, run().stderr) == (2, "error: there is no FILE.toml to check\n")
+
+
+def test_json(folder: Path) -> None:
+    """The same for programs, a line for each file."""
+    (folder / "a.toml").write_text("[[servers]]\nprot = 1\n")
+    (folder / "b.toml").write_text("seed = 7\n[[servers]]\nkeep_alive = inf\n")
+    done = run("--json", "a.toml", "b.toml")
+    bad, sound = map(json.loads, done.stdout.splitlines())
+    assert done.exit_code == 1
+    assert (bad["file"], bad["sound"], "fleet" in bad) == ("a.toml", False, False)
+    (mistake,) = bad["mistakes"]
+    assert (mistake["line"], mistake["column"], mistake["place"]) == (2, 1, "servers[0].prot")
+    assert (sound["sound"], sound["mistakes"], sound["fleet"]["seed"]) == (True, [], 7)
+
+
+def test_the_schema() -> None:
+    """Alone, since files would be ignored."""
+    assert run("--schema").stdout == fleet_schema.text()
+    done = run("--schema", "a.toml")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --schema: it is printed alone")
