@@ -117,6 +117,20 @@ class Hangup(msgspec.Struct, frozen=True):
     how: How
 
 
+class Throttle(msgspec.Struct, frozen=True):
+    """Hand all bytes from here on to the kernel little by little, head and framing included.
+
+    Two of them hold both: what the later one lets through goes through the earlier one.
+    """
+
+    size: int
+    """Bytes in one write at most."""
+    per_byte: float = 0.0
+    """Seconds that each byte takes before it is written, like a line of that bandwidth."""
+    pause: float = 0.0
+    """Seconds between one write and the next."""
+
+
 class Stream(msgspec.Struct, frozen=True):
     """Do as a flow says that was begun: a `Tick` for each piece, and a flushed `Body` for each of
     its chunks, at its moment.
@@ -127,7 +141,7 @@ class Stream(msgspec.Struct, frozen=True):
     flow: Flow
 
 
-Act = Head | Body | Raw | End | Tick | Wait | Hold | Hangup | Stream
+Act = Head | Body | Raw | End | Tick | Wait | Hold | Hangup | Throttle | Stream
 Reply = AsyncIterator[Act]
 
 

@@ -102,14 +102,14 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
     except Refusal as raised:
         refusal = raised
     exchange.abandoned = isinstance(refusal, Abandoned)
-    for act in _refused(exchange, codec, refusal, started):
+    for act in failed(exchange, codec, refusal, started):
         yield act
 
 
-def _refused(
+def failed(
     exchange: Exchange, codec: Codec | None, refusal: Refusal, started: bool
 ) -> Iterator[Act]:
-    """What is left to say when an answer failed."""
+    """What is left to say when an answer failed; `started`: a part of it is out."""
     ending = refusal if codec is None else codec.absorb(refusal)
     if isinstance(ending, Refusal):
         if not started:

@@ -11,6 +11,8 @@ It must not import faults, the journal or anything above.
 
 import contextlib
 import hashlib
+import math
+import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar
@@ -32,6 +34,7 @@ from ollama_simulator.model import (
 )
 from ollama_simulator.net import request as net
 from ollama_simulator.records import See
+from ollama_simulator.settings import Profile
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire import proxy
 from ollama_simulator.wire.codec import Codec, Wire
@@ -51,17 +54,31 @@ class Exchange:
     """One request on one server."""
 
     def __init__(
-        self, request: net.Request, engine: Engine, wire: Wire, clock: Clock, see: See
+        self,
+        request: net.Request,
+        engine: Engine,
+        wire: Wire,
+        clock: Clock,
+        see: See,
+        *,
+        seed: str = "",
     ) -> None:
+        """`seed` is what chance depends on; that of another request is another."""
         self.request = request
         self.clock = clock
         self.see = see
         self.pace = DEFAULT_PACE
         """How fast the engine works for this request. Pace faults set it."""
+        self.reading_rate = math.inf
+        """Bytes of the request's body that are read in a second. Faults set it."""
+        self.heard: Callable[[Event], None] | None = None
+        """Told each event of the engine before anybody makes anything of it. Faults set it; what
+        it raises ends the answer."""
         self.route = resolve(request.method, request.target, request.header, wire.settings)
         request.reply_headers = self.route.common
         self._engine = engine
         self._wire = wire
+        self._seed = seed
         self._codec: Codec | None = None
         self._body: bytes | None = None
         self._stages: list[AsyncIterator[Any]] = []
@@ -73,6 +90,15 @@ class Exchange:
         """Who answers in place of the engine: another server, or a recording. None for nobody."""
         self.abandoned = False
         """Whether the engine stopped because the client left."""
+
+    @property
+    def profile(self) -> Profile:
+        """Which Ollama is imitated."""
+        return self._wire.settings.wire
+
+    def chance(self, what: str) -> random.Random:
+        """Where chance comes from that this request meets: the same in each run of a seed."""
+        return random.Random(f"{self._seed}/{what}")
 
     async def body(self) -> bytes:
         """The request's body, read once, as far as the endpoint needs it: most want one JSON
@@ -92,7 +118,7 @@ class Exchange:
         if self._body is not None:
             yield self._body
         try:
-            async for data in self.request.body.chunks():
+            async for data in self._chunks():
                 yield data
         except net.BadBody as error:
             raise self._unreadable(error) from None
@@ -126,6 +152,14 @@ class Exchange:
             with contextlib.suppress(Refusal):
                 await self._take(_forget, None)
 
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes, and no faster than it may be read. Raises `BadBody`."""
+        async for data in self.request.body.chunks():
+            if self.reading_rate < math.inf:
+                # What is not read meanwhile fills the buffers, and then its client has to wait.
+                await self.clock.sleep_until(self.clock.now() + len(data) / self.reading_rate)
+            yield data
+
     async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
         try:
             async for data in self._counted(enough):
@@ -141,7 +175,7 @@ class Exchange:
         tail = b""
         body = self.request.body
         try:
-            async for data in body.chunks():
+            async for data in self._chunks():
                 yield data
                 digest.update(data)
                 size += len(data)
@@ -245,7 +279,15 @@ class Exchange:
         if isinstance(job, Infer | Embed) and self.pace.tells_on(self._wire.settings.hardware):
             self.when_paced()
         run = self._engine.run(job, self.pace, self.request.gone, self.see, flows=self.flows)
-        return self.stage(run)
+        return self.stage(run if self.heard is None else self._hearing(run, self.heard))
+
+    async def _hearing(
+        self, run: AsyncGenerator[Event, None], heard: Callable[[Event], None]
+    ) -> AsyncGenerator[Event, None]:
+        async with contextlib.aclosing(run):
+            async for event in run:
+                heard(event)
+                yield event
 
 
 def _forget(data: bytes) -> None:

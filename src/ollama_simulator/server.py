@@ -313,7 +313,8 @@ class SimServer:
 
     def exchange(self, request: Request, see: Callable[..., None]) -> Exchange:
         """What is known of a request, for the faults and the answer."""
-        exchange = Exchange(request, self._engine, self._wire, self._clock, see)
+        seed = f"{self._seed}/{self.name}/{self._ordinal}"
+        exchange = Exchange(request, self._engine, self._wire, self._clock, see, seed=seed)
         exchange.stand_in = self._stand_in.handler
         return exchange
 

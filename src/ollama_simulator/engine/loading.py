@@ -96,13 +96,18 @@ async def load(
     patience = settings.load_timeout if silent and settings.load_timeout > 0 else math.inf
     if not await clock.sleep_until(clock.now() + min(seconds, patience), gone):
         raise Abandoned(499, "request canceled", Origin.HANDLER)
-    said = kept(how.stderr, settings.wire)
     if seconds > patience:
-        raise Refusal(500, words.stalled + said)
+        raise Refusal(500, words.stalled + kept(how.stderr, settings.wire))
     if how.exit is not None:
-        status = f"exit status {how.exit}" if how.exit or settings.wire == "0.13.5" else "OK"
-        raise Refusal(500, f"{words.ended}{status}{': ' if said else ''}{said}")
+        raise Refusal(500, terminated(how.exit, how.stderr, settings.wire))
     return seconds
+
+
+def terminated(status: int, lines: Iterable[str], wire: Profile) -> str:
+    """What is told of a runner that ended with a status instead of getting ready."""
+    said = kept(lines, wire)
+    ended = f"exit status {status}" if status or wire == "0.13.5" else "OK"
+    return f"{WORDS[wire].ended}{ended}{': ' if said else ''}{said}"
 
 
 def kept(lines: Iterable[str], wire: Profile) -> str:

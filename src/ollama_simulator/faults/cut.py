@@ -3,15 +3,14 @@ waits for is cut before its terminator or its last byte."""
 
 from collections.abc import AsyncGenerator
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
-from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Tick
+from ollama_simulator.acts import Act, Body, End, Framing, Hangup, How, Tick
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
+from ollama_simulator.faults.laid import Ending, Whole, ended, laid, torn
 from ollama_simulator.faults.pace import Count, Rate, given
-from ollama_simulator.net.perform import LARGEST_WHOLE
 
 
 @register
@@ -46,36 +45,46 @@ class AbruptClose(Fault, frozen=True):
     async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
         """Count the bytes of the body; head and framing are not counted."""
         left = self.bytes_before_close
-        head: Head | None = None
-        held: list[bytes] = []
-        async for act in handler(exchange):
-            if isinstance(act, Head):
-                head = act
-            elif isinstance(act, Body) and not act.flush:
-                held.append(act.data)
-            elif isinstance(act, Body):
-                if head is not None:
-                    yield msgspec.structs.replace(head, framing=Framing.CHUNKED)
-                    head = None
-                data = b"".join([*held, act.data])
-                held.clear()
-                if data[:left]:
-                    yield Body(data[:left])
-                left -= len(data[:left])
-                if left == 0:
-                    yield Hangup(How.FIN)
-                    return
+        async for act in laid(exchange, handler):
+            if isinstance(act, Whole):
+                for cut in _cut(act, left, exchange, Ending.FIN):
+                    yield cut
             elif isinstance(act, End):
-                rest = b"".join(held)
-                if head is not None:
-                    for cut in _cut_whole(exchange, head, rest, left):
-                        yield cut
-                elif rest[:left]:
-                    yield Body(rest[:left])
-                # Without chunks (HTTP/1.0) all bytes and FIN would be a whole answer.
-                framed = head is not None or exchange.request.version != "1.0"
-                yield Hangup(How.FIN if framed else How.RST)
-                return
+                yield ended(exchange, Ending.FIN)
+            elif isinstance(act, Body):
+                if data := act.data[:left]:
+                    yield Body(data)
+                left -= len(data)
+                if left == 0:
+                    yield ended(exchange, Ending.FIN)
+                    return
+            else:
+                yield act
+
+
+@register
+class NoTerminator(Fault, frozen=True):
+    """Send all of the answer but the sign that it is over.
+
+    A streamed answer lacks its last chunk (the `0` of RFC 9112, 7.1), a whole one its last byte.
+    Every line of the stream is there, `"done":true` and all, so a client that only looks at lines
+    takes it for complete; one that reads HTTP sees an answer cut off. It is what a backend does
+    that dies, or is killed, right behind its last token, and with `hold` one whose proxy forgets
+    to close.
+    """
+
+    ending: Ending = Ending.FIN
+    """What follows: `fin` closes the connection, `rst` resets it, `hold` leaves it open in
+    silence until the client goes."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Everything but the end."""
+        async for act in laid(exchange, handler):
+            if isinstance(act, Whole):
+                for cut in _cut(act, len(act.body), exchange, self.ending):
+                    yield cut
+            elif isinstance(act, End):
+                yield ended(exchange, self.ending)
             else:
                 yield act
 
@@ -90,15 +99,13 @@ class EmptyReply(Fault, frozen=True):
         yield Hangup(How.FIN)
 
 
-def _cut_whole(exchange: Exchange, head: Head, body: bytes, left: int) -> list[Act]:
+def _cut(whole: Whole, left: int, exchange: Exchange, ending: Ending) -> list[Act]:
     """A whole answer, cut after `left` bytes of its body or before the last."""
-    if not body or exchange.request.method == "HEAD":
+    head = whole.head
+    if not whole.body or whole.bodiless:
         # There is no byte of a body to leave out, so the head stays without its end.
-        return [msgspec.structs.replace(head, blank_line=False)]
-    if len(body) > LARGEST_WHOLE:
-        head = msgspec.structs.replace(head, framing=Framing.CHUNKED)
-        sent = body[:left]
-    else:
-        head = msgspec.structs.replace(head, length=len(body))
-        sent = body[: min(left, len(body) - 1)]
-    return [head, Body(sent)] if sent else [head]
+        return [torn(head), ended(exchange, ending, counted=True)]
+    counted = head.framing is not Framing.CHUNKED
+    sent = whole.body[: min(left, len(whole.body) - counted)]
+    body = [Body(sent)] if sent else []
+    return [head, *body, ended(exchange, ending, counted=counted)]

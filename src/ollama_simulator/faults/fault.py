@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, ClassVar, TypeVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union
 
 import msgspec
 
@@ -76,6 +76,18 @@ def known() -> dict[str, type[Fault]]:
 def any_fault() -> Any:
     """The union of all faults, for decoders and schemas."""
     return Union[tuple(known().values())]  # noqa: UP007 - built at run time
+
+
+if TYPE_CHECKING:
+    AnyFault = Fault
+    """Any fault, as the type of a field; who decodes one sees all that are known."""
+
+
+def __getattr__(name: str) -> Any:
+    # A field's type is looked up when it is first decoded: then every fault is known.
+    if name == "AnyFault":
+        return any_fault()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 Struck = Callable[[], None]

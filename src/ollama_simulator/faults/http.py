@@ -1,8 +1,9 @@
 """Faults that HTTP can say: an error status, a missing model, any answer one likes."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick, Wait
@@ -16,22 +17,62 @@ HeaderValue = Annotated[
 ]
 
 
-async def _refuse(exchange: Exchange, status: int, message: str) -> AsyncGenerator[Act, None]:
+HeaderName = Annotated[
+    str, Meta(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$", description="A token (RFC 9110, 5.6.2).")
+]
+
+
+def with_headers(head: Head, more: Mapping[str, str]) -> Head:
+    """A head with more headers, which take the place of those of the same name."""
+    named = {name.lower() for name in more}
+    kept = [pair for pair in head.headers if pair[0].lower() not in named]
+    return msgspec.structs.replace(head, headers=tuple(sorted([*kept, *more.items()])))
+
+
+async def _refuse(
+    exchange: Exchange, status: int, message: str, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Act, None]:
     await exchange.drain()
     for act in exchange.fail(status, message):
-        yield act
+        yield with_headers(act, headers) if headers and isinstance(act, Head) else act
 
 
 @register
 class HttpError(Fault, frozen=True):
-    """Return a specific HTTP error code, with the error document of the dialect asked."""
+    """Return a specific HTTP error code, with the error document of the dialect asked.
+
+    Streamed and whole answers are the same: no byte of an answer is out before.
+    """
 
     status_code: Status
     message: str
+    """What the document says."""
+    headers: Mapping[HeaderName, HeaderValue] = {}
+    """Further headers of the answer, such as `Retry-After`."""
 
     def around(self, exchange: Exchange, handler: Handler) -> Reply:
         """Refuse with the status and the message; the engine is not asked."""
-        return _refuse(exchange, self.status_code, self.message)
+        return _refuse(exchange, self.status_code, self.message, self.headers)
+
+
+@register
+class RateLimited(Fault, frozen=True):
+    """Refuse because the client asks too often: a 429 with `Retry-After`.
+
+    The document is an error of the dialect asked (`rate_limit_error` in Anthropic's), streamed or
+    not. Ollama itself never says so; gateways in front of it, and the clouds behind, do
+    (RFC 6585, 4; RFC 9110, 10.2.3). Give a rule a `limit`, so that a client that waits is served.
+    """
+
+    retry_after: Annotated[int, Meta(ge=0, le=10**9)] = 1
+    """Seconds after which the client may ask again."""
+    message: str = "rate limit exceeded, please try again later"
+    """What the document says."""
+
+    def around(self, exchange: Exchange, handler: Handler) -> Reply:
+        """Refuse with 429; the engine is not asked."""
+        headers = {"Retry-After": str(self.retry_after)}
+        return _refuse(exchange, 429, self.message, headers)
 
 
 @register
@@ -53,12 +94,15 @@ class Custom(Fault, frozen=True):
     status_code: Status
     content_type: HeaderValue
     delay_ms: Milliseconds
+    headers: Mapping[HeaderName, HeaderValue] = {}
+    """Further headers of the answer."""
 
     async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
         """Wait, then answer as told."""
         await exchange.drain()
         yield Wait(self.delay_ms / 1000)
         yield Tick()
-        yield Head(self.status_code, (("Content-Type", self.content_type),))
+        head = Head(self.status_code, (("Content-Type", self.content_type),))
+        yield with_headers(head, self.headers)
         yield Body(self.response_body.encode("utf-8", "replace"), flush=False)
         yield End()

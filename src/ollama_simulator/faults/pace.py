@@ -2,6 +2,7 @@
 
 from typing import Annotated, ClassVar
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ollama_simulator.acts import Reply
@@ -17,6 +18,13 @@ Milliseconds = Annotated[int, Meta(ge=0, le=10**10)]
 def given(rate: float | UnsetType) -> float | None:
     """A rate that may have been left out."""
     return None if rate is UNSET else rate
+
+
+def lengthen(exchange: Exchange, tokens: int) -> None:
+    """Have an answer that its request does not limit be so long that a fault behind some tokens
+    comes to it."""
+    longer = max(exchange.pace.tokens, tokens)
+    exchange.pace = msgspec.structs.replace(exchange.pace, tokens=longer)
 
 
 @register

@@ -18,7 +18,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -34,11 +34,13 @@ from ollama_simulator.acts import (
     Raw,
     Reply,
     Stream,
+    Throttle,
     Tick,
     Wait,
 )
 from ollama_simulator.clock import Clock, Interrupt, wait_for
 from ollama_simulator.net.request import Request
+from ollama_simulator.net.sink import Sink, Throttled
 from ollama_simulator.net.stepping import Stepping
 
 LARGEST_WHOLE = 2048
@@ -48,17 +50,6 @@ BODILESS = frozenset({204, 304})
 
 AT_ONCE = frozenset({Framing.CHUNKED, Framing.CLOSE})
 """Framings whose heads wait for nothing."""
-
-
-class Sink(Protocol):
-    """Where bytes go."""
-
-    async def write(self, data: bytes) -> None:
-        """Hand bytes to the kernel; returns when it has taken them all, and all before them."""
-
-    def put(self, data: bytes) -> bytes | None:
-        """Hand bytes to the kernel at once. None if it has taken them all; else what `write` has
-        to wait with: the bytes, or an empty rest if they are on their way."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -116,6 +107,8 @@ class Performer:
                 case Hold():
                     await gone.wait()
                     return Ended(how=How.FIN, keep_alive=False)
+                case Throttle():
+                    self._sink = Throttled(self._sink, act, self._clock)
                 case Hangup():
                     return Ended(how=act.how, keep_alive=False)
                 case _:

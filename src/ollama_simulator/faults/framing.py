@@ -1,0 +1,121 @@
+"""Faults of framing: what says where the answer ends is wrong (RFC 9112, 6 and 7)."""
+
+from collections.abc import AsyncGenerator
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ollama_simulator.acts import Act, Body, End, Framing, Head, Raw, Tick
+from ollama_simulator.exchange import Exchange, Handler
+from ollama_simulator.faults.fault import Fault, register
+from ollama_simulator.faults.laid import Ending, Whole, ended, laid, torn
+from ollama_simulator.faults.pace import Count, lengthen
+
+EXCESS = 64
+"""Bytes that a chunk promises and that never come."""
+
+
+class Size(Enum):
+    """What is wrong with the size of a chunk."""
+
+    NO_NUMBER = "no_number"
+    """It is no hexadecimal number."""
+    TOO_LONG = "too_long"
+    """It is more than what comes before the connection ends."""
+
+
+@register
+class BadChunk(Fault, frozen=True):
+    """Send a chunk whose size is wrong, and close the connection.
+
+    A streamed answer has so many good tokens before it. A whole answer is sent in chunks, of which
+    the first is the bad one. (One to HEAD has no body, and is cut in its head instead.) With
+    `no_number` a client sees something that is not HTTP; with `too_long` an end of file within a
+    chunk. That is what comes of a proxy or framework that writes the framing itself, and of an
+    answer into which another thread has written.
+    """
+
+    after_tokens: Count = 1
+    """Tokens of a streamed answer before the bad chunk."""
+    size: Size = Size.NO_NUMBER
+    """What is wrong: `no_number` or `too_long`."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Let ticks pass until the one too many; its body is spoilt."""
+        lengthen(exchange, self.after_tokens + 1)
+        left = self.after_tokens
+        async for act in laid(exchange, handler):
+            if isinstance(act, Whole):
+                head = msgspec.structs.replace(act.head, framing=Framing.CHUNKED, length=None)
+                yield torn(act.head) if act.bodiless else head
+                if not act.bodiless:
+                    yield self._bad(act.body)
+                yield ended(exchange, Ending.FIN, counted=act.bodiless)
+            elif isinstance(act, End) or (isinstance(act, Body) and left < 0):
+                yield self._bad(act.data if isinstance(act, Body) else b"")
+                yield ended(exchange, Ending.FIN)
+                return
+            else:
+                left -= isinstance(act, Tick)
+                yield act
+
+    def _bad(self, data: bytes) -> Raw:
+        if self.size is Size.NO_NUMBER:
+            return Raw(b"size?\r\n" + data + b"\r\n")
+        return Raw(b"%x\r\n" % (len(data) + EXCESS) + data)
+
+
+@register
+class WrongLength(Fault, frozen=True):
+    """Say a `Content-Length` that is not that of the body.
+
+    The answer is sent in one piece, also one that would be streamed, as its length stands in its
+    head. A length that is too large (`off_by` above 0) has the client wait for bytes that never
+    come; one that is too small has it take a part for the whole, and the rest for the beginning of
+    the next answer. An answer to HEAD says the wrong length, too, and completes. It is what a
+    server does that counts characters instead of bytes, or a proxy that changes a body (compresses
+    it, adds to it) and keeps its head.
+    """
+
+    off_by: Annotated[int, Meta(ge=-(10**9), le=10**9)] = 10
+    """Bytes that are added to the true length; below 0 it is too small, but never less than 0."""
+    ending: Ending = Ending.FIN
+    """What follows: `fin` closes the connection, `rst` resets it, `hold` leaves it open in
+    silence until the client goes."""
+
+    def __post_init__(self) -> None:
+        if self.off_by == 0:
+            raise ValueError("off_by is 0: that is the right length")
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Hold everything back, to know the true length."""
+        head: Head | None = None
+        held: list[bytes] = []
+        async for act in laid(exchange, handler):
+            if isinstance(act, Whole):
+                yield self._counted(act.head, len(act.body))
+                if act.bodiless:
+                    yield End()
+                    return
+                held.append(act.body)
+            elif isinstance(act, Head):
+                head = act
+                continue
+            elif isinstance(act, Body):
+                held.append(act.data)
+                continue
+            elif isinstance(act, End) and head is not None:
+                yield self._counted(head, sum(map(len, held)))
+            else:
+                yield act
+                continue
+            yield Body(b"".join(held))
+            yield ended(exchange, self.ending, counted=True)
+            return
+
+    def _counted(self, head: Head, size: int) -> Head:
+        kept = tuple(pair for pair in head.headers if pair[0].lower() != "content-length")
+        length = max(0, size + self.off_by)
+        return Head(head.status, kept, length=length)

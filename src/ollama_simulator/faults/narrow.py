@@ -1,0 +1,68 @@
+"""Faults of a narrow line: the bytes come, but slowly. Every answer completes."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from ollama_simulator.acts import Act, Throttle
+from ollama_simulator.exchange import Exchange, Handler
+from ollama_simulator.faults.fault import Fault, register
+from ollama_simulator.faults.pace import Milliseconds
+
+Size = Annotated[int, Meta(ge=1, le=10**9, description="Bytes.")]
+ByteRate = Annotated[float, Meta(ge=1e-3, le=1e12, description="Bytes in a second.")]
+
+GRAIN_S = 0.01
+"""Seconds that one write of a narrow line takes at most, so that it looks like no stall."""
+LARGEST = 16 * 1024
+"""Bytes of one write at most."""
+
+
+@register
+class Trickle(Fault, frozen=True):
+    """Send the answer in tiny writes, with a pause between one and the next.
+
+    The bytes are those of the honest answer, head and framing included, but each TCP segment has
+    only `bytes_per_write` of them: the status line comes in pieces, a chunk's size apart from its
+    data, lines and characters in halves. A client that reads HTTP properly notices nothing but the
+    time. Streamed and whole answers suffer alike; a long one takes its time. It is Slowloris, seen
+    from the other side, and it finds parsers that take what one read returns for a line, and
+    time-outs that count from the last byte and so never end.
+    """
+
+    bytes_per_write: Size = 16
+    pause_ms: Milliseconds = 20
+    """Milliseconds between two writes."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Have the performer do it."""
+        yield Throttle(self.bytes_per_write, pause=self.pause_ms / 1000)
+        async for act in handler(exchange):
+            yield act
+
+
+@register
+class Bandwidth(Fault, frozen=True):
+    """Let no more than so many bytes through in a second.
+
+    All bytes of the answer, head and framing included, take their time as on a line of that
+    bandwidth: a long whole answer or a list of many models arrives late, a stream that makes more
+    bytes than the line bears (some 130 for each token of `/api/chat`) falls behind its pace. With
+    `request_bytes_per_sec` the request is read no faster than that, too; the client of a large one
+    (pictures, blobs) is held up when the buffers in between are full. It is a mobile network, or a
+    line that others use.
+    """
+
+    bytes_per_sec: ByteRate = 10_000
+    request_bytes_per_sec: ByteRate | UnsetType = UNSET
+    """Left out, requests are read as fast as they come."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Have the performer do it, and the exchange."""
+        if self.request_bytes_per_sec is not UNSET:
+            exchange.reading_rate = self.request_bytes_per_sec
+        size = max(1, min(LARGEST, int(self.bytes_per_sec * GRAIN_S)))
+        yield Throttle(size, per_byte=1 / self.bytes_per_sec)
+        async for act in handler(exchange):
+            yield act

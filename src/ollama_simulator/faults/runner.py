@@ -1,0 +1,118 @@
+"""Faults of Ollama's runner and scheduler, in Ollama's own words and statuses."""
+
+from collections.abc import AsyncGenerator
+
+from msgspec import UNSET, UnsetType
+
+from ollama_simulator.acts import Act, Head, Reply, Wait
+from ollama_simulator.answering import TICKING, failed
+from ollama_simulator.engine.answer.failures import DIED, STOPPED
+from ollama_simulator.engine.loading import terminated
+from ollama_simulator.engine.queue import BUSY
+from ollama_simulator.exchange import Exchange, Handler
+from ollama_simulator.faults.fault import Fault, register
+from ollama_simulator.faults.pace import Count, Milliseconds, lengthen
+from ollama_simulator.model import Event, Origin, Refusal
+from ollama_simulator.wire.redirects import Fixed
+
+NO_MEMORY = "cudaMalloc failed: out of memory"
+"""The last words of a runner that finds no room on its GPU."""
+
+
+class _Died(Exception):
+    """The runner is gone."""
+
+
+@register
+class StreamError(Fault, frozen=True):
+    """Fail within the answer, as Ollama does when its runner dies.
+
+    A streamed answer of the native dialect has one more line behind so many tokens,
+    `{"error": "an error was encountered while running the model: unexpected EOF"}`, and then
+    completes as HTTP does: its status stays 200, and no line says `"done":true`. In OpenAI's
+    dialect the error is lost: an empty piece comes, and no `[DONE]`; in Anthropic's and in
+    `/v1/responses` the stream just ends (native specification, 7). With `after_tokens` 0, and in
+    a whole answer, the client gets a 500 in the words of its dialect, when the tokens would have
+    been made. A shorter answer fails before its last line. A request that would be refused
+    anyway is.
+    """
+
+    after_tokens: Count = 5
+    """Tokens before the failure."""
+    message: str | UnsetType = UNSET
+    """What is told; left out, what Ollama says: that the model's runner met an unexpected end,
+    or, before the first token, that it has stopped."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Have the engine's events break off."""
+        lengthen(exchange, self.after_tokens + 1)
+        left = self.after_tokens
+        started = False
+
+        def heard(event: Event) -> None:
+            nonlocal left
+            if left == 0 or not isinstance(event, TICKING):
+                raise _Died
+            left -= 1
+
+        exchange.heard = heard
+        fixed = isinstance(exchange.route, Fixed)
+        try:
+            if fixed:
+                await exchange.drain()
+                raise _Died
+            async for act in handler(exchange):
+                started = started or isinstance(act, Head)
+                yield act
+        except _Died:
+            begun = left < self.after_tokens
+            usual = f"{DIED}unexpected EOF" if begun else STOPPED
+            told = usual if self.message is UNSET else self.message
+            refusal = Refusal(500, told, Origin.RUNNER)
+            codec = None if fixed else await exchange.codec()
+            for act in failed(exchange, codec, refusal, started):
+                yield act
+
+
+@register
+class OutOfMemory(Fault, frozen=True):
+    """Fail to load the model: there is not enough memory.
+
+    Every request gets a 500 in the words of its dialect, `llama-server process has terminated:
+    exit status 1: cudaMalloc failed: out of memory` (native specification, 6.4), streamed or not,
+    as no byte of an answer goes out before a model is loaded. Models that are loaded already stay
+    so, and are not used. A real server says it only to requests that make it load a model: give a
+    rule a `model` or a `path` for that.
+    """
+
+    load_ms: Milliseconds = 0
+    """Milliseconds that it tries before it fails."""
+
+    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
+        """Read, try, refuse; the engine is not asked."""
+        await exchange.drain()
+        if self.load_ms:
+            yield Wait(self.load_ms / 1000)
+        for act in exchange.fail(500, terminated(1, [NO_MEMORY], exchange.profile)):
+            yield act
+
+
+@register
+class QueueFull(Fault, frozen=True):
+    """Refuse because too many wait already.
+
+    Every request gets a 503 at once, streamed or not: `server busy, please try again.  maximum
+    pending requests exceeded`, with both blanks, in the words of its dialect (native
+    specification, 6.2; `overloaded_error` in Anthropic's). A real server says so when more
+    requests than `OLLAMA_MAX_QUEUE` wait for a model; there is no `Retry-After`.
+    """
+
+    def around(self, exchange: Exchange, handler: Handler) -> Reply:
+        """Read, refuse; the engine is not asked."""
+        return _busy(exchange)
+
+
+async def _busy(exchange: Exchange) -> AsyncGenerator[Act, None]:
+    await exchange.drain()
+    for act in exchange.fail(503, BUSY):
+        yield act
