@@ -74,12 +74,14 @@ def test_every_scenario_stands_with_its_claim() -> None:
         assert f"| {each.name} | {each.scenario.claim} |" in README
 
 
-def test_every_behaviour_stands_with_its_fields() -> None:
-    """Each behaviour has a row, and the row names each field."""
+def test_every_behaviour_stands_there() -> None:
+    """By its name; one that has a row has its fields there. The guide has them all."""
     for name, kind in fault.known().items():
-        row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
-        fields = re.findall(r"`(\w+)`", row.split("|")[2])
-        assert fields == list(kind.__struct_fields__)
+        assert f"`{name}`" in README, name
+        for line in README.splitlines():
+            if line.startswith(f"| `{name}` |"):
+                fields = re.findall(r"`(\w+)`", line.split("|")[2])
+                assert fields == list(kind.__struct_fields__)
 
 
 def test_the_changelog_is_up_to_date() -> None:

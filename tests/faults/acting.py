@@ -14,6 +14,7 @@ from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.net.request import Body as RequestBody
 from ollama_simulator.net.request import Request
+from ollama_simulator.settings import Settings
 from ollama_simulator.wire.codec import Wire
 from tests.engine.driving import Machine, virtual
 
@@ -31,7 +32,13 @@ WHOLE: tuple[Act, ...] = (Tick(), Tick(), Tick(), HEAD, Body(b"0123456789", flus
 
 
 def request(
-    method: str = "POST", target: str = "/api/chat", body: Any = CHAT, *, end: bool = True
+    method: str = "POST",
+    target: str = "/api/chat",
+    body: Any = CHAT,
+    *,
+    end: bool = True,
+    version: str = "1.1",
+    keep_alive: bool = True,
 ) -> Request:
     """A request whose body is there: bytes, or something to be written as JSON."""
     arriving = RequestBody(None, lambda: None)
@@ -39,14 +46,28 @@ def request(
     if end:
         arriving.end()
     return Request(
-        method, target, "1.1", [], arriving, keep_alive=True, connection=1, abort=lambda: None
+        method,
+        target,
+        version,
+        [],
+        arriving,
+        keep_alive=keep_alive,
+        connection=1,
+        abort=lambda: None,
     )
 
 
-def exchange(machine: Machine, asked: Request | None = None) -> Exchange:
+def exchange(
+    machine: Machine,
+    asked: Request | None = None,
+    *,
+    seed: str = "",
+    settings: Settings | None = None,
+) -> Exchange:
     """An exchange on a machine."""
-    wire = Wire(machine.clock.wall_ns, random.Random(0))
-    return Exchange(asked or request(), machine.engine, wire, machine.clock, machine.see)
+    wire = Wire(machine.clock.wall_ns, random.Random(0), settings or Settings())
+    asked = asked or request()
+    return Exchange(asked, machine.engine, wire, machine.clock, machine.see, seed=seed)
 
 
 def scripted(acts: tuple[Act, ...], pulled: list[Act] | None = None) -> Handler:

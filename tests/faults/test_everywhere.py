@@ -17,7 +17,14 @@ import pytest
 from ollama_simulator import hardware
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream, NoTerminator
-from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
+from ollama_simulator.faults.door import (
+    ConnectionRefused,
+    ConnectTimeout,
+    Crash,
+    Flapping,
+    Frozen,
+    RollingRestart,
+)
 from ollama_simulator.faults.fault import Fault, known
 from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
 from ollama_simulator.faults.garbage import Garbage, MalformedJson
@@ -48,6 +55,7 @@ PACED = {
 }
 SILENCE_S = 30.0
 """More than any fault here waits, unless it does so for ever."""
+
 
 class Case(msgspec.Struct, frozen=True):
     """One way to ask, and what an honest server says."""
@@ -257,7 +265,9 @@ ROWS: list[Row] = [
     row(WrongLength(-1), Ends.COMPLETE, shortened),
     row(Garbage(), Ends.MALFORMED, no_answer),
     row(Garbage(2), Ends.MALFORMED, cut),
-    row(MalformedJson(0), Ends.COMPLETE, halved, lambda case: not case.bodiless and case.text != ""),
+    row(
+        MalformedJson(0), Ends.COMPLETE, halved, lambda case: not case.bodiless and case.text != ""
+    ),
     row(StreamError(2), Ends.COMPLETE, failed, lambda case: case.good and not case.fails),
     row(StreamError(0), Ends.COMPLETE, failed_at_once, lambda case: case.good),
     whole(SplitWrites(), lambda case: case.text != ""),
@@ -268,6 +278,10 @@ ROWS: list[Row] = [
     row(ConnectionRefused(), Ends.REFUSED, no_answer, never),
     row(ConnectTimeout(), Ends.UNREACHABLE, no_answer, never),
     row(Frozen(), Ends.SILENT, no_answer, never),
+    row(Crash(), Ends.REFUSED, no_answer, never),
+    row(Flapping(starts_down=True, down_ms=10**9), Ends.REFUSED, no_answer, never),
+    whole(Flapping(up_ms=10**9), never),
+    row(RollingRestart(down_ms=10**9), Ends.REFUSED, no_answer, never),
 ]
 
 QUICK = msgspec.structs.replace(

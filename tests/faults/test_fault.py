@@ -95,8 +95,10 @@ def test_bad_json_is_told_with_its_place(json: bytes, words: str) -> None:
 
 def test_most_faults_leave_the_door_open() -> None:
     """Only those of `door.py` move it."""
-    moved = {name for name, kind in known().items() if kind.door is not Door.OPEN}
-    assert moved == {"ConnectionRefused", "ConnectTimeout", "Frozen"}
+    moved = {name for name, kind in known().items() if kind.at_the_door()}
+    always = {"ConnectionRefused", "ConnectTimeout", "Frozen", "Crash"}
+    assert moved == {*always, "Flapping", "RollingRestart"}
+    assert {name for name in moved if known()[name].door is not Door.OPEN} == always
 
 
 def test_a_plain_fault_changes_nothing() -> None:

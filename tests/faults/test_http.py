@@ -10,7 +10,7 @@ import pytest
 from ollama_simulator.acts import Act, Body, End, Head, Tick, Wait
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound
+from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound, RateLimited
 from ollama_simulator.records import Admitted, Received
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import CHAT, WHOLE, body_of, collected, exchange, request, scripted
@@ -118,3 +118,60 @@ def test_custom_can_not_break_the_head(field: str, value: Any) -> None:
     assert msgspec.convert({"type": "Custom", **given}, Custom) == Custom("", 200, "a/b", 0)
     with pytest.raises(msgspec.ValidationError, match=rf"`\$\.{field}`$"):
         msgspec.convert({"type": "Custom", **given, field: value}, Custom)
+
+
+def head_of(acts: list[Act]) -> Head:
+    """The head, of which there is one."""
+    (head,) = (act for act in acts if isinstance(act, Head))
+    return head
+
+
+@pytest.mark.parametrize(("method", "target", "body"), PLACES)
+def test_rate_limited(method: str, target: str, body: Any) -> None:
+    """429 with the time to wait, in the words of the dialect."""
+    head = head_of(played(RateLimited(30, "slowly"), method, target, body))
+    assert head.status == 429
+    assert ("Retry-After", "30") in head.headers
+
+
+def test_rate_limited_in_anthropics_words() -> None:
+    document = msgspec.json.decode(body_of(played(RateLimited(), "POST", "/v1/messages", CHAT)))
+    assert document["error"]["type"] == "rate_limit_error"
+
+
+def test_headers_of_an_error() -> None:
+    """Added in the order of Go's library; one of the same name takes the place of ours."""
+    given = {"X-Why": "so", "content-type": "a/b", "Retry-After": "5"}
+    head = head_of(played(HttpError(503, "no", given), "POST", "/api/chat", CHAT))
+    assert head.headers == (("Retry-After", "5"), ("X-Why", "so"), ("content-type", "a/b"))
+
+
+def test_headers_of_an_answer_of_ones_own() -> None:
+    fault = Custom("", 200, "a/b", 0, {"X-Why": "so"})
+    head = head_of(played(fault, "GET", "/", b""))
+    assert head.headers == (("Content-Type", "a/b"), ("X-Why", "so"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "place"),
+    [
+        ({"a b": "c"}, "key"),
+        ({"": "c"}, "key"),
+        ({"a": "b\r\nc: d"}, "headers"),
+        ({"a": ""}, "headers"),
+    ],
+)
+def test_headers_can_not_break_the_head(headers: dict[str, str], place: str) -> None:
+    """What would be another head is refused when the fault is set."""
+    with pytest.raises(msgspec.ValidationError, match=rf"{place}"):
+        msgspec.convert(
+            {"type": "HttpError", "status_code": 500, "message": "", "headers": headers}, HttpError
+        )
+
+
+def test_the_seeds_json_is_still_good() -> None:
+    """Headers may be left out."""
+    read = msgspec.json.decode(
+        b'{"type":"HttpError","status_code":500,"message":""}', type=HttpError
+    )
+    assert read == HttpError(500, "")
