@@ -24,14 +24,7 @@ from ollama_simulator.engine.engine import Engine
 from ollama_simulator.engine.machine import DEFAULT_PACE
 from ollama_simulator.golang import steps
 from ollama_simulator.golang.gosyntax import TOO_DEEP
-from ollama_simulator.model import (
-    Embed,
-    Event,
-    Infer,
-    Job,
-    Origin,
-    Refusal,
-)
+from ollama_simulator.model import Embed, Event, Infer, Job, Origin, Refusal
 from ollama_simulator.net import request as net
 from ollama_simulator.records import See
 from ollama_simulator.settings import Profile
@@ -43,6 +36,7 @@ from ollama_simulator.wire.routes import dialect, resolve
 
 S = TypeVar("S", bound=AsyncIterator[Any])
 Handler = Callable[["Exchange"], Reply]
+Events = AsyncGenerator[Event, None]
 
 NONCE = re.compile(rb"nonce-[0-9a-f]{8,64}")
 """The word by which a client marks a prompt, so that its attempts can be counted."""
@@ -71,9 +65,9 @@ class Exchange:
         """How fast the engine works for this request. Pace faults set it."""
         self.reading_rate = math.inf
         """Bytes of the request's body that are read in a second. Faults set it."""
-        self.heard: Callable[[Event], None] | None = None
-        """Told each event of the engine before anybody makes anything of it. Faults set it; what
-        it raises ends the answer."""
+        self.through: Callable[[Events], Events] = _as_they_are
+        """What events of the engine go through before anybody makes anything of them. Faults set
+        it."""
         self.route = resolve(request.method, request.target, request.header, wire.settings)
         request.reply_headers = self.route.common
         self._engine = engine
@@ -279,15 +273,12 @@ class Exchange:
         if isinstance(job, Infer | Embed) and self.pace.tells_on(self._wire.settings.hardware):
             self.when_paced()
         run = self._engine.run(job, self.pace, self.request.gone, self.see, flows=self.flows)
-        return self.stage(run if self.heard is None else self._hearing(run, self.heard))
+        return self.stage(self.through(run))
 
-    async def _hearing(
-        self, run: AsyncGenerator[Event, None], heard: Callable[[Event], None]
-    ) -> AsyncGenerator[Event, None]:
-        async with contextlib.aclosing(run):
-            async for event in run:
-                heard(event)
-                yield event
+
+def _as_they_are(events: Events) -> Events:
+    """What events go through where nobody bends them."""
+    return events
 
 
 def _forget(data: bytes) -> None:

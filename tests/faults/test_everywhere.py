@@ -49,6 +49,7 @@ from tests.engine.driving import virtual
 from tests.faults.test_sweep import CASES
 from tests.net.peers import until
 
+ASKED: list[Any] = [each.values for each in CASES]
 PACED = {
     *("/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v1/chat/completions"),
     *("/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
@@ -317,7 +318,7 @@ async def seen(fleet: Fleet, case: Case) -> Seen:
 
 def asked() -> list[Case]:
     """Every case, those first that look at what the others change."""
-    cases = [Case(*given.values) for given in CASES]
+    cases = [Case(str(method), str(path), body) for method, path, body in ASKED]
     return sorted(cases, key=lambda case: case.method == "POST")
 
 

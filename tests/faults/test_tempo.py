@@ -139,7 +139,7 @@ def test_the_pause_is_as_long_as_it_says(stream: bool) -> None:
 
     async def main(clock: VirtualClock) -> list[tuple[float, Act]]:
         made = exchange(Machine(clock), request(body={**CHAT, "stream": stream}))
-        timed = []
+        timed: list[tuple[float, Act]] = []
         async for act in Stall(5, 3000).around(made, answer):
             if isinstance(act, Wait):
                 await clock.sleep_until(clock.now() + act.seconds)

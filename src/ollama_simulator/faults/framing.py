@@ -116,6 +116,5 @@ class WrongLength(Fault, frozen=True):
             return
 
     def _counted(self, head: Head, size: int) -> Head:
-        kept = tuple(pair for pair in head.headers if pair[0].lower() != "content-length")
         length = max(0, size + self.off_by)
-        return Head(head.status, kept, length=length)
+        return msgspec.structs.replace(head, framing=Framing.AUTO, length=length)

@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-1. An answer that goes out in one piece becomes a `Whole`; one that is flushed piece by piece stays
-   acts, and its head says that it is chunked.
+1. An answer that goes out in one piece, or declares its length, becomes a `Whole`; one that is
+   flushed piece by piece stays acts, and its head says that it is chunked.
 2. No fault lets a cut answer look complete: where there is no other sign of it, it is reset.
 
 It must not import the journal or anything above.
@@ -16,7 +16,7 @@ import msgspec
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, Hold, How
 from ollama_simulator.exchange import Exchange, Handler
-from ollama_simulator.net.perform import BODILESS, LARGEST_WHOLE
+from ollama_simulator.net.perform import AT_ONCE, BODILESS, LARGEST_WHOLE
 
 
 class Ending(Enum):
@@ -52,33 +52,47 @@ async def laid(exchange: Exchange, handler: Handler) -> AsyncGenerator[Act | Who
     async for act in handler(exchange):
         if isinstance(act, Head):
             head = act
-        elif isinstance(act, Body) and not act.flush:
-            held.append(act.data)
-        elif isinstance(act, Body):
-            if head is not None:
-                yield msgspec.structs.replace(head, framing=Framing.CHUNKED)
+            if head.framing in AT_ONCE and not _bodiless(exchange, head):
+                yield _chunked(head)
                 head = None
-            if data := b"".join([*held, act.data]):
-                yield Body(data)
-            held.clear()
+        elif isinstance(act, Body):
+            held.append(act.data)
+            if act.flush and (head is None or head.length is None):
+                if head is not None:
+                    yield _chunked(head)
+                    head = None
+                if data := b"".join(held):
+                    yield Body(data)
+                held.clear()
         elif isinstance(act, End) and head is not None:
             yield _whole(exchange, head, b"".join(held))
             return
-        elif isinstance(act, End):
-            if held:
-                yield Body(b"".join(held))
-            yield act
         else:
+            if isinstance(act, End | Hangup | Hold):
+                if head is not None:
+                    yield head
+                    head = None
+                if data := b"".join(held):
+                    yield Body(data)
+                held.clear()
             yield act
+
+
+def _chunked(head: Head) -> Head:
+    return msgspec.structs.replace(head, framing=Framing.CHUNKED, length=None)
+
+
+def _bodiless(exchange: Exchange, head: Head) -> bool:
+    return exchange.request.method == "HEAD" or head.status in BODILESS
 
 
 def _whole(exchange: Exchange, head: Head, body: bytes) -> Whole:
-    if exchange.request.method == "HEAD" or head.status in BODILESS:
+    if _bodiless(exchange, head):
         return Whole(head, body, bodiless=True)
     if not body:
         return Whole(head, body, bodiless=False)
-    if len(body) > LARGEST_WHOLE or head.framing is Framing.CHUNKED:
-        return Whole(msgspec.structs.replace(head, framing=Framing.CHUNKED), body, bodiless=False)
+    if len(body) > LARGEST_WHOLE and head.length is None:
+        return Whole(_chunked(head), body, bodiless=False)
     return Whole(msgspec.structs.replace(head, length=len(body)), body, bodiless=False)
 
 

@@ -1,18 +1,20 @@
 """Faults of Ollama's runner and scheduler, in Ollama's own words and statuses."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from msgspec import UNSET, UnsetType
 
-from ollama_simulator.acts import Act, Head, Reply, Wait
+from ollama_simulator.acts import Act, End, Head, Reply, Tick, Wait
 from ollama_simulator.answering import TICKING, failed
 from ollama_simulator.engine.answer.failures import DIED, STOPPED
 from ollama_simulator.engine.loading import terminated
 from ollama_simulator.engine.queue import BUSY
-from ollama_simulator.exchange import Exchange, Handler
+from ollama_simulator.exchange import Events, Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
+from ollama_simulator.faults.laid import Whole, laid
 from ollama_simulator.faults.pace import Count, Milliseconds, lengthen
-from ollama_simulator.model import Event, Origin, Refusal
+from ollama_simulator.model import Origin, Refusal
 from ollama_simulator.wire.redirects import Fixed
 
 NO_MEMORY = "cudaMalloc failed: out of memory"
@@ -49,21 +51,34 @@ class StreamError(Fault, frozen=True):
         left = self.after_tokens
         started = False
 
-        def heard(event: Event) -> None:
+        async def broken_off(events: Events) -> Events:
             nonlocal left
-            if left == 0 or not isinstance(event, TICKING):
-                raise _Died
-            left -= 1
+            # What the engine holds is free before anybody is told.
+            async with aclosing(events):
+                async for event in events:
+                    if left == 0 or not isinstance(event, TICKING):
+                        raise _Died
+                    left -= 1
+                    yield event
 
-        exchange.heard = heard
+        exchange.through = broken_off
         fixed = isinstance(exchange.route, Fixed)
         try:
             if fixed:
                 await exchange.drain()
                 raise _Died
-            async for act in handler(exchange):
-                started = started or isinstance(act, Head)
-                yield act
+            if exchange.stand_in is None:
+                async for act in handler(exchange):
+                    started = started or isinstance(act, Head)
+                    yield act
+                return
+            # No engine is asked, so there are no events: what is told has to be cut.
+            async for piece in laid(exchange, handler):
+                if isinstance(piece, Whole | End) or (isinstance(piece, Tick) and left == 0):
+                    raise _Died
+                left -= isinstance(piece, Tick)
+                started = started or isinstance(piece, Head)
+                yield piece
         except _Died:
             begun = left < self.after_tokens
             usual = f"{DIED}unexpected EOF" if begun else STOPPED
