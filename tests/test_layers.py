@@ -97,6 +97,7 @@ ALLOWED = {
     ("presence", "rules"),  # what rules want of the door is one of the things it stands by
     ("settings", "address"),  # another server may answer
     ("settings", "recording"),  # ... or a recording
+    ("recording", "script"),  # what was recorded can be made a script
     ("passing", "exchange"),  # what is passed on answers an exchange
     ("relaying", "exchange"),  # ... of which another server is asked
     ("relaying", "passing"),
