@@ -179,7 +179,7 @@ class _Asking:
         if chunked:
             dropped |= {"content-length"}
         headers = [
-            (name, self._host(value) if name.lower() == "host" else value)
+            (name, host_for(self._address, value) if name.lower() == "host" else value)
             for name, value in self._request.headers
             if name.lower() not in dropped
         ]
@@ -189,16 +189,13 @@ class _Asking:
             headers.append(("Transfer-Encoding", "chunked"))
         return tuple(headers)
 
-    def _host(self, host: str) -> str:
-        """Whoever means us means the other server, which is told its own name if it is on another
-        machine. Any other name is passed on."""
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        ours = name.strip("[]").lower() in OURS and self._address.host not in OURS
-        return self._address.authority if ours else host
-
     def _leave(self) -> None:
         """Our client shut its side down, or is gone."""
-        if self._client is not None:
+        if self._client is None:
+            return
+        if self._request.left is How.RST:
+            self._client.reset()
+        else:
             self._client.finish_sending()
 
     async def _unanswered(self, broken: Broken) -> list[Act]:
@@ -237,6 +234,7 @@ class _Asking:
                 client.reset()
         if self._ended == "left":
             self._detail = "the client left"
+            self._exchange.abandoned = True
         self._exchange.see(
             records.Relayed, upstream=self._address.url, ended=self._ended, detail=self._detail
         )
@@ -246,6 +244,14 @@ class _Asking:
             except OSError as error:
                 words = f"an exchange is not in the recording: {error.strerror or error}"
                 self._exchange.see(records.Failed, error=words)
+
+
+def host_for(upstream: Address, host: str) -> str:
+    """What a server is told as `Host`: whoever means us means that server, which is told its own
+    name if it is on another machine. Any other name is passed on."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    ours = name.strip("[]").lower() in OURS and upstream.host not in OURS
+    return upstream.authority if ours else host
 
 
 def unanswered(exchange: Exchange, ended: Ended, detail: str) -> list[Act]:

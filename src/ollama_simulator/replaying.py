@@ -37,11 +37,11 @@ class Replay:
         tape: Tape,
         *,
         speed: float = 1.0,
-        otherwise: Handler,
+        otherwise: Handler | None = None,
         volatile: tuple[str, ...] = VOLATILE,
     ) -> None:
         """`speed` is how many times as fast as recorded; `inf` for at once. `otherwise` answers
-        what was not recorded."""
+        what was not recorded; without it that is refused."""
         self._playlist = Playlist(tape, volatile)
         self._speed = speed
         self._otherwise = otherwise
@@ -66,8 +66,11 @@ class Replay:
         headers = tuple(request.headers)
         found = self._playlist.next(*asked, headers, body)
         if found is None:
-            exchange.see(records.Missed, detail=self._playlist.why_not(*asked, headers, body))
-            async for act in exchange.stage(self._otherwise(exchange)):
+            why = self._playlist.why_not(*asked, headers, body)
+            exchange.see(records.Missed, detail=why)
+            other = self._otherwise
+            answer = other(exchange) if other is not None else _refused(exchange, why)
+            async for act in exchange.stage(answer):
                 yield act
             return
         exchange.see(records.Replayed, line=found.line)
@@ -114,15 +117,10 @@ class Replay:
                 yield act
 
 
-def refuse(exchange: Exchange) -> Reply:
-    """Answers that nothing was recorded, in the words of the dialect."""
-    return _refused(exchange)
-
-
-async def _refused(exchange: Exchange) -> AsyncGenerator[Act, None]:
+async def _refused(exchange: Exchange, why: str) -> AsyncGenerator[Act, None]:
+    """The answer to what was not recorded, in the words of the dialect."""
     await exchange.drain()
-    asked = f"{exchange.request.method} {exchange.request.target}"
-    for act in exchange.fail(501, f"no recorded answer fits this request ({asked})"):
+    for act in exchange.fail(501, f"no recorded answer fits: {why}"):
         yield act
 
 

@@ -32,6 +32,8 @@ Caching = Literal["seed", "legacy", "current"]
 """Which generation of Ollama's engine keeps the KV cache (engine model, 1.0): `seed` remembers the
 last conversation of the server, on `/api/chat` only; `legacy` is that of Ollama before 0.30,
 `current` that since."""
+Miss = Literal["simulate", "refuse", "relay"]
+"""What is done with a request that was not recorded."""
 KvType = Literal["f16", "q8_0", "q4_0"]
 HELPER_OFFSET = 100
 """How much higher a helper's port is than that of its server (seed facts, 1.0.4)."""
@@ -119,7 +121,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A recording that answers in place of the engine."""
     replay_speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     """How many times as fast as recorded; `inf` for at once."""
-    replay_miss: Literal["simulate", "refuse", "relay"] = "simulate"
+    replay_miss: Miss = "simulate"
     """What is done with a request that was not recorded: the engine answers, it is refused (501),
     or the `upstream` is asked."""
     replay_volatile: tuple[str, ...] = VOLATILE

@@ -12,8 +12,8 @@ from ollama_simulator.exchange import Handler
 from ollama_simulator.recording.reading import read
 from ollama_simulator.recording.writing import PROGRAM, Recorder
 from ollama_simulator.relaying import Relay, rfc3339
-from ollama_simulator.replaying import Replay, refuse
-from ollama_simulator.settings import Settings
+from ollama_simulator.replaying import Replay
+from ollama_simulator.settings import Miss, Settings
 
 
 class StandIn:
@@ -28,15 +28,11 @@ class StandIn:
                 Address.parse(settings.upstream), _recorder(settings, name, wall_ns)
             )
         if settings.replay is not None:
-            otherwise: Handler = answer
-            if settings.replay_miss == "refuse":
-                otherwise = refuse
-            elif self._relay is not None and settings.replay_miss == "relay":
-                otherwise = self._relay
+            others: dict[Miss, Handler | None] = {"simulate": answer, "relay": self._relay}
             self._replay = Replay(
                 read(settings.replay),
                 speed=settings.replay_speed,
-                otherwise=otherwise,
+                otherwise=others.get(settings.replay_miss),
                 volatile=settings.replay_volatile,
             )
 

@@ -14,7 +14,10 @@ from msgspec.structs import replace
 from ollama_simulator import hardware
 from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.check import check
+from ollama_simulator.cli.convert import convert
 from ollama_simulator.cli.program import Command, alone, given, start
+from ollama_simulator.cli.record import record
+from ollama_simulator.cli.stand_ins import MISSES, OPTIONS, stand_in
 from ollama_simulator.clock import FASTEST, SLOWEST
 from ollama_simulator.settings import HELPER_OFFSET, PROFILES, Caching
 from ollama_simulator.terminal import environment, run, wrong
@@ -22,7 +25,7 @@ from ollama_simulator.terminal import environment, run, wrong
 if TYPE_CHECKING:
     from ollama_simulator.fleet_file import FleetFile
 
-SUB_COMMANDS: tuple[Command, ...] = (calibrate, check)
+SUB_COMMANDS: tuple[Command, ...] = (calibrate, check, convert, record)
 
 CONTROL_PORT = 11500
 HOST = "127.0.0.1"
@@ -109,6 +112,32 @@ def simulator(
             help="A request may ask for a fault of its own, by the header X-Simulator-Fault.",
         ),
     ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Answer with what was recorded (see the sub-command record).",
+        ),
+    ] = None,
+    replay_speed: Annotated[
+        float,
+        typer.Option(metavar="FACTOR", help="How many times as fast as recorded; inf for at once."),
+    ] = 1.0,
+    replay_miss: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(MISSES),
+            help="What is done with a request that was not recorded: the engine answers, it is "
+            "refused with 501, or the upstream is asked.",
+        ),
+    ] = MISSES[0],
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A server that answers in place of the engine; faults are wrapped round it.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +180,15 @@ def simulator(
         if not SLOWEST <= speed <= FASTEST:
             words = "a millionth to a million can be"
             wrong(f"--speed: time can't go {speed:g} times as fast; {words}")
+        answering = stand_in(
+            context,
+            {
+                "replay": replay,
+                "replay_speed": replay_speed,
+                "replay_miss": replay_miss,
+                "upstream": upstream,
+            },
+        )
         ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
         if not re.fullmatch(ADDRESS, host):
             wrong(f"--host: {host!r} is no address of IPv4; there are 127.0.0.1 and 0.0.0.0")
@@ -161,6 +199,7 @@ def simulator(
             helper=helpers,
             fault_header=fault_header,
             bind=host,
+            **answering,
         )
         fleet = FleetFile(
             tuple(replace(server, port=port) for port in ports),
@@ -204,6 +243,7 @@ def _in_file(context: typer.Context, config: Path) -> "FleetFile":
         "helpers",
         "host",
         "fault_header",
+        *OPTIONS,
     ):
         if given(context, option):
             wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
