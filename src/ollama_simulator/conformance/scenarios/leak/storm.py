@@ -10,7 +10,8 @@ import msgspec
 import psutil
 
 from ollama_simulator.conformance.run import Run
-from ollama_simulator.records import Closed, Opened
+from ollama_simulator.records import Asked, Closed, Opened
+from ollama_simulator.records import Left as ClientLeft
 
 AT_ONCE = 3
 """Requests at a time: as many as there are servers."""
@@ -28,9 +29,20 @@ class Left(msgspec.Struct):
 
 
 def upstream(run: Run) -> int:
-    """Connections to servers that are open now."""
+    """Connections to servers that the balancer has now.
+
+    One that it ended in the midst of an answer is none, though its server may keep it: like Ollama,
+    a server never ends the request of a client that left before its turn came.
+    """
     journal = run.fleet.journal
-    return len(journal.where(Opened)) - len(journal.where(Closed))
+    left = {record.exchange for record in journal.where(ClientLeft)}
+    ended = {(record.server, record.connection) for record in journal.where(Closed)}
+    ended |= {
+        (record.server, record.connection)
+        for record in journal.where(Asked)
+        if record.exchange in left
+    }
+    return len({(each.server, each.connection) for each in journal.where(Opened)} - ended)
 
 
 def held(run: Run) -> Left:
