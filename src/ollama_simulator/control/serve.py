@@ -21,6 +21,7 @@ from litestar.types import ExceptionHandlersMap
 
 from ollama_simulator.control import classic, helper, metrics, scripts
 from ollama_simulator.control.body import BadBody
+from ollama_simulator.control.dashboard import routes as dashboard
 from ollama_simulator.fleet import Fleet, UnknownServer
 from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
@@ -29,7 +30,9 @@ from ollama_simulator.presence import Unsupported
 
 def application(fleet: Fleet) -> Litestar:
     """The control API of a fleet, as an ASGI application."""
-    return _application(fleet, [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES])
+    return _application(
+        fleet, [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES]
+    )
 
 
 def _application(fleet: Fleet, routes: list[Any]) -> Litestar:
