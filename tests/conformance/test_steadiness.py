@@ -59,3 +59,22 @@ def test_a_check_that_is_sure_is_not_excused() -> None:
     assert run.stalled() != ""
     run.note("who answers", False, "somebody", "nobody", sure=True)
     assert run.stalled() == ""
+
+
+def test_a_sure_check_of_time_looks_at_its_own_time_alone() -> None:
+    """What held the machine up before it explains nothing; what did meanwhile does."""
+    clock = WallClock()
+    watch = Steadiness(clock)
+    run = Run(Fleet([]), Running(Reference(), Setup((), 1.0), 1, io.BytesIO()), 1.0, "0/a", watch)
+    now = clock.now()
+    run.began = now - 9.0
+    watch._late.append((now - 5.0, 1.0))
+
+    def left(since: float, tolerance: float, held: bool = False) -> None:
+        run.in_time("the end", held, "soon", "never", tolerance=tolerance, since=since, sure=True)
+
+    left(now - 2.0, 3.0, held=True)
+    left(now - 8.0, 3.0)
+    assert run.stalled() != ""
+    left(now - 2.0, 3.0)
+    assert run.stalled() == ""

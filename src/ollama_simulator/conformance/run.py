@@ -88,10 +88,12 @@ class Run(Stage):
         since: float | None = None,
         until: float | None = None,
         advice: str = "",
+        sure: bool = False,
     ) -> bool:
         """Record a check about time. It may be late by `tolerance` seconds; if it is later, and
         the machine was busy between `since` and `until` (if not given: from the beginning to
-        now), the case becomes inconclusive."""
+        now), the case becomes inconclusive. It is `sure` if nothing that held the machine up
+        before them explains a failure."""
         noise = ""
         if not held:
             now = self.fleet.clock.now()
@@ -100,6 +102,7 @@ class Run(Stage):
             )
         if noise:
             self.noise.append(f"{what}: {noise}")
+        self._sure = self._sure or (sure and not held and not noise)
         self._add(Check(what, str(expected), str(actual), held, advice, unsteady=bool(noise)))
         return held
 

@@ -81,6 +81,7 @@ async def knows(
         tolerance=limit,
         since=left_at,
         advice=late,
+        sure=True,
     )
     if freed is not None:
         run.figure("cancel latency", seconds, "s")

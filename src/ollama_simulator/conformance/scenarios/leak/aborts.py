@@ -105,6 +105,7 @@ async def clients_that_left(run: Run, behavior: Normal, tokens: tuple[int, ...])
         tolerance=limit,
         since=left_at,
         advice="Close the connection to a server when its client has left.",
+        sure=True,
     )
     if before.descriptors is not None and after.descriptors is not None:
         run.figure("open files, before", before.descriptors)
