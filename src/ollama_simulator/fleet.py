@@ -89,6 +89,8 @@ class Fleet:
         self._ports = tuple(ports)
         self.seed = seed
         self.host = host
+        self.started_ns = 0
+        """When it was entered, in nanoseconds since 1970, by its clock."""
         self._group: asyncio.TaskGroup
         self._exchanges = itertools.count(1)
         self._names = itertools.count(1)
@@ -112,6 +114,7 @@ class Fleet:
                     self.helpers[sock.getsockname()[1]] = helper
                     undo.callback(helper.close)
             undo.pop_all()
+        self.started_ns = self.clock.wall_ns()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         for sock, settings in zip(sockets, self._settings, strict=True):

@@ -4,6 +4,8 @@ Rules of this file:
 
 1. Records are added at the moment they describe, and never changed.
 2. Counters are folds of the records as they come. Dropping old records changes no number.
+3. A record's index is its place among all that were ever added, from 0. It stays its own when
+   older ones are dropped.
 
 It must not import the server or anything above.
 """
@@ -13,10 +15,38 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from ollama_simulator.records import Asked, Received, Record
 from ollama_simulator.tally.folds import Tally
 
 R = TypeVar("R", bound=Record)
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which records are wanted; None for any."""
+
+    kinds: frozenset[str] | None = None
+    """Names of kinds, such as `Finished`."""
+    servers: frozenset[str] | None = None
+    exchanges: frozenset[int] | None = None
+
+    def wants(self, record: Record) -> bool:
+        """Whether it is one of them."""
+        return (
+            (self.kinds is None or type(record).__name__ in self.kinds)
+            and (self.servers is None or record.server in self.servers)
+            and (self.exchanges is None or record.exchange in self.exchanges)
+        )
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some records in a row."""
+
+    records: list[tuple[int, Record]]
+    """Each with its index."""
+    next: int
+    """The index to go on from: whatever was wanted before it is here, or was dropped."""
 
 
 class Journal:
@@ -34,7 +64,14 @@ class Journal:
         """Requests of each server since the counters were cleared."""
         self.tally = Tally()
         """All other numbers."""
+        self.heard: list[Callable[[], None]] = []
+        """Who is called after each record that was added; it must be quick."""
         self._waiting: list[tuple[Callable[[Record], bool], asyncio.Future[Record]]] = []
+
+    @property
+    def total(self) -> int:
+        """How many records were ever added: the index of the next one."""
+        return self.dropped + len(self.records)
 
     def add(self, record: Record) -> None:
         """Append a record."""
@@ -48,11 +85,33 @@ class Journal:
         for wanted, future in self._waiting:
             if not future.done() and wanted(record):
                 future.set_result(record)
+        for told in self.heard:
+            told()
 
     def clear_counters(self) -> None:
         """Start the counters anew. The records stay."""
         self.requests.clear()
         self.tally.clear()
+
+    def page(self, since: int, limit: int, wanted: Filter) -> Page:
+        """The first `limit` records that are wanted, of those kept from the index `since` on."""
+        start = max(since, self.dropped)
+        found: list[tuple[int, Record]] = []
+        for index in range(start, self.total):
+            record = self.records[index - self.dropped]
+            if wanted.wants(record):
+                found.append((index, record))
+                if len(found) == limit:
+                    return Page(found, index + 1)
+        return Page(found, self.total)
+
+    def exchanges(self, nonce: str) -> frozenset[int]:
+        """The numbers of the requests that carried a nonce, on whatever server."""
+        return frozenset(
+            record.exchange
+            for record in self.where(Received, nonce=nonce)
+            if record.exchange is not None
+        )
 
     def where(self, kind: type[R], *, since: int = 0, **fields: Any) -> list[R]:
         """The records of a kind whose fields have these values.
@@ -68,7 +127,7 @@ class Journal:
 
     def attempts(self, nonce: str) -> list[Asked]:
         """The requests that carried a nonce, on whatever server."""
-        exchanges = {record.exchange for record in self.where(Received, nonce=nonce)}
+        exchanges = self.exchanges(nonce)
         return [record for record in self.where(Asked) if record.exchange in exchanges]
 
     async def wait_for(

@@ -7,6 +7,7 @@ Rules of this file:
 2. It takes no signal: the program that serves decides when to end.
 """
 
+import asyncio
 import contextlib
 import socket
 import traceback
@@ -20,18 +21,26 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from ollama_simulator.control import classic, helper, metrics, scripts
+from ollama_simulator.control.api import OPERATIONS, allowed, is_ours
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.control.dashboard import routes as dashboard
+from ollama_simulator.control.operation import answered, of_http, served
+from ollama_simulator.control.pulse import Pulse
 from ollama_simulator.fleet import Fleet, UnknownServer
 from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.presence import Unsupported
 
+PATIENCE_S = 1
+"""Seconds in which a client may read the end of its answer when serving ends."""
+
 
 def application(fleet: Fleet) -> Litestar:
     """The control API of a fleet, as an ASGI application."""
+    newer = map(served, OPERATIONS)
     return _application(
-        fleet, [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES]
+        fleet,
+        [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES, *newer],
     )
 
 
@@ -46,7 +55,7 @@ def _application(fleet: Fleet, routes: list[Any]) -> Litestar:
     }
     return Litestar(
         routes,
-        state=State({"fleet": fleet}),
+        state=State({"fleet": fleet, "pulse": Pulse(fleet.journal)}),
         exception_handlers=handlers,
         openapi_config=None,
         logging_config=None,
@@ -60,7 +69,9 @@ def _says(status: int) -> Any:
     return handler
 
 
-def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, str]]:
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    if is_ours(request.url.path):
+        return answered(request, of_http(request, error, allowed(request.url.path)))
     place = f"{request.method} {request.url.path}"
     return Response(
         {"error": f"{place}: {error.detail}"}, status_code=error.status_code, headers=error.headers
@@ -77,6 +88,19 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who doesn't read the end of an answer would be waited for, with a complaint.
+        timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._abort)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+    def _abort(self) -> None:
+        for connection in tuple(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +136,7 @@ def _configured(served: Litestar) -> uvicorn.Config:
         log_config=None,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=2 * PATIENCE_S,
     )
 
 
@@ -125,5 +149,6 @@ async def _serving(
     try:
         yield
     finally:
+        served.state.pulse.close()
         server.should_exit = True
         await task

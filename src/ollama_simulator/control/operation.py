@@ -1,0 +1,210 @@
+"""The newer control routes: a table of operations, and how one is carried out.
+
+Rules of this file:
+
+1. An operation is a value. It is served, described and tried by what stands in it, so none of
+   these can say what another doesn't.
+2. Whatever is wrong with a request is a problem (`control.problems`); nothing has changed then.
+3. The content type of a request does not matter, as with the other routes.
+
+It must not import the servers' insides.
+"""
+
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from ollama_simulator.control import body
+from ollama_simulator.control.body import BadBody
+from ollama_simulator.control.problems import MEDIA, Culprit, Problem, pointer
+from ollama_simulator.control.pulse import Pulse
+from ollama_simulator.fleet import BadRule, Fleet, UnknownServer
+from ollama_simulator.net.kernel import PortTaken
+from ollama_simulator.presence import Unsupported
+
+T = TypeVar("T")
+Asked = Request[Any, Any, Any]
+URI = "!#$%&'()*+,/:;=?@[]~"
+"""What a URI may have beside letters, digits and `-._` (RFC 3986, 2)."""
+
+
+class Call:
+    """One request for an operation."""
+
+    def __init__(self, request: Asked, raw: bytes) -> None:
+        self.fleet: Fleet = request.app.state.fleet
+        self.pulse: Pulse = request.app.state.pulse
+        self.path: Mapping[str, str] = request.path_params
+        """The values of the parts in braces."""
+        self.headers: Mapping[str, str] = request.headers
+        self._query = request.query_params
+        self._raw = raw
+
+    def body(
+        self, kind: type[T], *, empty: T | None = None, hints: Mapping[str, str] | None = None
+    ) -> T:
+        """The body, read as a type; `empty` is what an empty one stands for. Raises `BadBody`."""
+        return body.decode(self._raw, kind, hints=dict(hints or {}), empty=empty)
+
+    def query(self, kind: type[T]) -> T:
+        """The query, read as a type. Raises `Problem`."""
+        given: dict[str, str] = {}
+        for name, value in self._query.multi_items():
+            if name in given:
+                raise _bad_query(name, "it stands twice")
+            given[name] = value
+        try:
+            return msgspec.convert(given, kind, strict=False)
+        except msgspec.ValidationError as error:
+            name, words = body.about_field(str(error), kind)
+            raise _bad_query(name, words) from None
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that works on a simulator of some servers."""
+
+    path: Mapping[str, str] = {}
+    """Values for the parts in braces."""
+    query: Mapping[str, str] = {}
+    body: Any = None
+    """The document that is sent; None for none."""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    """With names in braces for what differs."""
+    does: Callable[[Call], Awaitable[Any]]
+    """Its docstring describes it. It returns the document of the answer, None for none, or a
+    whole `Response`."""
+    tag: str
+    """The part of the API that it belongs to."""
+    status: int = 200
+    takes: Any = None
+    """The type of the body; None for none."""
+    needs_body: bool = True
+    """Whether it can't be left out."""
+    query: Any = None
+    """The type of the query; None for none."""
+    gives: Any = None
+    """The type of the answer's document; None for none."""
+    media: str = "application/json"
+    """What an answer without a type is."""
+    problems: tuple[str, ...] = ()
+    """What may go wrong beside what may with every one: keys of `problems.KINDS`."""
+    examples: tuple[Example, ...] = (Example(),)
+
+
+Does = TypeVar("Does", bound=Callable[[Call], Awaitable[Any]])
+
+
+class Table:
+    """Operations, as they are defined."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.all: list[Operation] = []
+
+    def __call__(self, method: Any, path: str, **fields: Any) -> Callable[[Does], Does]:
+        """Make an operation of a function."""
+
+        def add(does: Does) -> Does:
+            self.all.append(Operation(method=method, path=path, does=does, tag=self.tag, **fields))
+            return does
+
+        return add
+
+
+def served(operation: Operation) -> HTTPRouteHandler:
+    """An operation as Litestar serves it."""
+
+    async def handle(request: Asked) -> Response[Any]:
+        answer: Any
+        try:
+            answer = await operation.does(Call(request, await request.body()))
+        except Exception as error:
+            return answered(request, error)
+        if isinstance(answer, Response):
+            return answer
+        if answer is None:
+            return Response(b"", status_code=204)
+        return document(answer, operation.status)
+
+    path = operation.path.replace("}", ":str}")
+    name = f"{operation.method} {operation.path}"
+    # The status is that of what is returned; Litestar's own for DELETE would allow no body.
+    return HTTPRouteHandler(path, http_method=operation.method, name=name, status_code=200)(handle)
+
+
+def document(
+    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """A JSON answer."""
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        media_type="application/json",
+        headers=dict(headers or {}),
+    )
+
+
+def answered(request: Asked, error: Exception) -> Response[bytes]:
+    """The answer to a request that went wrong."""
+    problem = as_problem(request, error)
+    path, query = request.scope["raw_path"], request.scope["query_string"]
+    asked = quote(path + (b"?" + query if query else b""), safe=URI)
+    return Response(
+        problem.details(asked),
+        status_code=problem.status,
+        headers={"content-type": MEDIA, **problem.headers},
+    )
+
+
+def as_problem(request: Asked, error: Exception) -> Problem:
+    """What went wrong, as a problem. A bug of ours is told on standard error."""
+    match error:
+        case Problem():
+            return error
+        case BadBody():
+            return Problem("BadBody", str(error), error.culprits)
+        case BadRule():
+            return Problem(
+                "BadBody", str(error), (Culprit(error.why, pointer(f"$.{error.field}")),)
+            )
+        case UnknownServer():
+            return Problem("UnknownServer", str(error))
+        case PortTaken():
+            return Problem("PortTaken", str(error))
+        case Unsupported():
+            return Problem("Unsupported", str(error))
+        case HTTPException():
+            return of_http(request, error, "")
+    traceback.print_exception(error)
+    return Problem("InternalError", f"{type(error).__name__}: {error}")
+
+
+def of_http(request: Asked, error: HTTPException, allowed: str) -> Problem:
+    """What Litestar refuses by itself. `allowed` are the methods that the path takes."""
+    place, headers = request.url.path, error.headers
+    match error.status_code:
+        case 404:
+            return Problem("UnknownRoute", f"there is nothing at {place}; see /openapi.json")
+        case 405:
+            detail = f"{place} doesn't take {request.method}; it takes {allowed}"
+            return Problem("WrongMethod", detail, headers={"Allow": allowed})
+        case 413:
+            return Problem("TooLarge", "the body is larger than 10 MB")
+    return Problem("BadBody", error.detail, status=error.status_code, headers=headers)
+
+
+def _bad_query(name: str, words: str) -> Problem:
+    detail = f"{name}: {words}" if name else words
+    return Problem("BadQuery", detail, (Culprit(words, parameter=name),) if name else ())
