@@ -71,6 +71,7 @@ LAYERS = {
     "calibrate": 8,
     "pytest_plugin": 10,
     "terminal": 9,
+    "console": 9,
     "cli": 10,
     "entry": 11,
     "__main__": 12,
@@ -113,6 +114,7 @@ ALLOWED = {
     ("settings", "script"),  # a server may have scripts from its start
     ("environment", "golang"),  # the environment holds Go's durations
     ("environment", "model"),  # ... and what Go can't read is a Refusal
+    ("console", "terminal"),  # what it tells goes where all programs speak
     ("fleet_file", "fleet_checks"),  # a file that is read is checked
 }
 """Imports within one layer, as (who, whom), each with its reason."""

@@ -43,6 +43,11 @@ class Served:
         self._performer: Performer | None = None
         request.gone.wakes(self._left)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of the answer so far."""
+        return self._performer.ticks if self._performer else 0
+
     def reply(self, performer: Performer) -> Reply:
         """The answer, bent as the server behaves."""
         self._performer = performer
@@ -58,7 +63,7 @@ class Served:
             records.Finished,
             outcome="left" if self._exchange is not None and self._exchange.abandoned else outcome,
             status=performer.status if performer else None,
-            tokens=performer.ticks if performer else 0,
+            tokens=self.tokens,
             body_bytes=performer.body_bytes if performer else 0,
         )
         self._server.finished(self)
@@ -69,8 +74,7 @@ class Served:
 
     def _left(self) -> None:
         if self.request.left is not None:
-            tokens = self._performer.ticks if self._performer else 0
-            self._see(records.Left, how=self.request.left, tokens=tokens)
+            self._see(records.Left, how=self.request.left, tokens=self.tokens)
 
     def _see(self, kind: type[records.Record], /, **fields: Any) -> None:
         self._server.see(kind, exchange=self.number, **fields)

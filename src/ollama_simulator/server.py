@@ -79,6 +79,7 @@ class SimServer:
         self._random = random.Random(f"{seed}/{name}")
         self._wire = Wire(clock.wall_ns, self._random, settings)
         self._running: set[Served] = set()
+        self._tokens = 0
         self._ordinal = 0
 
     @property
@@ -114,6 +115,11 @@ class SimServer:
     def active(self) -> int:
         """Requests in progress."""
         return len(self._running)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all answers so far, those in progress included."""
+        return self._tokens + sum(served.tokens for served in self._running)
 
     @property
     def listener(self) -> Listener:
@@ -320,6 +326,7 @@ class SimServer:
 
     def finished(self, served: Served) -> None:
         """A request is over."""
+        self._tokens += served.tokens
         self._running.discard(served)
 
     def connected(self, number: int, peer: str) -> None:

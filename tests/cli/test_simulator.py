@@ -25,7 +25,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, FleetFile]]:
     """What would be served: the port of the control API, and the fleet."""
     noted: list[tuple[int, FleetFile]] = []
 
-    def serve(control_port: int, fleet: FleetFile) -> None:
+    def serve(control_port: int, fleet: FleetFile, _: str) -> None:
         noted.append((control_port, fleet))
 
     monkeypatch.setattr(simulator, "_serve", serve)
@@ -137,6 +137,8 @@ def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: P
         ("--servers 101 --helpers", "--helpers: 11601, the port of the helper of 11501, is a "),
         ("--server-ports 65500 --helpers", "--helpers: there is no port 65600 for the helper of "),
         ("--helpers --control-port 11602", "--helpers: 11602, the port of the helper of 11502, "),
+        ("--log all", "--log: 'all' is none; there are auto, live, plain, json, none"),
+        ("--log live", "--log: live needs a terminal, and standard output is none"),
         ("--host localhost", "--host: 'localhost' is no address of IPv4; there are 127.0.0.1"),
         ("--wire 0.12", "--wire: '0.12' is not imitated; there are 0.13.5 and 0.33"),
     ],

@@ -14,8 +14,12 @@ from ollama_simulator.settings import HELPER_OFFSET
 from ollama_simulator.terminal import say, stop_event
 
 
-async def serve(control_port: int, described: FleetFile) -> None:
-    """Serve a fleet and its control API until Ctrl-C or SIGTERM."""
+async def serve(control_port: int, described: FleetFile, log: str = "plain") -> None:
+    """Serve a fleet and its control API until Ctrl-C or SIGTERM.
+
+    `log` says what is shown of what happens: a view of all servers (`live`), where they are
+    (`plain`), every record (`json`), or nothing (`none`).
+    """
     stop = stop_event()
     kernel.raise_limit()
     host = described.host
@@ -37,25 +41,39 @@ async def serve(control_port: int, described: FleetFile) -> None:
             [(given.servers, given.rule) for given in described.given],
         )
         async with asyncio.TaskGroup() as group:
-            await _control(fleet, kernel.listen(host, control_port), stop, group)
+            await _control(fleet, kernel.listen(host, control_port), stop, group, log)
 
 
 async def _control(
-    fleet: Fleet, control: socket.socket, stop: asyncio.Event, group: asyncio.TaskGroup
+    fleet: Fleet, control: socket.socket, stop: asyncio.Event, group: asyncio.TaskGroup, log: str
 ) -> None:
     for helper in fleet.helpers.values():
         kernel.start_listening(helper)
-    url = f"http://{fleet.host}"
-    lines = [
-        "Ollama Simulator starting...",
-        f"  Control API: {url}:{control.getsockname()[1]}",
-        *(f"  Ollama server: {url}:{port}" for port in fleet.ports),
-        *(f"  Helper: {url}:{port + HELPER_OFFSET}" for port in fleet.helpers),
-    ]
-    say("\n".join(lines) + "\n")
+    port: int = control.getsockname()[1]
+    if log in ("plain", "live"):
+        say("\n".join(_first_lines(fleet, port)) + "\n")
     # The slowest import of the package; the servers answer meanwhile.
     from ollama_simulator.control.serve import helping, serving
 
     async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
+        if log == "live":
+            from ollama_simulator.console.live import show
+
+            await show(fleet, port, stop)
+        elif log == "json":
+            from ollama_simulator.console.lines import tell
+
+            await tell(fleet, port, stop)
         await stop.wait()
-        say("\nShutting down simulator...")
+        if log in ("plain", "live"):
+            say("\nShutting down simulator...")
+
+
+def _first_lines(fleet: Fleet, control_port: int) -> list[str]:
+    url = f"http://{fleet.host}"
+    return [
+        "Ollama Simulator starting...",
+        f"  Control API: {url}:{control_port}",
+        *(f"  Ollama server: {url}:{port}" for port in fleet.ports),
+        *(f"  Helper: {url}:{port + HELPER_OFFSET}" for port in fleet.helpers),
+    ]

@@ -5,6 +5,7 @@ It must not import the other programs.
 
 import contextlib
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -29,6 +30,7 @@ SUB_COMMANDS: tuple[Command, ...] = (calibrate, check, convert, record)
 
 CONTROL_PORT = 11500
 HOST = "127.0.0.1"
+LOGS = ("auto", "live", "plain", "json", "none")
 SERVER_PORTS = (11501, 11502, 11503)
 
 ENGINES: tuple[Caching, ...] = get_args(Caching)
@@ -138,6 +140,15 @@ def simulator(
             help="A server that answers in place of the engine; faults are wrapped round it.",
         ),
     ] = None,
+    log: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(LOGS),
+            help="What is shown of what happens: a view of all servers (live), where they listen "
+            "(plain), a JSON object for each record (json), nothing (none). auto is live on a "
+            "terminal, and else plain.",
+        ),
+    ] = LOGS[0],
     config: Annotated[
         Path | None,
         typer.Option(
@@ -163,6 +174,12 @@ def simulator(
         names = [profile] if given(context, "profile") else hardware.names()
         show([_named(name) for name in names])
         return
+    if log not in LOGS:
+        wrong(f"--log: {log!r} is none; there are {', '.join(LOGS)}")
+    if log == "live" and not sys.stdout.isatty():
+        wrong("--log: live needs a terminal, and standard output is none")
+    if log == "auto":
+        log = "live" if sys.stdout.isatty() else "plain"
     # What answers is imported now and not before: help and completion are there at once.
     from ollama_simulator.fleet_checks import about_helper
     from ollama_simulator.fleet_file import FleetFile, Server
@@ -213,13 +230,13 @@ def simulator(
             wrong(f"--helpers: {clash}" if config is None else f"--config: {clash}")
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
-        _serve(control_port, fleet)
+        _serve(control_port, fleet, log)
 
 
-def _serve(control_port: int, fleet: "FleetFile") -> None:
+def _serve(control_port: int, fleet: "FleetFile", log: str) -> None:
     from ollama_simulator.cli.serving import serve
 
-    run(serve(control_port, fleet))
+    run(serve(control_port, fleet, log))
 
 
 def _named(profile: str) -> hardware.HardwareProfile:

@@ -1,0 +1,70 @@
+"""Shows a running fleet on a terminal, until it is ended.
+
+Rules of this file:
+
+1. The terminal is as it was when the view ends, however it ends.
+2. Drawing is left to another thread, and only done when something looks different: servers have
+   to be on time meanwhile.
+
+It must not import the servers' insides.
+"""
+
+import asyncio
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.live import Live
+
+from ollama_simulator.clock import WallClock
+from ollama_simulator.console.draw import drawn
+from ollama_simulator.console.look import Watch
+from ollama_simulator.fleet import Fleet
+
+PAUSE_S = 0.25
+"""Seconds between two looks, at least."""
+SHARE = 5
+"""A pause is at least so many times as long as drawing took."""
+
+
+async def show(fleet: Fleet, control_port: int, stop: asyncio.Event) -> None:
+    """Show the fleet until the end."""
+    console = Console()
+    control = f"http://{fleet.host}:{control_port}"
+    clock = WallClock()  # people live in real time, whatever the fleet does
+    watch = Watch(fleet, clock.now())
+    before = None
+    with _complaints_later(), _screen(console) as live:
+        while not stop.is_set():
+            began = clock.now()
+            look, size = watch.look(began), console.size
+            if (look, size) != before:
+                before = look, size
+                view = drawn(look, control, size.width, size.height)
+                await asyncio.to_thread(live.update, view, refresh=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(PAUSE_S, SHARE * (clock.now() - began))):
+                    await stop.wait()
+
+
+def _screen(console: Console) -> Live:
+    return Live(
+        console=console,
+        screen=True,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+@contextlib.contextmanager
+def _complaints_later() -> Iterator[None]:
+    """Keeps what is printed to standard error meanwhile, and prints it when the screen is back."""
+    kept = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(kept):
+            yield
+    finally:
+        sys.stderr.write(kept.getvalue())
