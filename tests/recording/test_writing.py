@@ -24,7 +24,7 @@ def recorder(file: Path, **fields: Any) -> Recorder:
 def take(into: Recorder, **fields: Any) -> Take:
     """An exchange that begins."""
     asked = {"method": "GET", "target": "/", "version": "1.1", "headers": (), "at": "now"}
-    return Take(into, **asked | fields)  # type: ignore[arg-type]
+    return Take(into, **asked | fields)
 
 
 def test_an_exchange_is_there_when_it_is_over(tmp_path: Path) -> None:
