@@ -66,7 +66,7 @@ def test_the_commands_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyP
             continue
         done = CliRunner().invoke(application(simulator.simulator, simulator.SUB_COMMANDS), command)
         assert done.exit_code == 0, (command, done.stderr)
-    replays = [fleet.servers[0] for _, fleet in served]
+    replays = [fleet.servers[0] for _, fleet, *_ in served]
     assert [(each.replay, each.replay_speed, each.replay_miss) for each in replays] == [
         ("recording.jsonl", 1.0, "simulate"),
         ("recording.jsonl", 10.0, "refuse"),

@@ -148,7 +148,7 @@ def test_options_of_recordings_and_servers(tmp_path: Path, monkeypatch: pytest.M
     file = str(written(tmp_path, chat()))
     words = f"--replay {file} --replay-speed inf --replay-miss relay --upstream http://x"
     assert run(*words.split(), "--servers", "2").exit_code == 0
-    ((_, fleet),) = served
+    ((_, fleet, *_),) = served
     assert {
         (each.replay, each.replay_speed, each.replay_miss, each.upstream, each.record)
         for each in fleet.servers
