@@ -60,6 +60,8 @@ def test_without_chunks_it_is_reset() -> None:
     """HTTP/1.0 has none: FIN would be the proper end of these bytes."""
     old = request(version="1.0")
     assert bent(BadChunk(), STREAM, old)[-1] == RST
+    # A head that does not end is no answer, however it ends.
+    assert bent(BadChunk(), HEADED, request("HEAD", "/api/tags", b"", version="1.0"))[-1] == FIN
 
 
 # --- WrongLength --------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def test_garbage_is_bytes(text: str) -> None:
         (b'data: {"a":1}\n\n', b"data: \n\n"),
         ('"üüüü"'.encode(), '"üü'.encode()),
         ('"aüüü"'.encode(), '"aü'.encode()),
+        ('"üüü"'.encode(), '"ü'.encode()),
         (b"x", b""),
         (b"", b""),
         (b"\n", b"\n"),
