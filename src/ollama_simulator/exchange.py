@@ -82,6 +82,8 @@ class Exchange:
         """Whether nobody bends the acts, so that the engine may offer flows of tokens."""
         self.stand_in: Handler | None = None
         """Who answers in place of the engine: another server, or a recording. None for nobody."""
+        self.remembered: dict[object, Any] = {}
+        """What faults remember of earlier requests to this server."""
         self.abandoned = False
         """Whether the engine stopped because the client left."""
 

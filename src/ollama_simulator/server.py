@@ -81,6 +81,8 @@ class SimServer:
         self._running: set[Served] = set()
         self._tokens = 0
         self._ordinal = 0
+        self._remembered: dict[object, Any] = {}
+        """What faults remember, until another behaviour is set."""
 
     @property
     def _models_at_the_start(self) -> tuple[Model, ...]:
@@ -144,6 +146,7 @@ class SimServer:
         stays shut; the behaviour's door comes afterwards.
         """
         await self._presence.behave(behavior)
+        self._remembered.clear()
 
     @property
     def rules(self) -> list[Active]:
@@ -322,6 +325,7 @@ class SimServer:
         seed = f"{self._seed}/{self.name}/{self._ordinal}"
         exchange = Exchange(request, self._engine, self._wire, self._clock, see, seed=seed)
         exchange.stand_in = self._stand_in.handler
+        exchange.remembered = self._remembered
         return exchange
 
     def finished(self, served: Served) -> None:

@@ -20,9 +20,9 @@ from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
 from ollama_simulator.faults.garbage import Garbage, MalformedJson
 from ollama_simulator.faults.health import Liar
-from ollama_simulator.faults.http import RateLimited
 from ollama_simulator.faults.idle import CloseIdle
 from ollama_simulator.faults.laid import Ending
+from ollama_simulator.faults.limit import RateLimited
 from ollama_simulator.faults.narrow import Bandwidth, Trickle
 from ollama_simulator.faults.runner import OutOfMemory, QueueFull, StreamError
 from ollama_simulator.faults.split import SplitWrites, Where
@@ -185,7 +185,7 @@ def test_a_liar_lists_its_models(farm: Farm, client: ollama.Client) -> None:
 def test_retry_after_is_obeyed(farm: Farm) -> None:
     """The client waits as long as it is told, and asks again: three times in all."""
     farm.script(says(*WORDS))
-    farm.behave(RateLimited(0))
+    farm.behave(RateLimited(retry_after=0))
     with (
         openai.OpenAI(base_url=f"{farm.url}/v1", api_key="none") as client,
         pytest.raises(openai.RateLimitError),

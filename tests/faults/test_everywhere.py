@@ -26,13 +26,20 @@ from ollama_simulator.faults.door import (
     RollingRestart,
 )
 from ollama_simulator.faults.fault import Fault, known
-from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
+from ollama_simulator.faults.framing import (
+    BadChunk,
+    Conflict,
+    ConflictingFraming,
+    Size,
+    WrongLength,
+)
 from ollama_simulator.faults.garbage import Garbage, MalformedJson
 from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
 from ollama_simulator.faults.health import HEALTH, FailHealth, Liar, SlowHealth
-from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound, RateLimited
+from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound
 from ollama_simulator.faults.idle import CloseIdle
 from ollama_simulator.faults.laid import Ending
+from ollama_simulator.faults.limit import RateLimited
 from ollama_simulator.faults.narrow import Bandwidth, Trickle
 from ollama_simulator.faults.pace import Normal, Slow
 from ollama_simulator.faults.runner import OutOfMemory, QueueFull, StreamError
@@ -245,7 +252,8 @@ ROWS: list[Row] = [
     row(NoTerminator(Ending.HOLD), Ends.SILENT, cut),
     refusal(HttpError(503, "no", {"X-Why": "so"}), 503, b"no", x_why="so"),
     refusal(ModelNotFound("lost"), 404, b"lost"),
-    refusal(RateLimited(7), 429, b"rate limit", retry_after="7"),
+    refusal(RateLimited(retry_after=7), 429, b"rate limit", retry_after="7"),
+    whole(RateLimited(1000), never),
     refusal(QueueFull(), 503, b"server busy, please try again.  maximum"),
     refusal(OutOfMemory(200), 500, b"exit status 1: cudaMalloc failed: out of memory"),
     refusal(Custom("own", 207, "a/b", 10, {"X-Y": "z"}), 207, b"own", content_type="a/b", x_y="z"),
@@ -264,6 +272,8 @@ ROWS: list[Row] = [
     row(WrongLength(10, Ending.RST), unless_head(Ends.RESET, Ends.COMPLETE), honest),
     row(WrongLength(10, Ending.HOLD), unless_head(Ends.SILENT, Ends.COMPLETE), honest),
     row(WrongLength(-1), Ends.COMPLETE, shortened),
+    row(ConflictingFraming(), Ends.COMPLETE, honest),
+    row(ConflictingFraming(Conflict.BOTH), Ends.MALFORMED, cut),
     row(Garbage(), Ends.MALFORMED, no_answer),
     row(Garbage(2), Ends.MALFORMED, cut),
     row(

@@ -6,9 +6,16 @@ import msgspec
 import pytest
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, Hold, How, Raw, Tick
-from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
+from ollama_simulator.faults.framing import (
+    BadChunk,
+    Conflict,
+    ConflictingFraming,
+    Size,
+    WrongLength,
+)
 from ollama_simulator.faults.laid import Ending
 from tests.faults.acting import HEAD, STREAM, WHOLE, bent, request
+from tests.net.test_perform import Played
 
 RST, FIN = Hangup(How.RST), Hangup(How.FIN)
 CHUNKED = Head(200, HEAD.headers, framing=Framing.CHUNKED)
@@ -108,3 +115,48 @@ def test_a_length_that_was_told_is_not_the_last_word() -> None:
 def test_the_right_length_is_no_fault() -> None:
     with pytest.raises(msgspec.ValidationError, match="off_by is 0: that is the right length"):
         msgspec.convert({"type": "WrongLength", "off_by": 0}, WrongLength)
+
+
+# --- ConflictingFraming -------------------------------------------------------------------
+
+
+def sent(
+    fault: ConflictingFraming, acts: tuple[Act, ...], method: str = "GET"
+) -> tuple[list[str], bytes]:
+    """The headers of framing, and the bytes of the body, as they go out."""
+    asked = request(method, "/", b"")
+    played = Played(*bent(fault, acts, asked), method=method)
+    played.play()
+    head, _, body = b"".join(played.writes).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")[1:]
+    return [line for line in lines if line.startswith(("Transfer-", "Content-Length"))], body
+
+
+TWICE = ["Transfer-Encoding: chunked"] * 2
+
+
+def test_chunked_twice() -> None:
+    """Two headers, and one layer of chunks."""
+    assert sent(ConflictingFraming(), STREAM) == (
+        TWICE,
+        b"2\r\naa\r\n3\r\nbbb\r\n1\r\nc\r\n4\r\ndone\r\n0\r\n\r\n",
+    )
+    assert sent(ConflictingFraming(), WHOLE) == (TWICE, b"a\r\n0123456789\r\n0\r\n\r\n")
+    assert sent(ConflictingFraming(), EMPTY) == (TWICE, b"0\r\n\r\n")
+    assert sent(ConflictingFraming(), HEADED, "HEAD") == (TWICE, b"")
+
+
+def test_a_length_and_chunks() -> None:
+    """The length is that of the whole body, or of the first token; the body is in chunks."""
+
+    def framing(length: int) -> list[str]:
+        return [f"Content-Length: {length}", "Transfer-Encoding: chunked"]
+
+    both = ConflictingFraming(Conflict.BOTH)
+    assert sent(both, STREAM) == (
+        framing(2),
+        b"2\r\naa\r\n3\r\nbbb\r\n1\r\nc\r\n4\r\ndone\r\n0\r\n\r\n",
+    )
+    assert sent(both, WHOLE) == (framing(10), b"a\r\n0123456789\r\n0\r\n\r\n")
+    assert sent(both, EMPTY) == (framing(0), b"0\r\n\r\n")
+    assert sent(both, HEADED, "HEAD") == (framing(10), b"")

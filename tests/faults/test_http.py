@@ -10,7 +10,7 @@ import pytest
 from ollama_simulator.acts import Act, Body, End, Head, Tick, Wait
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound, RateLimited
+from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound
 from ollama_simulator.records import Admitted, Received
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import CHAT, WHOLE, body_of, collected, exchange, request, scripted
@@ -124,19 +124,6 @@ def head_of(acts: list[Act]) -> Head:
     """The head, of which there is one."""
     (head,) = (act for act in acts if isinstance(act, Head))
     return head
-
-
-@pytest.mark.parametrize(("method", "target", "body"), PLACES)
-def test_rate_limited(method: str, target: str, body: Any) -> None:
-    """429 with the time to wait, in the words of the dialect."""
-    head = head_of(played(RateLimited(30, "slowly"), method, target, body))
-    assert head.status == 429
-    assert ("Retry-After", "30") in head.headers
-
-
-def test_rate_limited_in_anthropics_words() -> None:
-    document = msgspec.json.decode(body_of(played(RateLimited(), "POST", "/v1/messages", CHAT)))
-    assert document["error"]["type"] == "rate_limit_error"
 
 
 def test_headers_of_an_error() -> None:

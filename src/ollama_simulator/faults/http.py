@@ -29,9 +29,10 @@ def with_headers(head: Head, more: Mapping[str, str]) -> Head:
     return msgspec.structs.replace(head, headers=tuple(sorted([*kept, *more.items()])))
 
 
-async def _refuse(
+async def refuse(
     exchange: Exchange, status: int, message: str, headers: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Act, None]:
+    """Refuse in the words of the dialect, when the request is read; the engine is not asked."""
     await exchange.drain()
     for act in exchange.fail(status, message):
         yield with_headers(act, headers) if headers and isinstance(act, Head) else act
@@ -52,27 +53,7 @@ class HttpError(Fault, frozen=True):
 
     def around(self, exchange: Exchange, handler: Handler) -> Reply:
         """Refuse with the status and the message; the engine is not asked."""
-        return _refuse(exchange, self.status_code, self.message, self.headers)
-
-
-@register
-class RateLimited(Fault, frozen=True):
-    """Refuse because the client asks too often: a 429 with `Retry-After`.
-
-    The document is an error of the dialect asked (`rate_limit_error` in Anthropic's), streamed or
-    not. Ollama itself never says so; gateways in front of it, and the clouds behind, do
-    (RFC 6585, 4; RFC 9110, 10.2.3). Give a rule a `limit`, so that a client that waits is served.
-    """
-
-    retry_after: Annotated[int, Meta(ge=0, le=10**9)] = 1
-    """Seconds after which the client may ask again."""
-    message: str = "rate limit exceeded, please try again later"
-    """What the document says."""
-
-    def around(self, exchange: Exchange, handler: Handler) -> Reply:
-        """Refuse with 429; the engine is not asked."""
-        headers = {"Retry-After": str(self.retry_after)}
-        return _refuse(exchange, 429, self.message, headers)
+        return refuse(exchange, self.status_code, self.message, self.headers)
 
 
 @register
@@ -83,7 +64,7 @@ class ModelNotFound(Fault, frozen=True):
 
     def around(self, exchange: Exchange, handler: Handler) -> Reply:
         """Refuse with 404 and the endpoint's sentence; the engine is not asked."""
-        return _refuse(exchange, 404, exchange.missing(self.model_name))
+        return refuse(exchange, 404, exchange.missing(self.model_name))
 
 
 @register
