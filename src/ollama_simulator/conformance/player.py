@@ -123,6 +123,8 @@ async def play(case: Case, game: Game) -> Played:
                 except* Exception as group:
                     error = f"the suite failed: {first_of(group)!r}"
                 ended = subject.ended()
+                if run is not None:
+                    run.look()
         except NotStarted as missing:
             unclear = str(missing)
         for failure in fleet.journal.where(Failed):

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.conformance.answer import Answer, Outcome
+from ollama_simulator.conformance.balancers import waiting
 from ollama_simulator.conformance.balancers.adapter import Running
 from ollama_simulator.conformance.drive import Stage
 from ollama_simulator.conformance.plain import plain
@@ -52,6 +53,8 @@ class Run(Stage):
         """What kept checks of time from meaning anything."""
         self._steadiness = steadiness
         self._sure = False
+        self._waits = waiting.waits(process.pid for process in subject.processes)
+        self._waited = 0.0
 
     def check(
         self, what: str, actual: Any, expected: Any, *, advice: str = "", firm: bool = False
@@ -128,7 +131,19 @@ class Run(Stage):
         if self._sure:
             return ""
         now = self.fleet.clock.now()
-        return self._steadiness.trouble(self.began, now, max(self.timeout, SHORTEST_S))
+        longest = max(self.timeout, SHORTEST_S)
+        if trouble := self._steadiness.trouble(self.began, now, longest):
+            return trouble
+        if self._waited > longest:
+            return f"the balancer waited {self._waited:.1f} s for the CPU"
+        return ""
+
+    def look(self) -> None:
+        """Look how long one that failed waited for the CPU, before its processes are gone."""
+        if all(check.held for check in self.checks):
+            return
+        pids = waiting.family(process.pid for process in self.subject.processes)
+        self._waited = waiting.longest(self._waits, waiting.waits(pids))
 
     def figure(self, name: str, value: float, unit: str = "") -> None:
         """Report a number beside the verdict."""

@@ -1,7 +1,8 @@
 """The adapter of LiteLLM's proxy.
 
 It speaks OpenAI's dialect to its clients. Trouble within a stream becomes an error object in it,
-and then the stream ends well. It takes five seconds to start, and a master key to be asked.
+and then the stream ends well. It takes ten seconds of the CPU to import, and a master key to be
+asked.
 
 It must not import the scenarios.
 """
@@ -10,12 +11,12 @@ import json
 from typing import Any
 
 from ollama_simulator.conformance.balancers.adapter import HOST, Place, Setup, register
+from ollama_simulator.conformance.balancers.forking import Forking
 from ollama_simulator.conformance.balancers.installed import (
     MARKING,
     PARK_S,
     RETRYING,
     TIMES,
-    Installed,
     Packages,
     addresses,
     package_version,
@@ -29,14 +30,15 @@ CLAIMS = {"": TIMES | RETRYING | MARKING | {Feature.OPENAI, Feature.SHARES}}
 
 
 @register
-class LiteLLM(Installed):
+class LiteLLM(Forking):
     """LiteLLM proxy."""
 
     name = "litellm"
     product = "LiteLLM"
     programs = ("litellm",)
     packages = Packages(pip="litellm[proxy]==1.108.7")
-    parallel = 2
+    modules = ("litellm", "litellm.proxy.proxy_cli", "litellm.proxy.proxy_server", "uvicorn")
+    parallel = 4
     claims = CLAIMS
     home = "LiteLLM proxy"
     version_form = r"Version = (\S+)"

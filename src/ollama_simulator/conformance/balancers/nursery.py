@@ -1,12 +1,16 @@
-"""Starts reference balancers quickly: one process has everything imported, and forks the others.
+"""Starts balancers in Python quickly: one process has everything imported, and forks the others.
 
-A balancer started by itself takes a fifth of a second of the CPU to import what it needs. Hundreds
-of cases are played against one each, so here they are children of a process that did that once.
-Where there is no fork (Windows) they are started one by one.
+A balancer started by itself takes a fifth of a second of the CPU to import what it needs, and some
+products in Python take ten seconds. Hundreds of cases are played against one each, so here they are
+children of a process that did that once. Where there is no fork (Windows) they are started one by
+one.
 
 The nursery is told over its standard input, and tells over its standard output, a JSON object a
-line: `{"start": NUMBER, "words": [...], "output": PATH}`, `{"signal": NUMBER, "what": 15}`; back
-come `{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`.
+line: `{"start": NUMBER, "words": [...], "output": PATH, "environment": {...}}`, `{"signal": NUMBER,
+"what": 15}`; back come `{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`.
+
+For products this file is run by their own Python, which has nothing of ours, with the names of the
+modules that it imports in advance. A child then runs the script that is its first word.
 
 Rules of this file:
 
@@ -14,7 +18,7 @@ Rules of this file:
 2. When its input ends, the nursery ends, and its children with it. No signal but the kill that
    nobody can refuse ends it before, since whoever ends the suite often ends all of its group.
 
-It must not import the scenarios.
+It must not import the scenarios, nor anything of this package when it is loaded.
 """
 
 import asyncio
@@ -23,15 +27,18 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import selectors
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 BEAT_S = 0.02
 """How often the nursery looks whether a child has ended."""
 ENDING = (signal.SIGINT, signal.SIGTERM)
+MODULES = tuple(sys.argv[1:]) if __name__ == "__main__" else ()
+"""What is imported in advance, in a nursery of a product."""
 
 
 class Forked:
@@ -76,17 +83,24 @@ class Nursery:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls) -> AsyncIterator["Nursery | None"]:
-        """One for a block; None where there is no fork."""
+    async def open(
+        cls,
+        python: str = "",
+        modules: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> AsyncIterator["Nursery | None"]:
+        """One for a block; None where there is no fork. Of reference balancers, or of what another
+        Python runs, which imports some modules with some variables set."""
         if not hasattr(os, "fork"):
             yield None
             return
+        # Beside this file are others that are called like products: they must not be found first.
+        told = [python, "-P", __file__, *modules] if python else [sys.executable, "-m", __name__]
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            __name__,
+            *told,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
         )
         nursery = cls(process)
         async with asyncio.TaskGroup() as group:
@@ -99,15 +113,20 @@ class Nursery:
                 await process.wait()
                 reading.cancel()
 
-    async def start(self, words: list[str], output: str) -> Forked:
-        """Start a balancer: the words of the flaws' command line, without a flaw the first is
-        empty. What it prints goes to the end of a file. Raises `ProcessLookupError` if the
-        nursery has ended."""
+    async def start(
+        self, words: list[str], output: str, environment: Mapping[str, str] | None = None
+    ) -> Forked:
+        """Start a balancer: by a script and its words, or by those of the flaws' command line, of
+        which without a flaw the first is empty. What it prints goes to the end of a file. Raises
+        `ProcessLookupError` if the nursery has ended."""
         if self._over:
             raise ProcessLookupError("the process that starts reference balancers has ended")
         self._count += 1
         child = self._children[self._count] = Forked(self, self._count)
-        self.tell({"start": self._count, "words": words, "output": output})
+        variables = dict(environment or {})
+        self.tell(
+            {"start": self._count, "words": words, "output": output, "environment": variables}
+        )
         await child.started.wait()
         return child
 
@@ -139,7 +158,7 @@ def _say(words: dict[str, Any]) -> None:
     os.write(1, json.dumps(words).encode() + b"\n")
 
 
-def _child(words: list[str], output: str) -> None:
+def _child(words: list[str], output: str, environment: Mapping[str, str]) -> None:
     """What a child does. Never returns."""
     status = 1
     try:
@@ -150,11 +169,17 @@ def _child(words: list[str], output: str) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for descriptor, copy in ((nothing, 0), (file, 1), (file, 2)):
             os.dup2(descriptor, copy)
-        from ollama_simulator.conformance.flaws import __main__ as program
+        os.environ.update(environment)
+        if MODULES:
+            sys.argv = words
+            runpy.run_path(words[0], run_name="__main__")
+            status = 0
+        else:
+            from ollama_simulator.conformance.flaws import __main__ as program
 
-        status = program.run(words)
+            status = program.run(words)
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -165,10 +190,14 @@ def _child(words: list[str], output: str) -> None:
 
 def _serve() -> None:
     """Fork when told, and tell who ended, until the input ends."""
-    from ollama_simulator.conformance.flaws import __main__ as program
+    for module in MODULES:
+        with contextlib.suppress(ImportError):  # another version may not have it
+            importlib.import_module(module)
+    if not MODULES:
+        from ollama_simulator.conformance.flaws import __main__ as program
 
-    program.prepare()
-    importlib.import_module("ollama_simulator.wire.routes")  # what version 1.0.4 imports late
+        program.prepare()
+        importlib.import_module("ollama_simulator.wire.routes")  # what version 1.0.4 imports late
     gc.freeze()  # what is there already is shared with the children, and stays so
     # They are for the suite, which then tells us. A child gets those meant for it when it is ready.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
@@ -200,7 +229,7 @@ def _fork_when_told(pids: dict[int, int]) -> None:
                         if pid == 0:
                             selector.close()
                             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-                            _child(heard["words"], heard["output"])
+                            _child(heard["words"], heard["output"], heard["environment"])
                         pids[number] = pid
                         _say({"started": number, "pid": pid})
                     elif heard["signal"] in pids:

@@ -20,7 +20,8 @@ from ollama_simulator.conformance.balancers.adapter import (
     pause,
     register,
 )
-from ollama_simulator.conformance.balancers.installed import Installed, Packages, addresses
+from ollama_simulator.conformance.balancers.forking import Forking
+from ollama_simulator.conformance.balancers.installed import Packages, addresses
 from ollama_simulator.conformance.feature import Feature
 
 BEAT_S = "1"
@@ -40,13 +41,20 @@ CLAIMS = {
 
 
 @register
-class OllamaHerd(Installed):
+class OllamaHerd(Forking):
     """ollama-herd."""
 
     name = "ollama-herd"
     product = "ollama-herd"
     programs = ("herd",)
     packages = Packages(pip="ollama-herd==0.11.4")
+    modules = (
+        "fleet_manager.cli.server_cli",
+        "fleet_manager.cli.node_cli",
+        "fleet_manager.server.app",
+        "fleet_manager.node.agent",
+        "uvicorn",
+    )
     parallel = 2
     claims = CLAIMS
     home = "ollama-herd"
