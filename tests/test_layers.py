@@ -69,6 +69,7 @@ LAYERS = {
     "conformance": 8,
     "golden": 8,
     "calibrate": 8,
+    "simulation": 8,
     "pytest_plugin": 10,
     "terminal": 9,
     "console": 9,

@@ -169,12 +169,15 @@ class Exchange:
         size = 0
         nonce: bytes | None = None
         tail = b""
+        beginning, room = b"", self._wire.settings.keep_bodies
         body = self.request.body
         try:
             async for data in self._chunks():
                 yield data
                 digest.update(data)
                 size += len(data)
+                if len(beginning) < room:
+                    beginning += data[: room - len(beginning)]
                 if nonce is None:
                     found = NONCE.search(tail + data)
                     nonce = found.group() if found else None
@@ -189,6 +192,7 @@ class Exchange:
             size=size,
             digest=digest.hexdigest(),
             nonce=nonce.decode() if nonce else None,
+            body=beginning.decode("utf-8", "replace") if room else None,
         )
 
     async def codec(self) -> Codec:

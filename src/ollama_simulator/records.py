@@ -53,6 +53,8 @@ class Received(Record, frozen=True, kw_only=True, tag=True):
     """SHA-256 of the body, in hexadecimal."""
     nonce: str | None
     """The first `nonce-…` word in the body, by which a client tells its requests apart."""
+    body: str | None = None
+    """Its beginning, as many bytes as the server's `keep_bodies` says; None if it keeps none."""
 
 
 class Struck(Record, frozen=True, kw_only=True, tag=True):

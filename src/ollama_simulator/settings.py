@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether `GET /health` is answered 200. No Ollama does so, but some routers insist on it."""
     fault_header: bool = False
     """Whether a request may ask for a fault of its own, by the header `X-Simulator-Fault`."""
+    keep_bodies: Count = 0
+    """How many bytes of each request's body the journal keeps; 0 for none."""
     downtime: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     """Seconds that a restart takes; None for 5 to 15, drawn from the fleet's seed."""
     num_parallel: Count = 1
