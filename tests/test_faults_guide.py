@@ -138,6 +138,45 @@ def test_every_fault_is_taken() -> None:
             assert server["behavior"] == name
 
 
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"type": "NoTerminator", "ending": "x"},
+        "Invalid enum value 'x' - at `$.behavior.ending`; "
+        "$.behavior.ending must be one of fin, rst, hold",
+        "#/fault/ending",
+    ),
+    (
+        {"type": "Jitter", "min_ms": 99},
+        "max_ms (50) is less than min_ms (99) - at `$.behavior`",
+        "#/fault",
+    ),
+    (
+        {"type": "Liar", "fault": {"type": "Crash"}},
+        "fault: Crash works before there is a request, so it can't be in here - at `$.behavior`",
+        "#/fault",
+    ),
+    (
+        {"type": "Liar", "fault": {"type": "Stall", "after_tokens": -1}},
+        "Expected `int` >= 0 - at `$.behavior.fault.after_tokens`",
+        "#/fault/fault/after_tokens",
+    ),
+]
+
+
+def test_what_is_wrong_is_told_with_its_place() -> None:
+    """As a behaviour and as a rule, and no more words than help."""
+    with Program("--control-port", "0", "--server-ports", "0") as program:
+        for fault_, words, pointer in WRONG:
+            body = {"port": program.ports[0], "behavior": fault_}
+            answer = program.control("POST", "/behavior", body)
+            assert (answer.status, answer.json()) == (400, {"error": words})
+            answer = program.control("POST", "/servers/s1/rules", {"fault": fault_})
+            (error,) = answer.json()["errors"]
+            assert (answer.status, error["pointer"]) == (400, pointer)
+        (server,) = program.servers()
+        assert server["behavior"] == "Normal"
+
+
 REQUIRED: dict[str, Any] = {
     "tokens_per_sec": 50.0,
     "num_tokens": 5,

@@ -47,12 +47,17 @@ def _explain(message: str, hints: dict[str, str]) -> str:
     place = found.group(1) if found else "$"
     missing = re.search(r"missing required field `([^`]+)`", message)
     field = f"{place}.{missing.group(1)}" if missing else place
-    hint = hints.get(field)
+    hint = hints.get(field) if _of_the_decoder(message) else None
     if found:
         message = with_choices(message[: found.start()], field_of(place)) + found.group(0)
     if hint and "matching regex" in message:
         return f"Expected {hint} - at `{place}`"
     return f"{message}; {field} must be {hint}" if hint else message
+
+
+def _of_the_decoder(message: str) -> bool:
+    """Whether a complaint is about a value's form: what a value's own checks find says enough."""
+    return message.startswith(("Expected", "Invalid", "Object", "Str", "Length"))
 
 
 def culprit(message: str, hints: Mapping[str, str] | None = None) -> Culprit:
@@ -61,7 +66,7 @@ def culprit(message: str, hints: Mapping[str, str] | None = None) -> Culprit:
     place = place.removesuffix("`") or "$"
     if found := re.search(r"(?:unknown|missing required) field `([^`]+)`", words):
         place = f"{place}.{found[1]}"
-    hint = (hints or {}).get(place)
+    hint = (hints or {}).get(place) if _of_the_decoder(message) else None
     words = with_choices(words, field_of(place))
     return Culprit(f"{words}; it must be {hint}" if hint else words, pointer(place))
 

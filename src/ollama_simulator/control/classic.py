@@ -114,6 +114,7 @@ async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[
     """Set how a server, or every server, behaves from now on."""
     behaviors = fault.known()
     hints = HINTS | {
+        **fault.choices("$.behavior"),
         "$.behavior": "an object of a behaviour's fields, whose `type` names it",
         "$.behavior.type": f"one of {', '.join(behaviors)}",
         "$.behavior.content_type": "printable Latin-1 characters",

@@ -14,6 +14,7 @@ from ollama_simulator.control.naming import names, several
 from ollama_simulator.control.operation import Call, Example, Table, document
 from ollama_simulator.control.problems import Problem
 from ollama_simulator.control.views import ActiveRule, active_rules
+from ollama_simulator.faults.fault import choices
 from ollama_simulator.faults.rule import plain, readable
 
 operation = Table("Rules")
@@ -78,7 +79,9 @@ async def add_rule(call: Call) -> object:
     Rules are asked in the order in which they were set; the first is the outermost.
     """
     servers = several(call)
-    number = await call.fleet.inject(names(servers), plain(call.body(readable())))
+    number = await call.fleet.inject(
+        names(servers), plain(call.body(readable(), hints=choices("$.fault")))
+    )
     where = f"/servers/{call.path['name']}/rules/{number}"
     return document(Given(number, names(servers)), 201, {"Location": where})
 

@@ -14,6 +14,7 @@ import importlib
 import pkgutil
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union
 
 import msgspec
@@ -76,6 +77,16 @@ def known() -> dict[str, type[Fault]]:
 def any_fault() -> Any:
     """The union of all faults, for decoders and schemas."""
     return Union[tuple(known().values())]  # noqa: UP007 - built at run time
+
+
+def choices(place: str) -> dict[str, str]:
+    """What belongs into each field of a fault at a place that has one of a few values."""
+    return {
+        f"{place}.{field.name}": "one of " + ", ".join(each.value for each in field.type)
+        for kind in known().values()
+        for field in msgspec.structs.fields(kind)
+        if isinstance(field.type, type) and issubclass(field.type, Enum)
+    }
 
 
 if TYPE_CHECKING:
