@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from ollama_simulator.faults.http import Custom as Custom
     from ollama_simulator.faults.http import HttpError as HttpError
     from ollama_simulator.faults.http import ModelNotFound as ModelNotFound
-    from ollama_simulator.faults.http import RateLimited as RateLimited
     from ollama_simulator.faults.idle import CloseIdle as CloseIdle
+    from ollama_simulator.faults.limit import RateLimited as RateLimited
     from ollama_simulator.faults.narrow import Bandwidth as Bandwidth
     from ollama_simulator.faults.narrow import Trickle as Trickle
     from ollama_simulator.faults.pace import Normal as Normal
@@ -87,8 +87,9 @@ _HOMES = {
     "faults.garbage": "Garbage MalformedJson",
     "faults.hang": "Hang TimeoutAfterHeaders",
     "faults.health": "FailHealth Liar SlowHealth",
-    "faults.http": "Custom HttpError ModelNotFound RateLimited",
+    "faults.http": "Custom HttpError ModelNotFound",
     "faults.idle": "CloseIdle",
+    "faults.limit": "RateLimited",
     "faults.narrow": "Bandwidth Trickle",
     "faults.pace": "Normal Slow",
     "faults.rule": "Rule",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def check(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE.toml]...", help="Files that describe fleets."),
+        typer.Argument(metavar="FILE.toml", help="Files that describe fleets."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Tell it as JSON, one line for each file.")

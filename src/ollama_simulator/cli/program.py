@@ -13,15 +13,19 @@ Rules of this folder:
 It must not import the commands.
 """
 
+import inspect
 import io
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from ollama_simulator.terminal import wrong
+from ollama_simulator import __version__
+from ollama_simulator.terminal import say, wrong
 
 Command = Callable[..., Any]
 
@@ -29,13 +33,18 @@ INTERRUPTED = 130
 """The exit status of what Ctrl-C ended: 128 and the signal's number."""
 
 
-def start(command: Command, sub_commands: Iterable[Command] = ()) -> None:
-    """Run a program with the options that it was given.
+Examples = Sequence[tuple[str, str]]
+"""What one may want, and the command for it. No command is longer than 78 columns: a terminal
+would cut it, and it could not be copied."""
+
+
+def start(command: Command, sub_commands: Iterable[Command] = (), examples: Examples = ()) -> None:
+    """Run a program with the options that it was given. Its help ends with the examples.
 
     One with sub-commands takes a context, and first asks whether it is `alone` in it.
     """
     _prepare()
-    application(command, sub_commands)()
+    application(command, sub_commands, examples, completion=True)()
 
 
 def _prepare() -> None:
@@ -45,17 +54,26 @@ def _prepare() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def start_flat(command: Command, sub_commands_of: Iterable[Command]) -> None:
+def start_flat(
+    command: Command, sub_commands_of: Iterable[Command], examples: Examples = ()
+) -> None:
     """Run a program whose own options may stand among other words, so that a word is a
     sub-command only if it comes first."""
     below = list(sub_commands_of)
-    if sys.argv[1:2] and sys.argv[1] in {each.__name__ for each in below}:
+    first = _words()[1:2]
+    if first and first[0] in {each.__name__ for each in below}:
         _prepare()
         sub_commands(below)()
         return
     names = ", ".join(each.__name__ for each in below)
     command.__doc__ = f"{command.__doc__}\n\nSub-commands, each with --help: {names}."
-    start(command)
+    start(command, examples=examples)
+
+
+def _words() -> list[str]:
+    """The command line, or that which a shell asks to have completed."""
+    asked = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS")
+    return sys.argv if asked is None else asked.split()
 
 
 def sub_commands(below: Iterable[Command]) -> typer.Typer:
@@ -64,21 +82,91 @@ def sub_commands(below: Iterable[Command]) -> typer.Typer:
     def nothing() -> None:
         """Sub-commands."""
 
-    return application(nothing, below)
+    return application(nothing, below, completion=True)
 
 
-def application(command: Command, sub_commands: Iterable[Command] = ()) -> typer.Typer:
-    """What reads the options of a program."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+def application(
+    command: Command,
+    sub_commands: Iterable[Command] = (),
+    examples: Examples = (),
+    *,
+    completion: bool = False,
+) -> typer.Typer:
+    """What reads the options of a program. With `completion` it has those, too, by which a shell
+    learns to complete them."""
+    app = typer.Typer(
+        add_completion=completion, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+    end = _shown(examples)
     names: dict[str, Any] = {"help_option_names": ["--help", "-h"]}
     below = list(sub_commands)
     for each in below:
-        app.command(context_settings=names)(each)
+        app.command(cls=_Command, context_settings=names, help=_flowing(each))(each)
+    words = _flowing(command)
     if below:
-        app.callback(invoke_without_command=True, context_settings=names)(command)
+        app.callback(
+            cls=_Group,
+            invoke_without_command=True,
+            context_settings=names,
+            help=words,
+            epilog=end,
+        )(command)
     else:
-        app.command(context_settings=names)(command)
+        app.command(cls=_Command, context_settings=names, help=words, epilog=end)(command)
     return app
+
+
+class _Command(TyperCommand):
+    """A command whose help says nothing of a value where an option has none."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_bool(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The same for one with sub-commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_bool(super().get_params(ctx))
+
+
+def _without_bool(parameters: list[Any]) -> list[Any]:
+    for each in parameters:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return parameters
+
+
+def _flowing(command: Command) -> str:
+    """What a command does, in paragraphs that are broken where the terminal ends."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
+
+
+def _shown(examples: Examples) -> str | None:
+    lines = [f"[dim]# {words}[/dim]\n{command}" for words, command in examples]
+    return "\n".join(["[bold]Examples[/bold]", *lines]) if examples else None
+
+
+def among(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """What completes a word that must be one of some names. They are asked for when it is."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return complete
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(__version__)
+        raise typer.Exit
+
+
+VERSION = typer.Option(
+    "--version", callback=_version, is_eager=True, help="Print the version, and end."
+)
+"""The option of every program."""
 
 
 def alone(context: typer.Context) -> bool:

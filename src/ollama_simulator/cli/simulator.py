@@ -16,7 +16,7 @@ from ollama_simulator import hardware
 from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.check import check
 from ollama_simulator.cli.convert import convert
-from ollama_simulator.cli.program import Command, alone, given, start
+from ollama_simulator.cli.program import VERSION, Command, Examples, alone, among, given, start
 from ollama_simulator.cli.record import record
 from ollama_simulator.cli.stand_ins import MISSES, OPTIONS, stand_in
 from ollama_simulator.clock import FASTEST, SLOWEST
@@ -30,15 +30,39 @@ SUB_COMMANDS: tuple[Command, ...] = (calibrate, check, convert, record)
 
 CONTROL_PORT = 11500
 HOST = "127.0.0.1"
+MACHINES = "What the servers are like"
+ANSWERS = "Answers of others"
+FAULTS = "Faults"
+
 LOGS = ("auto", "live", "plain", "json", "none")
 SERVER_PORTS = (11501, 11502, 11503)
 
 ENGINES: tuple[Caching, ...] = get_args(Caching)
 
 
+EXAMPLES: Examples = (
+    ("Three servers; the dashboard is at http://127.0.0.1:11500/", "ollama_simulator"),
+    (
+        "Ten that take their time as a real machine does",
+        "ollama_simulator --servers 10 --profile rtx-4090-llama3-8b",
+    ),
+    ("A fleet that a file describes", "ollama_simulator --config fleet.toml"),
+    (
+        "Ask a server",
+        """curl 127.0.0.1:11501/api/generate -d '{"model":"test-model","prompt":"Hi"}'""",
+    ),
+    (
+        "Let it hang",
+        """curl 127.0.0.1:11500/behavior -d '{"port":11501,"behavior":{"type":"Hang"}}'""",
+    ),
+    ("All as it was", "curl -X POST 127.0.0.1:11500/reset"),
+    ("What else the control API can do", "curl 127.0.0.1:11500/openapi.json"),
+)
+
+
 def main() -> None:
     """Run `ollama_simulator`."""
-    start(simulator, SUB_COMMANDS)
+    start(simulator, SUB_COMMANDS, EXAMPLES)
 
 
 def simulator(
@@ -57,7 +81,9 @@ def simulator(
         str,
         typer.Option(
             metavar="VERSION",
+            autocompletion=among(lambda: PROFILES),
             help=f"Which Ollama is imitated on the wire: {' or '.join(PROFILES)}.",
+            rich_help_panel=MACHINES,
         ),
     ] = PROFILES[-1],
     servers: Annotated[
@@ -73,14 +99,18 @@ def simulator(
         str,
         typer.Option(
             metavar="NAME|FILE.toml",
+            autocompletion=among(hardware.names),
             help="The machine that each server is: how long it takes (see --list-profiles).",
+            rich_help_panel=MACHINES,
         ),
     ] = hardware.DEFAULT,
     engine: Annotated[
         str,
         typer.Option(
             metavar="|".join(ENGINES),
+            autocompletion=among(lambda: ENGINES),
             help="Which generation of Ollama's engine keeps the KV cache.",
+            rich_help_panel=MACHINES,
         ),
     ] = ENGINES[0],
     speed: Annotated[
@@ -88,15 +118,19 @@ def simulator(
         typer.Option(
             metavar="FACTOR",
             help="How fast time goes: 10 is ten simulated seconds in each real one.",
+            rich_help_panel=MACHINES,
         ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="What the texts depend on.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="What the texts depend on.", rich_help_panel=MACHINES)
+    ] = 0,
     helpers: Annotated[
         bool,
         typer.Option(
             "--helpers",
             help=f"Beside each server a helper on its port + {HELPER_OFFSET}, which tells and "
             "switches its KV cache type.",
+            rich_help_panel=MACHINES,
         ),
     ] = False,
     host: Annotated[
@@ -112,6 +146,7 @@ def simulator(
         typer.Option(
             "--fault-header",
             help="A request may ask for a fault of its own, by the header X-Simulator-Fault.",
+            rich_help_panel=FAULTS,
         ),
     ] = False,
     replay: Annotated[
@@ -119,18 +154,25 @@ def simulator(
         typer.Option(
             metavar="FILE.jsonl",
             help="Answer with what was recorded (see the sub-command record).",
+            rich_help_panel=ANSWERS,
         ),
     ] = None,
     replay_speed: Annotated[
         float,
-        typer.Option(metavar="FACTOR", help="How many times as fast as recorded; inf for at once."),
+        typer.Option(
+            metavar="FACTOR",
+            help="How many times as fast as recorded; inf for at once.",
+            rich_help_panel=ANSWERS,
+        ),
     ] = 1.0,
     replay_miss: Annotated[
         str,
         typer.Option(
             metavar="|".join(MISSES),
+            autocompletion=among(lambda: MISSES),
             help="What is done with a request that was not recorded: the engine answers, it is "
             "refused with 501, or the upstream is asked.",
+            rich_help_panel=ANSWERS,
         ),
     ] = MISSES[0],
     upstream: Annotated[
@@ -138,12 +180,14 @@ def simulator(
         typer.Option(
             metavar="URL",
             help="A server that answers in place of the engine; faults are wrapped round it.",
+            rich_help_panel=ANSWERS,
         ),
     ] = None,
     log: Annotated[
         str,
         typer.Option(
             metavar="|".join(LOGS),
+            autocompletion=among(lambda: LOGS),
             help="What is shown of what happens: a view of all servers (live), where they listen "
             "(plain), a JSON object for each record (json), nothing (none). auto is live on a "
             "terminal, and else plain.",
@@ -159,12 +203,18 @@ def simulator(
     ] = None,
     list_profiles: Annotated[
         bool,
-        typer.Option("--list-profiles", help="Show all profiles, or that of --profile, and end."),
+        typer.Option(
+            "--list-profiles",
+            help="Show all profiles, or that of --profile, and end.",
+            rich_help_panel=MACHINES,
+        ),
     ] = False,
+    version: Annotated[bool, VERSION] = False,
 ) -> None:
     """Start simulated Ollama servers and the control API that makes them misbehave.
 
-    They listen on 127.0.0.1 until Ctrl-C or SIGTERM.
+    They answer like real ones, and listen on 127.0.0.1 until Ctrl-C or SIGTERM. Exit status: 0
+    ended so, 2 wrong options, or a port is taken.
     """
     if not alone(context):
         return
