@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ollama_simulator.faults.door import RollingRestart as RollingRestart
     from ollama_simulator.faults.fault import Fault as Fault
     from ollama_simulator.faults.framing import BadChunk as BadChunk
+    from ollama_simulator.faults.framing import ConflictingFraming as ConflictingFraming
     from ollama_simulator.faults.framing import WrongLength as WrongLength
     from ollama_simulator.faults.garbage import Garbage as Garbage
     from ollama_simulator.faults.garbage import MalformedJson as MalformedJson
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from ollama_simulator.simulation.http import Unreachable as Unreachable
     from ollama_simulator.simulation.journal import AsyncJournal as AsyncJournal
     from ollama_simulator.simulation.pattern import happening as happening
+    from ollama_simulator.simulation.sayings import says as says
     from ollama_simulator.simulation.server import AsyncInjected as AsyncInjected
     from ollama_simulator.simulation.server import AsyncServer as AsyncServer
     from ollama_simulator.simulation.simulate import Simulation as Simulation
@@ -83,7 +85,7 @@ _HOMES = {
     "faults.cut": "AbruptClose EmptyReply FailMidStream NoTerminator",
     "faults.door": "ConnectTimeout ConnectionRefused Crash Flapping Frozen RollingRestart",
     "faults.fault": "Fault",
-    "faults.framing": "BadChunk WrongLength",
+    "faults.framing": "BadChunk ConflictingFraming WrongLength",
     "faults.garbage": "Garbage MalformedJson",
     "faults.hang": "Hang TimeoutAfterHeaders",
     "faults.health": "FailHealth Liar SlowHealth",
@@ -112,6 +114,7 @@ _HOMES = {
     "simulation.http": "Unreachable",
     "simulation.journal": "AsyncJournal",
     "simulation.pattern": "happening",
+    "simulation.sayings": "says",
     "simulation.server": "AsyncInjected AsyncServer",
     "simulation.simulate": "Simulation connect simulate",
     "simulation.verdict": "Unverified",
