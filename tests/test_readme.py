@@ -85,8 +85,8 @@ def test_every_behaviour_stands_there() -> None:
 
 
 def test_the_changelog_is_up_to_date() -> None:
-    """Its newest version is the package's, and the package's is the project's."""
+    """Its newest version is the package's, from which the project takes its own."""
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE)[0] == __version__
     project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'version = "{__version__}"' in project
+    assert 'dynamic = ["version"]' in project

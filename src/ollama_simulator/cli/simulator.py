@@ -18,7 +18,15 @@ from ollama_simulator.cli.check import check
 from ollama_simulator.cli.convert import convert
 from ollama_simulator.cli.program import VERSION, Command, Examples, alone, among, given, start
 from ollama_simulator.cli.record import record
-from ollama_simulator.cli.stand_ins import MISSES, OPTIONS, stand_in
+from ollama_simulator.cli.stand_ins import MISSES, stand_in
+from ollama_simulator.cli.wanted import (
+    SERVER_PORTS,
+    check_ports,
+    first_ports,
+    in_file,
+    named,
+    ports,
+)
 from ollama_simulator.clock import FASTEST, SLOWEST
 from ollama_simulator.settings import HELPER_OFFSET, PROFILES, Caching
 from ollama_simulator.terminal import environment, run, wrong
@@ -35,7 +43,6 @@ ANSWERS = "Answers of others"
 FAULTS = "Faults"
 
 LOGS = ("auto", "live", "plain", "json", "none")
-SERVER_PORTS = (11501, 11502, 11503)
 
 ENGINES: tuple[Caching, ...] = get_args(Caching)
 
@@ -222,7 +229,7 @@ def simulator(
         from ollama_simulator.cli.profiles import show
 
         names = [profile] if given(context, "profile") else hardware.names()
-        show([_named(name) for name in names])
+        show([named(name) for name in names])
         return
     if log not in LOGS:
         wrong(f"--log: {log!r} is none; there are {', '.join(LOGS)}")
@@ -236,14 +243,14 @@ def simulator(
     from ollama_simulator.fleet_types import ADDRESS
 
     if config is not None:
-        fleet = _in_file(context, config)
+        fleet = in_file(context, config)
         control_port = control_port if fleet.control_port is None else fleet.control_port
     else:
         if wire not in PROFILES:
             wrong(f"--wire: {wire!r} is not imitated; there are {' and '.join(PROFILES)}")
         if engine not in ENGINES:
             wrong(f"--engine: {engine!r} is none; there are {', '.join(ENGINES)}")
-        _named(profile)
+        named(profile)
         if not SLOWEST <= speed <= FASTEST:
             words = "a millionth to a million can be"
             wrong(f"--speed: time can't go {speed:g} times as fast; {words}")
@@ -256,7 +263,7 @@ def simulator(
                 "upstream": upstream,
             },
         )
-        ports = _ports(server_ports) if servers is None else _first_ports(context, servers)
+        numbers = ports(server_ports) if servers is None else first_ports(context, servers)
         if not re.fullmatch(ADDRESS, host):
             wrong(f"--host: {host!r} is no address of IPv4; there are 127.0.0.1 and 0.0.0.0")
         server = Server(
@@ -269,12 +276,12 @@ def simulator(
             **answering,
         )
         fleet = FleetFile(
-            tuple(replace(server, port=port) for port in ports),
+            tuple(replace(server, port=port) for port in numbers),
             seed=seed,
             clock_speed=speed,
             host=host,
         )
-    _check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
+    check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
     for server in fleet.servers:
         if clash := about_helper(server, fleet.servers, control_port):
             wrong(f"--helpers: {clash}" if config is None else f"--config: {clash}")
@@ -287,63 +294,3 @@ def _serve(control_port: int, fleet: "FleetFile", log: str) -> None:
     from ollama_simulator.cli.serving import serve
 
     run(serve(control_port, fleet, log))
-
-
-def _named(profile: str) -> hardware.HardwareProfile:
-    try:
-        return hardware.named(profile)
-    except hardware.BadProfile as bad:
-        wrong(f"--profile: {bad}")
-
-
-def _in_file(context: typer.Context, config: Path) -> "FleetFile":
-    from ollama_simulator.fleet_file import BadFile, read
-
-    for option in (
-        "server_ports",
-        "servers",
-        "wire",
-        "profile",
-        "engine",
-        "speed",
-        "seed",
-        "helpers",
-        "host",
-        "fault_header",
-        *OPTIONS,
-    ):
-        if given(context, option):
-            wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
-    try:
-        return read(config)
-    except BadFile as bad:
-        wrong(*(f"--config: {line}" for line in bad.lines))
-
-
-def _ports(words: str) -> list[int]:
-    ports = []
-    for word in words.split(","):
-        if not (word.isascii() and word.strip().isdigit() and int(word) <= 65535):
-            wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
-        ports.append(int(word))
-    for port in ports:
-        if port and ports.count(port) > 1:
-            wrong(f"--server-ports: {port} stands twice")
-    return ports
-
-
-def _first_ports(context: typer.Context, servers: int) -> list[int]:
-    if given(context, "server_ports"):
-        wrong("--servers: --server-ports says how many there are")
-    most = 65536 - SERVER_PORTS[0]
-    if not 1 <= servers <= most:
-        wrong(f"--servers: there can be 1 to {most}, and not {servers}")
-    return list(range(SERVER_PORTS[0], SERVER_PORTS[0] + servers))
-
-
-def _check_ports(control_port: int, ports: list[int], option: str) -> None:
-    if not 0 <= control_port <= 65535:
-        wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
-    for port in ports:
-        if port and port == control_port:
-            wrong(f"{option}: {port} is the control port, too")

@@ -1,0 +1,84 @@
+"""What the options of `ollama_simulator` mean: profiles, files and ports, or why they can't be.
+
+It must not import the programs.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ollama_simulator import hardware
+from ollama_simulator.cli.program import given
+from ollama_simulator.cli.stand_ins import OPTIONS
+from ollama_simulator.terminal import wrong
+
+if TYPE_CHECKING:
+    from ollama_simulator.fleet_file import FleetFile
+
+SERVER_PORTS = (11501, 11502, 11503)
+
+
+def named(profile: str) -> hardware.HardwareProfile:
+    """A hardware profile by its name or file."""
+    try:
+        return hardware.named(profile)
+    except hardware.BadProfile as bad:
+        wrong(f"--profile: {bad}")
+
+
+def in_file(context: typer.Context, config: Path) -> "FleetFile":
+    """The fleet in a file; options that it decides are refused."""
+    from ollama_simulator.fleet_file import BadFile, read
+
+    for option in (
+        "server_ports",
+        "servers",
+        "wire",
+        "profile",
+        "engine",
+        "speed",
+        "seed",
+        "helpers",
+        "host",
+        "fault_header",
+        *OPTIONS,
+    ):
+        if given(context, option):
+            wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
+    try:
+        return read(config)
+    except BadFile as bad:
+        wrong(*(f"--config: {line}" for line in bad.lines))
+
+
+def ports(words: str) -> list[int]:
+    """The ports in a list."""
+    ports = []
+    for word in words.split(","):
+        if not (word.isascii() and word.strip().isdigit() and int(word) <= 65535):
+            wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
+        ports.append(int(word))
+    for port in ports:
+        if port and ports.count(port) > 1:
+            wrong(f"--server-ports: {port} stands twice")
+    return ports
+
+
+def first_ports(context: typer.Context, servers: int) -> list[int]:
+    """So many ports, from the first one on."""
+    if given(context, "server_ports"):
+        wrong("--servers: --server-ports says how many there are")
+    most = 65536 - SERVER_PORTS[0]
+    if not 1 <= servers <= most:
+        wrong(f"--servers: there can be 1 to {most}, and not {servers}")
+    return list(range(SERVER_PORTS[0], SERVER_PORTS[0] + servers))
+
+
+def check_ports(control_port: int, ports: list[int], option: str) -> None:
+    """Refuse ports that can't be had together."""
+    if not 0 <= control_port <= 65535:
+        wrong(f"--control-port: {control_port} is no port; it must be 0 to 65535")
+    for port in ports:
+        if port and port == control_port:
+            wrong(f"{option}: {port} is the control port, too")
