@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 from ollama_simulator import __version__
 from ollama_simulator.cli import simulator, suite
 from ollama_simulator.cli.program import Command, Examples, application
+from tests.acceptance.program import environment
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -90,3 +93,22 @@ def test_every_sub_command_has_a_help(command: Callable[..., None]) -> None:
     assert done.exit_code == 0
     for option in options(app):
         assert option.opts[0] in done.stdout
+
+
+def test_help_loads_nothing_that_answers() -> None:
+    """Neither the engine nor the control API: help and completion are there at once."""
+    code = (
+        "import sys, ollama_simulator.cli.simulator\n"
+        "heavy = ('litestar', 'uvicorn', 'jinja2', 'jsonschema', 'ollama_simulator.engine',\n"
+        "    'ollama_simulator.wire', 'ollama_simulator.conformance', 'ollama_simulator.control')\n"
+        "print([name for name in sys.modules if name in heavy])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
