@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ollama_simulator.clock import VirtualClock as VirtualClock
+    from ollama_simulator.control.views import ActiveRule as ActiveRule
+    from ollama_simulator.control.views import ServerInfo as ServerInfo
     from ollama_simulator.faults.cut import AbruptClose as AbruptClose
     from ollama_simulator.faults.cut import EmptyReply as EmptyReply
     from ollama_simulator.faults.cut import FailMidStream as FailMidStream
@@ -82,6 +84,7 @@ __version__ = "0.4.0"
 
 _HOMES = {
     "clock": "VirtualClock",
+    "control.views": "ActiveRule ServerInfo",
     "faults.cut": "AbruptClose EmptyReply FailMidStream NoTerminator",
     "faults.door": "ConnectTimeout ConnectionRefused Crash Flapping Frozen RollingRestart",
     "faults.fault": "Fault",

@@ -165,8 +165,7 @@ class Exchange:
 
     async def _counted(self, enough: Callable[[], bool] | None) -> AsyncIterator[bytes]:
         """The body as it comes, to its end or until there is `enough`, and the record of it."""
-        digest = hashlib.sha256()
-        size = 0
+        digest, size = hashlib.sha256(), 0
         nonce: bytes | None = None
         tail = b""
         beginning, room = b"", self._wire.settings.keep_bodies

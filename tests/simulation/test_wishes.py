@@ -14,6 +14,7 @@ from ollama_simulator.model import Model
 from ollama_simulator.script import Script
 from ollama_simulator.settings import Settings
 from ollama_simulator.simulation import wishes
+from ollama_simulator.simulation.sayings import says
 
 
 def test_every_condition_of_a_rule_is_a_keyword() -> None:
@@ -67,3 +68,10 @@ def test_a_name_stands_for_a_model_like_the_test_model() -> None:
     assert one == msgspec.structs.replace(other, name="a", digest=one.digest)
     with pytest.raises(TypeError, match="3 is no model"):
         wishes.models([3])  # type: ignore[list-item]
+
+
+def test_a_script_in_a_few_words() -> None:
+    script = says("It is  blue.\n", contains="sky", times=2, gap_ms=5)
+    assert [step.content for step in script.answer or ()] == ["It", " is", "  blue.", "\n"]
+    assert (script.contains, script.times, script.gap_ms) == ("sky", 2, 5)
+    assert says("").answer == ()

@@ -33,8 +33,8 @@ def says(text: str, **when: Unpack[Saying]) -> Script:
             many `times`; how long the prompt (`prompt_ms`) and each token (`gap_ms`) take.
 
     Raises:
-        ValueError: One of them can't be so.
         TypeError: There is no such field.
+        ValueError: `matches` is no regular expression.
     """
     pieces = re.findall(r"\s*\S+|\s+$", text)
     fields: dict[str, Any] = dict(when)
