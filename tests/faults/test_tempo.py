@@ -14,6 +14,8 @@ from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import Pace
 from ollama_simulator.faults.fault import Fault, bend
 from ollama_simulator.faults.tempo import Buffered, Jitter, Stall
+from ollama_simulator.fleet import HOST, Fleet
+from ollama_simulator.net.client import Client
 from ollama_simulator.records import Struck
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import (
@@ -221,3 +223,25 @@ def test_struck(fault: Fault, stream: bool, count: int) -> None:
         return len(machine.saw(Struck))
 
     assert virtual(main) == count
+
+
+def test_each_request_to_a_server_has_its_own_chances() -> None:
+    """The same again in a fleet with the same seed, others in another one."""
+
+    def times(seed: int) -> list[float]:
+        async def main(clock: VirtualClock) -> list[float]:
+            async with Fleet((0, 0), seed=seed, clock=clock) as fleet:
+                await fleet.behave(None, Jitter(0, 1000))
+                found = []
+                for port in (*fleet.ports, *fleet.ports):
+                    begun = clock.now()
+                    async with await Client.connect(HOST, port, 5) as client:
+                        await client.ask("GET", "/api/version")
+                        await client.head(5)
+                    found.append(round(clock.now() - begun, 6))
+                return found
+
+        return virtual(main)
+
+    assert times(1) == times(1)
+    assert len({*times(1), *times(2)}) == 8
