@@ -16,6 +16,9 @@ import pytest
 
 from ollama_simulator.acts import End, How, Idle
 from ollama_simulator.faults import fault
+from ollama_simulator.faults.cut import NoTerminator
+from ollama_simulator.faults.laid import Ending
+from ollama_simulator.simulation import wishes
 from tests.acceptance.program import Program
 from tests.faults.acting import STREAM, bent
 
@@ -97,6 +100,15 @@ def test_the_program_prints_what_it_says() -> None:
         env={"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"},
     )
     assert run.stdout == blocks("")[0]
+
+
+def test_words_are_taken_in_python_too() -> None:
+    """The guide's example of a field that is one of a few words."""
+    assert '`NoTerminator(ending="hold")`' in GUIDE
+    given: Any = "hold"
+    taken = wishes.rule(NoTerminator(ending=given), {}).fault
+    assert taken == NoTerminator(Ending.HOLD)
+    assert taken.ending is Ending.HOLD
 
 
 HEADER = """
