@@ -32,6 +32,7 @@ from ollama_simulator.faults import fault
 from ollama_simulator.faults.fault import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
+CACHES = shutil.ignore_patterns("__pycache__", ".*")
 LEVELS = {
     "MUST": "Failing it fails a run.",
     "SHOULD": "Failing it is told, and fails a run with `--strict`.",
@@ -67,6 +68,7 @@ def write(source: Path) -> None:
         text = re.sub(r"\]\(([\w.-]+\.md)#[^)]*\)", r"](\1)", path.read_text("utf-8"))
         (source / "results").mkdir(exist_ok=True)
         (source / "results" / path.name).write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "examples", source / "examples", ignore=CACHES)
     shutil.copy(ROOT / "CHANGELOG.md", source / "CHANGELOG.md")
     pages = {**fault_pages(), **scenario_pages()}
     for name, text in pages.items():
