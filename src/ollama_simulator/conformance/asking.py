@@ -116,11 +116,12 @@ class Asking:
     ) -> Spelled:
         """A request for a text in a dialect, or in `self.dialect`, to be sent whole or in parts.
 
-        `stream` is left to the dialect if it is None. `tokens` is its length, which the request
-        says itself if there is a `limit`; `more` are further fields of the request; `same_as`
-        repeats an earlier prompt, nonce included; `change` may change the request at last.
+        `stream` is left to the dialect if it is None. `tokens` is its length, at least the fewest
+        of the dialect, which the request says if there is a `limit`; `more` are further fields;
+        `same_as` repeats an earlier prompt, nonce included; `change` may change it at last.
         """
         dialect = dialect or self.dialect
+        tokens = None if tokens is None else max(tokens, dialect.fewest)
         nonce = same_as.nonce if same_as else self._nonce()
         content = f"{nonce} {prompt}"
         count = Normal().num_tokens if tokens is None else tokens

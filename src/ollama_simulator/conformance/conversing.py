@@ -63,10 +63,11 @@ class Conversation:
             same_as=Answer(self._name, "", 0.0),
             more=self.more | spoken(dialect, self.messages),
         )
+        count = max(tokens, dialect.fewest)
         prompt = prompt_tokens(
             Message(each["role"], str(each.get("content", ""))) for each in self.messages
         )
-        session.answer.expected = "".join(pieces(run.fleet.seed, self.model, prompt, tokens))
+        session.answer.expected = "".join(pieces(run.fleet.seed, self.model, prompt, count))
         return session
 
     async def end(self, session: Session) -> Answer:

@@ -25,6 +25,8 @@ class Dialect(msgspec.Struct, frozen=True):
     feature: Feature
     media: str
     """Content type of a stream."""
+    fewest: int = 1
+    """The lowest limit of tokens that can be asked for."""
 
     def body(
         self, model: str, prompt: str, stream: bool | None, tokens: int | None
@@ -57,7 +59,8 @@ CHAT = Dialect("chat", "/api/chat", Feature.NATIVE, NDJSON)
 GENERATE = Dialect("generate", "/api/generate", Feature.NATIVE, NDJSON)
 OPENAI = Dialect("openai", "/v1/chat/completions", Feature.OPENAI, SSE)
 COMPLETIONS = Dialect("completions", "/v1/completions", Feature.OPENAI, SSE)
-RESPONSES = Dialect("responses", "/v1/responses", Feature.OPENAI, SSE)
+# OpenAI's own service refuses lower limits, so gateways to it raise them.
+RESPONSES = Dialect("responses", "/v1/responses", Feature.OPENAI, SSE, fewest=16)
 MESSAGES = Dialect("messages", "/v1/messages", Feature.ANTHROPIC, SSE)
 
 DIALECTS = {each.name: each for each in (CHAT, GENERATE, OPENAI, COMPLETIONS, RESPONSES, MESSAGES)}

@@ -53,6 +53,8 @@ class Run(Stage):
         """What kept checks of time from meaning anything."""
         self._steadiness = steadiness
         self._sure = False
+        self._steady = False
+        """Whether a check of time failed while nothing held us up; what did before is no excuse."""
         self._waits = waiting.waits(process.pid for process in subject.processes)
         self._waited = 0.0
 
@@ -105,7 +107,7 @@ class Run(Stage):
             )
         if noise:
             self.noise.append(f"{what}: {noise}")
-        self._sure = self._sure or (sure and not held and not noise)
+        self._steady = self._steady or (sure and not held and not noise)
         self._add(Check(what, str(expected), str(actual), held, advice, unsteady=bool(noise)))
         return held
 
@@ -132,11 +134,9 @@ class Run(Stage):
             return ""
         now = self.fleet.clock.now()
         longest = max(self.timeout, SHORTEST_S)
-        if trouble := self._steadiness.trouble(self.began, now, longest):
-            return trouble
         if self._waited > longest:
             return f"the balancer waited {self._waited:.1f} s for the CPU"
-        return ""
+        return "" if self._steady else self._steadiness.trouble(self.began, now, longest)
 
     def look(self) -> None:
         """Look how long one that failed waited for the CPU, before its processes are gone."""

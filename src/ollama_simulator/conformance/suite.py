@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. A case waits for those it stands on, if they are played too; if one did not pass, it is blocked.
-2. What was inconclusive is played again, alone, when all others are done: at most twice. What
+2. What was inconclusive is played again, alone, when all others are done: at most four times. What
    passed or failed is never played again.
 3. What stands on something inconclusive waits for that.
 
@@ -28,7 +28,7 @@ from ollama_simulator.conformance.player import (
 from ollama_simulator.conformance.report import Result, Verdict
 from ollama_simulator.conformance.scenario import Case
 
-AGAIN = 2
+AGAIN = 4
 """How often an inconclusive case is played again."""
 
 Tell = Callable[[Result], None]

@@ -38,16 +38,17 @@ Header = Callable[[Clock], tuple[str, str]]
 
 
 def _in_seconds(clock: Clock) -> tuple[str, str]:
-    return "Retry-After", "2"
+    return "Retry-After", f"{LEFT_ALONE_S}"
 
 
 def _as_date(clock: Clock) -> tuple[str, str]:
-    # Two seconds at least: a date has no fractions.
-    return "Retry-After", formatdate(clock.wall_ns() // 1_000_000_000 + 3, usegmt=True)
+    # So many seconds at least: a date has no fractions.
+    when = clock.wall_ns() // 1_000_000_000 + LEFT_ALONE_S + 1
+    return "Retry-After", formatdate(when, usegmt=True)
 
 
 def _in_milliseconds(clock: Clock) -> tuple[str, str]:
-    return "retry-after-ms", "2000"
+    return "retry-after-ms", f"{LEFT_ALONE_S * 1000}"
 
 
 ASKING = {
@@ -55,8 +56,9 @@ ASKING = {
     "date": variant(header=_as_date),
     "milliseconds": variant(header=_in_milliseconds),
 }
-LEFT_ALONE_S = 2.0
-"""What each of them asks for, at least."""
+LEFT_ALONE_S = 30
+"""What each of them asks for, at least; ten requests to other servers take a second of it, or some
+on a slow machine."""
 
 
 def full(status: int = 503) -> Says:
@@ -212,6 +214,12 @@ async def left_alone(run: Run, header: Header) -> None:
         for each in run.fleet.journal.where(Asked, server=chosen.name)
         if since < each.t < since + LEFT_ALONE_S and each.method == "POST"
     ]
-    run.check(f"requests to {chosen.name} while it wants to be left alone", len(asked), 0)
+    run.note(
+        f"requests to {chosen.name} while it wants to be left alone",
+        not asked,
+        0,
+        len(asked),
+        sure=True,
+    )
     answered = run.fleet.journal.where(Finished, status=200)
     run.note("requests that the others answered", bool(answered), "some", len(answered))

@@ -10,6 +10,7 @@ from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.health import breaking
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.pace import Slow
+from ollama_simulator.settings import Settings
 
 IN_TURN = 16
 """Requests one after the other. Who draws one of three servers for each, and learns nothing, has
@@ -92,6 +93,8 @@ async def _in_turn(run: Run, most: int) -> None:
     "one that fails at once. Count failures against a server before you compare load or time.",
     level=Level.SHOULD,
     evidence=EVIDENCE,
+    # Who takes turns gives the busy one its share, which it answers, too.
+    settings=Settings(num_parallel=4),
     killed_by={"prefers-quick"},
     variants={
         "refused": variant(fault=breaking.REFUSED),

@@ -6,6 +6,7 @@ from statistics import median
 
 from ollama_simulator.conformance import sse
 from ollama_simulator.conformance.dialect import CHAT, MESSAGES, OPENAI, Dialect
+from ollama_simulator.conformance.drive import NotArranged
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
@@ -104,6 +105,8 @@ async def heartbeat(run: Run, dialect: Dialect, tokens: int) -> None:
     sent, came = playing.moments(tape.pieces, COMMENT), playing.moments(answer.pieces, COMMENT)
     if not run.check("heartbeats that came", len(came), BEATS):
         return
+    if len(sent) != len(came):
+        raise NotArranged("the answer is not the one that was taken down: it was asked for again")
     delays = [then - now for now, then in zip(sent, came, strict=True)]
     limit = HELD_S * run.scale
     run.figure("median delay of a heartbeat", median(delays) * 1000, "ms")

@@ -13,6 +13,7 @@ from ollama_simulator.conformance.dialect import (
     RESPONSES,
     Dialect,
 )
+from ollama_simulator.conformance.drive import NotArranged
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
@@ -61,6 +62,8 @@ def timely(run: Run, answer: Answer, tape: Tape, advice: str) -> None:
     if not run.good(answer, "the stream", advice=advice):
         return
     delays = late(answer, tape)
+    if not delays:
+        raise NotArranged("the answer is not the one that was taken down: it was asked for again")
     run.figure("median delay of a token", median(delays) * 1000, "ms")
     run.figure("longest delay of a token", max(delays) * 1000, "ms")
     limit = LATE_S * run.scale
