@@ -118,7 +118,7 @@ def test_what_stands_on_the_inconclusive_waits_for_it(monkeypatch: pytest.Monkey
     verdicts = {
         "a.clears": [UNCLEAR, PASS],
         "a.above": [UNCLEAR, UNCLEAR, FAIL],
-        "a.stays": [UNCLEAR] * 3,
+        "a.stays": [UNCLEAR] * 5,
         "a.turns-bad": [UNCLEAR, FAIL],
     }
     results, begun, told = played(monkeypatch, cases, verdicts)
