@@ -38,6 +38,7 @@ LAYERS = {
     "attributes": 0,
     "places": 0,
     "mistakes": 1,
+    "schemas": 1,
     "tally": 1,
     "workload": 1,
     "engine": 1,

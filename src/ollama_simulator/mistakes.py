@@ -63,14 +63,15 @@ def instead(word: Any, names: Sequence[Any]) -> str:
 class Reading:
     """What can be read of a document, and what can't."""
 
-    def __init__(self, document: dict[str, Any], kind: Any) -> None:
-        """Reads by a type; `document` stays as it is."""
+    def __init__(self, document: dict[str, Any], kind: Any, table: str = "a table") -> None:
+        """Reads by a type; `document` stays as it is. `table` is what its language calls that."""
         self.mistakes: list[Mistake] = []
         self.document = copy.deepcopy(document)
         """What is left: all of it that can be read."""
         self.value: Any = None
         """What is left, as a value of the type; None if nothing of it can be read."""
         self._kind = kind
+        self._words = _WORDS | {"object": table}
         self._gone: set[Place] = set()
         """What was taken out, by its first place."""
         self._indices: dict[int, list[int]] = {}
@@ -176,7 +177,7 @@ class Reading:
         expected = re.fullmatch(r"Expected `([^`]*)`(.*?)(, got `[^`]*`)?", message, re.DOTALL)
         if not expected:
             return message
-        kinds = [_WORDS.get(each, each) for each in expected[1].split(" | ") if each != "null"]
+        kinds = [self._words.get(each, each) for each in expected[1].split(" | ") if each != "null"]
         bound = re.sub(r"(?<=\d)\.0$", "", expected[2])
         return f"it must be {' or '.join(kinds)}{bound}{_shown(value)}"
 
@@ -246,6 +247,8 @@ def _fields(kind: inspect.Type) -> list[str]:
 def _choices(kind: inspect.Type) -> list[Any]:
     if isinstance(kind, inspect.LiteralType):
         return list(kind.values)
+    if isinstance(kind, inspect.EnumType):
+        return [each.value for each in kind.cls]
     if isinstance(kind, inspect.StructType) and kind.tag is not None:
         return [kind.tag]
     return []

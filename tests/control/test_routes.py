@@ -47,7 +47,7 @@ BAD_QUERIES = [
     ("since=-1", "since", "0"),
     ("limit=0", "limit", "1"),
     ("limit=10001", "limit", "10000"),
-    ("sinc=3", "sinc", "since"),
+    ("sinc=3", "sinc", "did you mean since?"),
     ("since=1&since=2", "since", "twice"),
     ("kind=Finish", "kind", "Finished"),
     ("exchange=seven", "exchange", "number"),

@@ -101,20 +101,35 @@ async def test_healing_ends_the_behaviour_too() -> None:
 
 
 BAD_RULES: list[tuple[Any, str, str]] = [
-    ({}, "#/fault", "missing"),
-    ({"fault": {"type": "Hangs"}}, "#/fault/type", "Hang"),
+    ({}, "#", "`fault` is missing"),
+    ({"fault": {"type": "Hangs"}}, "#/fault/type", "did you mean Hang?"),
     ({"fault": "Hang"}, "#/fault", "object"),
-    ({"fault": {}}, "#/fault/type", "type"),
-    ({"fault": {"type": "Slow"}}, "#/fault/tokens_per_sec", "tokens_per_sec"),
-    ({"fault": {"type": "Hang"}, "probability": 1.5}, "#/probability", "1"),
-    ({"fault": {"type": "Hang"}, "limits": 1}, "#/limits", "limit"),
+    ({"fault": {}}, "#/fault", "`type` is missing"),
+    ({"fault": {"type": "Slow", "num_tokens": 1}}, "#/fault", "`tokens_per_sec` is missing"),
+    ({"fault": {"type": "Hang"}, "probability": 1.5}, "#/probability", "<= 1"),
+    ({"fault": {"type": "BadChunk", "size": "big"}}, "#/fault/size", "no_number, too_long"),
+    ({"fault": {"type": "WrongLength", "off_by": 0}}, "#/fault", "right length"),
+    ({"fault": {"type": "Hang"}, "limits": 1}, "#/limits", "did you mean limit?"),
+    ({"fault": {"type": "Hang"}, "header": {"A": 1}}, "#/header/A", "a string"),
     ({"fault": {"type": "Frozen"}, "path": "/x"}, "#/path", "Frozen"),
     ({"fault": {"type": "Hang"}, "since": 5, "until": 3}, "#/until", "5"),
     ({"fault": {"type": "Hang"}, "ttl": 0}, "#/ttl", "0"),
     (b"", "#", "JSON"),
     (b"{", "#", "JSON"),
+    (b'"\xff"', "#", "JSON"),
+    (b"[" * 100_000, "#", "JSON"),
     (b"5", "#", "object"),
 ]
+
+
+@on_each_loop
+async def test_all_mistakes_are_told() -> None:
+    async with controlled() as api:
+        rule = {"fault": {"type": "Hangs"}, "limits": 1, "every": 0}
+        told = await api.problem(400, "BadBody", "POST", "/servers/s1/rules", rule)
+        pointers = {error["pointer"] for error in told["errors"]}
+        assert pointers == {"#/fault/type", "#/limits", "#/every"}
+        assert all(error["detail"] in told["detail"] for error in told["errors"])
 
 
 @on_each_loop

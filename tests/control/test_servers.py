@@ -231,16 +231,22 @@ async def test_settings_are_changed_one_by_one() -> None:
 
 
 BAD_TABLES: list[tuple[Any, str, str]] = [
-    ({"num_parallel": "4"}, "#/num_parallel", "int"),
+    ({"num_parallel": "4"}, "#/num_parallel", "whole number"),
     ({"num_parallel": -1}, "#/num_parallel", ">= 0"),
-    ({"num_paralel": 4}, "#/num_paralel", "num_paralel"),
+    ({"num_paralel": 4}, "#/num_paralel", "did you mean num_parallel?"),
     ({"zone": "Mars"}, "#/zone", "Mars"),
     ({"profile": "rtx-4090"}, "#/profile", "rtx-4090-llama3-8b"),
     ({"engine": "new"}, "#/engine", "legacy"),
     ({"helper": True}, "#/helper", "start"),
-    ({"environment": {"OLLAMA_NUM_PARALEL": 3}}, "#/environment/OLLAMA_NUM_PARALEL", "variable"),
+    (
+        {"environment": {"OLLAMA_NUM_PARALEL": 3}},
+        "#/environment/OLLAMA_NUM_PARALEL",
+        "did you mean OLLAMA_NUM_PARALLEL?",
+    ),
+    ({"environment": {"a/b~": 3}}, "#/environment/a~1b~0", "variable"),
     ({"environment": 5}, "#/environment", "object"),
-    ({"installed_models": [{"name": "m"}]}, "#/installed_models/0/size", "size"),
+    ({"installed_models": [{"name": "m"}]}, "#/installed_models/0", "`size` is missing"),
+    ({"model_profiles": {"m": "none"}}, "#/model_profiles/m", "no profile"),
     (b"[]", "#", "object"),
 ]
 

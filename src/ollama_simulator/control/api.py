@@ -3,13 +3,15 @@
 It must not import the servers' insides.
 """
 
-from ollama_simulator.control import fleets, journal, rules
+from ollama_simulator.control import catalogue, fleets, journal, parts, rules
 from ollama_simulator.control.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *fleets.operation.all,
     *rules.operation.all,
+    *parts.operation.all,
     *journal.operation.all,
+    *catalogue.operation.all,
 )
 _FIRST = {operation.path.split("/")[1] for operation in OPERATIONS}
 

@@ -1,17 +1,19 @@
 """Reading the bodies of control requests, with errors that name the field and what would be right.
 
-It must not import anything of this package but layer 0, `complaints` and `control.problems`.
+It must not import anything of this package but layers 0 and 1, and `control.problems`.
 """
 
-import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from ollama_simulator.complaints import field_of, with_choices
+from ollama_simulator.complaints import about_models, field_of, with_choices
 from ollama_simulator.control.problems import Culprit, pointer
+from ollama_simulator.mistakes import Mistake, Reading, instead
+from ollama_simulator.model import Model
+from ollama_simulator.places import Place, written
 
 T = TypeVar("T")
 
@@ -36,10 +38,9 @@ def decode(body: bytes, kind: type[T], *, hints: dict[str, str], empty: T | None
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise BadBody(_explain(str(error), hints), (culprit(str(error), hints),)) from None
+        raise BadBody(_explain(str(error), hints)) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        words = f"the body is not JSON: {error}"
-        raise BadBody(words, (Culprit(words, pointer("$")),)) from None
+        raise BadBody(f"the body is not JSON: {error}") from None
 
 
 def _explain(message: str, hints: dict[str, str]) -> str:
@@ -60,15 +61,53 @@ def _of_the_decoder(message: str) -> bool:
     return message.startswith(("Expected", "Invalid", "Object", "Str", "Length"))
 
 
-def culprit(message: str, hints: Mapping[str, str] | None = None) -> Culprit:
-    """What `msgspec` complains of, as a place and words."""
-    words, _, place = message.partition(" - at `")
-    place = place.removesuffix("`") or "$"
-    if found := re.search(r"(?:unknown|missing required) field `([^`]+)`", words):
-        place = f"{place}.{found[1]}"
-    hint = (hints or {}).get(place) if _of_the_decoder(message) else None
-    words = with_choices(words, field_of(place))
-    return Culprit(f"{words}; it must be {hint}" if hint else words, pointer(place))
+def read(body: bytes, kind: type[T], *, empty: T | None = None) -> T:
+    """Read a JSON body, whatever its content type; an empty one is `empty`, if that is given.
+
+    Raises `BadBody` that tells of everything that is wrong, and not of the first thing only.
+    """
+    if not body.strip() and empty is not None:
+        return empty
+    found: T = reading(document(body), kind).value
+    return found
+
+
+def document(body: bytes) -> dict[str, Any]:
+    """A body as a JSON object. Raises `BadBody`."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise bad((), f"the body is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise bad((), "the body must be an object")
+    return found
+
+
+def reading(document: dict[str, Any], kind: Any) -> Reading:
+    """A document that can be read as a type. Raises `BadBody`."""
+    found = Reading(document, kind, "an object")
+    if found.mistakes:
+        raise wrong(found.mistakes)
+    return found
+
+
+def wrong(mistakes: Sequence[Mistake]) -> BadBody:
+    """All these mistakes."""
+    words = [f"{written(each.place)}: {each.words}".removeprefix(": ") for each in mistakes]
+    culprits = tuple(Culprit(each.words, pointer(each.place)) for each in mistakes)
+    return BadBody("; ".join(words), culprits)
+
+
+def bad(place: Place, words: str) -> BadBody:
+    """One mistake."""
+    return wrong([Mistake(place, words)])
+
+
+def check_models(models: Sequence[Model], *place: str | int) -> None:
+    """Raise `BadBody` if models that stand in a place can't be installed together."""
+    if found := about_models(models):
+        where = re.findall(r"\[(\d+)\]|\.(\w+)", found[0])
+        raise bad((*place, *(name or int(number) for number, name in where)), found[1])
 
 
 def about_field(message: str, kind: type[Any]) -> tuple[str, str]:
@@ -77,7 +116,5 @@ def about_field(message: str, kind: type[Any]) -> tuple[str, str]:
     name = place.removesuffix("`")
     if found := re.search(r"unknown field `([^`]+)`", words):
         name, names = found[1], [field.encode_name for field in msgspec.structs.fields(kind)]
-        near = difflib.get_close_matches(name, names, n=1)
-        there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
-        return name, f"there is no such parameter; {there}"
+        return name, f"there is no such parameter; {instead(name, names)}"
     return name, re.sub(r"`(\w+)`", r"\1", words.partition(", got ")[0])

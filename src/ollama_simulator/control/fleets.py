@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ollama_simulator import __version__
-from ollama_simulator.control import tables
+from ollama_simulator.control import body, tables
 from ollama_simulator.control.naming import one, several
 from ollama_simulator.control.operation import Call, Example, Table, document
 from ollama_simulator.control.problems import Problem
@@ -71,7 +71,7 @@ async def add_server(call: Call) -> Any:
     rules = tuple(map(rule.plain, table.rules))
     for number, each in enumerate(rules):
         if wrong := rule.complaint(each):
-            raise tables.bad(f"rules[{number}].{wrong[0]}", wrong[1])
+            raise body.bad(("rules", number, wrong[0]), wrong[1])
     server = await call.fleet.add(tables.settings_of(table), port=table.port)
     try:
         if table.behavior != Normal():
@@ -136,6 +136,7 @@ async def remove_server(call: Call) -> None:
     gives=ServerInfo | Servers,
     problems=("UnknownServer",),
     examples=(S1, Example(path={"name": "all"}, body={"seconds": 0.5})),
+    several=True,
 )
 async def restart_server(call: Call) -> ServerInfo | Servers:
     """Restart a server, several (`s1,s2`) or `all`.
@@ -144,7 +145,7 @@ async def restart_server(call: Call) -> ServerInfo | Servers:
     refused. The answer comes when it is down: of one server, or a list of several.
     """
     servers = several(call)
-    wish = call.body(Restart, empty=Restart(), hints={"$.seconds": "a number of seconds"})
+    wish = call.body(Restart, empty=Restart())
     for server in servers:
         await server.restart(seconds=wish.seconds)
     shown = [server_info(call.fleet, server) for server in servers]

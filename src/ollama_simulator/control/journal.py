@@ -11,6 +11,7 @@ from litestar.response import Stream
 from ollama_simulator.control.events import events
 from ollama_simulator.control.operation import Call, Example, Table
 from ollama_simulator.control.problems import Culprit, Problem
+from ollama_simulator.control.views import SCHEMA
 from ollama_simulator.journal import Filter
 from ollama_simulator.records import Record
 
@@ -68,7 +69,9 @@ class StreamQuery(Wanted, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class JournalPage(msgspec.Struct, frozen=True):
     """A part of the journal."""
 
-    records: list[Any]
+    records: Annotated[
+        list[Any], msgspec.Meta(extra_json_schema={"items": {"$ref": SCHEMA + "Record"}})
+    ]
     """The records, in order."""
     next: int
     """The index to go on from. If it is smaller than what was asked for, this is another run."""

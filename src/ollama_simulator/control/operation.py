@@ -43,14 +43,13 @@ class Call:
         self.path: Mapping[str, str] = request.path_params
         """The values of the parts in braces."""
         self.headers: Mapping[str, str] = request.headers
+        self.raw = raw
+        """The body as it came."""
         self._query = request.query_params
-        self._raw = raw
 
-    def body(
-        self, kind: type[T], *, empty: T | None = None, hints: Mapping[str, str] | None = None
-    ) -> T:
+    def body(self, kind: type[T], *, empty: T | None = None) -> T:
         """The body, read as a type; `empty` is what an empty one stands for. Raises `BadBody`."""
-        return body.decode(self._raw, kind, hints=dict(hints or {}), empty=empty)
+        return body.read(self.raw, kind, empty=empty)
 
     def query(self, kind: type[T]) -> T:
         """The query, read as a type. Raises `Problem`."""
@@ -87,19 +86,24 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     whole `Response`."""
     tag: str
     """The part of the API that it belongs to."""
+    several: bool = False
+    """Whether `{name}` may be several servers, or `all`."""
     status: int = 200
     takes: Any = None
-    """The type of the body; None for none."""
+    """The type of the body, or a function that makes it once the faults are known; None for
+    none."""
     needs_body: bool = True
     """Whether it can't be left out."""
     query: Any = None
     """The type of the query; None for none."""
     gives: Any = None
-    """The type of the answer's document; None for none."""
+    """The type of the answer's document, or a function that makes it; None for none."""
     media: str = "application/json"
     """What an answer without a type is."""
     problems: tuple[str, ...] = ()
     """What may go wrong beside what may with every one: keys of `problems.KINDS`."""
+    refuses: tuple[int, ...] = ()
+    """Statuses of a route that tells them as `{"error": ...}`."""
     examples: tuple[Example, ...] = (Example(),)
 
 
@@ -176,9 +180,7 @@ def as_problem(request: Asked, error: Exception) -> Problem:
         case BadBody():
             return Problem("BadBody", str(error), error.culprits)
         case BadRule():
-            return Problem(
-                "BadBody", str(error), (Culprit(error.why, pointer(f"$.{error.field}")),)
-            )
+            return Problem("BadBody", str(error), (Culprit(error.why, pointer([error.field])),))
         case UnknownServer():
             return Problem("UnknownServer", str(error))
         case PortTaken():

@@ -11,8 +11,9 @@ Rules of this file:
 It must not import the servers' insides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -116,7 +117,7 @@ class Problem(Exception):
         )
 
 
-def pointer(place: str) -> str:
-    """A place as `msgspec` writes it (`$.models[0].name`), as a pointer."""
-    parts = place.removeprefix("$").replace("[", ".").replace("]", "").split(".")
-    return "#" + "".join(f"/{part}" for part in parts if part)
+def pointer(place: Iterable[str | int]) -> str:
+    """A place, from the document inwards, as a pointer."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    return "#" + "".join(f"/{quote(part)}" for part in parts)

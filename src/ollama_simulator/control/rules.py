@@ -14,7 +14,6 @@ from ollama_simulator.control.naming import names, several
 from ollama_simulator.control.operation import Call, Example, Table, document
 from ollama_simulator.control.problems import Problem
 from ollama_simulator.control.views import ActiveRule, active_rules
-from ollama_simulator.faults.fault import choices
 from ollama_simulator.faults.rule import plain, readable
 
 operation = Table("Rules")
@@ -46,7 +45,7 @@ class Ended(msgspec.Struct, frozen=True):
     """How many rules ended, counted on each server."""
 
 
-@operation("GET", PATH, gives=Rules, problems=("UnknownServer",), examples=(S1,))
+@operation("GET", PATH, gives=Rules, problems=("UnknownServer",), examples=(S1,), several=True)
 async def list_rules(call: Call) -> Rules:
     """The rules of a server, several (`s1,s2`) or `all`."""
     return Rules(active_rules(call.fleet, several(call)))
@@ -72,6 +71,7 @@ async def list_rules(call: Call) -> Rules:
         ),
         Example(path={"name": "s1,s2"}, body={"fault": {"type": "ConnectionRefused"}}),
     ),
+    several=True,
 )
 async def add_rule(call: Call) -> object:
     """Set a rule on a server, several (`s1,s2`) or `all`.
@@ -79,9 +79,7 @@ async def add_rule(call: Call) -> object:
     Rules are asked in the order in which they were set; the first is the outermost.
     """
     servers = several(call)
-    number = await call.fleet.inject(
-        names(servers), plain(call.body(readable(), hints=choices("$.fault")))
-    )
+    number = await call.fleet.inject(names(servers), plain(call.body(readable())))
     where = f"/servers/{call.path['name']}/rules/{number}"
     return document(Given(number, names(servers)), 201, {"Location": where})
 
@@ -92,6 +90,7 @@ async def add_rule(call: Call) -> object:
     gives=Ended,
     problems=("UnknownServer", "PortTaken"),
     examples=(Example(path={"name": "all"}),),
+    several=True,
 )
 async def heal(call: Call) -> Ended:
     """Heal a server, several (`s1,s2`) or `all`: all rules end, and the behaviour is `Normal`."""
@@ -104,6 +103,7 @@ async def heal(call: Call) -> Ended:
     gives=ActiveRule,
     problems=("UnknownServer", "UnknownRule"),
     examples=(FIRST,),
+    several=True,
 )
 async def get_rule(call: Call) -> ActiveRule:
     """One rule of a server, or of several that have it."""
@@ -116,6 +116,7 @@ async def get_rule(call: Call) -> ActiveRule:
     status=204,
     problems=("UnknownServer", "UnknownRule", "PortTaken"),
     examples=(FIRST,),
+    several=True,
 )
 async def remove_rule(call: Call) -> None:
     """End one rule, on a server or on several."""

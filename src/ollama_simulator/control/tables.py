@@ -8,25 +8,19 @@ It must not import the servers' insides.
 """
 
 import functools
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from ollama_simulator.complaints import about_models
 from ollama_simulator.control import body
-from ollama_simulator.control.body import BadBody
 from ollama_simulator.control.operation import Call
-from ollama_simulator.control.problems import Culprit, pointer
-from ollama_simulator.environment import Invalid, settings_in
 from ollama_simulator.faults import fault, rule
 from ollama_simulator.faults.pace import Normal
+from ollama_simulator.fleet_checks import variables
+from ollama_simulator.fleet_types import Port, Variables, nothing, several
 from ollama_simulator.settings import Settings
 
 T = TypeVar("T", bound=Settings)
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Variables = Mapping[str, str | int | float | bool]
 
 
 class ChangedServer(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,13 +33,12 @@ class ChangedServer(Settings, frozen=True, kw_only=True, forbid_unknown_fields=T
 @functools.cache
 def new_server() -> Any:
     """The type of a server that is to come: its faults may be any that are known."""
-    rules = tuple.__class_getitem__((rule.readable(), ...))
     return msgspec.defstruct(
         "NewServer",
         [
             ("port", Port, 0),
             ("behavior", fault.any_fault(), Normal()),
-            ("rules", rules, ()),
+            ("rules", several(rule.readable()), ()),
         ],
         bases=(ChangedServer,),
         namespace={"__doc__": "A server that is to come; all fields may be left out."},
@@ -57,18 +50,23 @@ def new_server() -> Any:
 
 def read(call: Call, kind: type[T], before: Settings | None = None) -> T:
     """The table in a body; what it doesn't say is as `before`, or by default. Raises `BadBody`."""
-    given = call.body(dict[str, Any], empty={})
-    own = () if before is None else Settings.__struct_fields__
-    fields = {name: msgspec.to_builtins(getattr(before, name)) for name in own}
-    try:
-        found = msgspec.convert({**fields, **_set_by(given), **given}, kind)
-    except msgspec.ValidationError as error:
-        raise _placed(str(error)) from None
-    if found.helper != (before is not None and before.helper):
-        raise bad("helper", "only a server of the start can have one, and keeps it")
-    if wrong := about_models(found.installed_models or ()):
-        raise bad(f"installed_models{wrong[0]}", wrong[1])
-    return found
+    given = body.document(call.raw) if call.raw.strip() else {}
+    # Its shape first, so that the rest may rely on it.
+    body.reading(given, _loose(kind))
+    fields: dict[str, Any] = {}
+    if before is not None:
+        fields = {
+            name: msgspec.to_builtins(getattr(before, name)) for name in Settings.__struct_fields__
+        }
+    for name, found in variables(given):
+        if isinstance(found, str):
+            raise body.bad(("environment", name), found)
+        fields |= found
+    table: T = body.reading({**fields, **given}, kind).value
+    if table.helper != (before is not None and before.helper):
+        raise body.bad(("helper",), "only a server of the start can have one, and keeps it")
+    body.check_models(table.installed_models or (), "installed_models")
+    return table
 
 
 def settings_of(table: Settings) -> Settings:
@@ -76,31 +74,9 @@ def settings_of(table: Settings) -> Settings:
     return Settings(**{name: getattr(table, name) for name in Settings.__struct_fields__})
 
 
-def bad(place: str, words: str) -> BadBody:
-    """A complaint about a field."""
-    return BadBody(f"{place}: {words}", (Culprit(words, pointer(f"$.{place}")),))
-
-
-def _set_by(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields that the variables in a table set. Raises `BadBody`."""
-    try:
-        variables = msgspec.convert(given.get("environment", {}), Variables)
-    except msgspec.ValidationError:
-        raise bad("environment", "it must be an object of Ollama's variables") from None
-    fields: dict[str, Any] = {}
-    for name, value in variables.items():
-        try:
-            fields |= settings_in({name: str(value)})
-        except Invalid as invalid:
-            raise bad(f"environment.{name}", str(invalid).removeprefix(f"{name}: ")) from None
-    return fields
-
-
-def _placed(message: str) -> BadBody:
-    """What `msgspec` complains of, or what a check of the settings' own does, which begins with
-    the field."""
-    own = re.match(r"(\w+)(?:\.[^:]+)?: ", message)
-    if own and own[1] in Settings.__struct_fields__:
-        return bad(own[1], message[own.end() :])
-    culprit = body.culprit(message)
-    return BadBody(f"{culprit.pointer}: {culprit.detail}", (culprit,))
+@functools.cache
+def _loose(kind: type[Settings]) -> Any:
+    """The same type without the checks of fields together, which need those that are not given."""
+    return msgspec.defstruct(
+        kind.__name__, [], bases=(kind,), namespace={"__post_init__": nothing}, frozen=True
+    )

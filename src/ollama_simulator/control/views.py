@@ -12,9 +12,10 @@ It must not import the routes.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isinf
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ollama_simulator.acts import Door
 from ollama_simulator.faults.rule import Rule
@@ -27,6 +28,8 @@ from ollama_simulator.settings import Settings
 from ollama_simulator.tally.counts import COUNTS
 from ollama_simulator.tally.folds import ServerTally
 
+SCHEMA = "#/components/schemas/"
+"""Where schemas stand in the description of the API."""
 _GENERATED = next(count for count in COUNTS if count.name == "generated_tokens")
 
 
@@ -58,7 +61,7 @@ class ActiveRule(msgspec.Struct, frozen=True):
 
     id: int
     """Its number in the fleet."""
-    rule: Any
+    rule: Annotated[Any, Meta(extra_json_schema={"$ref": SCHEMA + "Rule"})]
     """The rule."""
     servers: tuple[str, ...]
     """The names of those that have it, as far as they were asked for."""
@@ -114,7 +117,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     name: str
     port: int
     url: str
-    behavior: Any
+    behavior: Annotated[Any, Meta(extra_json_schema={"$ref": SCHEMA + "Fault"})]
     """The fault that it behaves by; `Normal` for none."""
     door: Door
     """How its port stands: `open`, `shut` (refuses), `deaf` (lets nobody connect), `frozen`."""

@@ -91,9 +91,14 @@ class Store:
         return [entry.model for entry in self._installed.values() if not entry.model.broken]
 
     @property
+    def models(self) -> list[Model]:
+        """The models, in the order in which they were installed."""
+        return [entry.model for entry in self._installed.values()]
+
+    @property
     def names(self) -> list[str]:
         """The names as they were given, in the order in which they were given."""
-        return [entry.model.name for entry in self._installed.values()]
+        return [model.name for model in self.models]
 
     def newest_first(self) -> tuple[Installed, ...]:
         """All models with a sound manifest; those of one second in the order of installation."""
