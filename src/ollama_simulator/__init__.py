@@ -8,10 +8,10 @@ Rules of this file:
 3. Every fault that comes with the package can be had here.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # As in `typing`, which takes longer to load than all of this.
 if TYPE_CHECKING:
+    from typing import Any
+
     from ollama_simulator.clock import VirtualClock as VirtualClock
     from ollama_simulator.control.views import ActiveRule as ActiveRule
     from ollama_simulator.control.views import ServerInfo as ServerInfo
@@ -127,7 +127,9 @@ _HOMES = {
 _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    import importlib
+
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
