@@ -73,7 +73,8 @@ class Exchange:
         self._engine = engine
         self._wire = wire
         self._seed = seed
-        self._codec: Codec | None = None
+        self.understood: Codec | None = None
+        """The request as `codec` understood it; None if nobody has asked, or it can't be."""
         self._body: bytes | None = None
         self._stages: list[AsyncIterator[Any]] = []
         self.when_paced: Callable[[], None] = _nobody
@@ -196,7 +197,7 @@ class Exchange:
 
     async def codec(self) -> Codec:
         """The request, understood. Reads the body when first asked. Raises `Refusal`."""
-        if self._codec is None:
+        if self.understood is None:
             assert not isinstance(self.route, Fixed), "only a route has a codec"
             unread = self.route.codec.late or self._bodiless()
             request = wire.Request(
@@ -208,11 +209,11 @@ class Exchange:
                 self.upload,
             )
             try:
-                self._codec = proxy.make(self.route.codec, request, self._wire)
+                self.understood = proxy.make(self.route.codec, request, self._wire)
             except RecursionError:
                 # Go bears more levels than we do, but not any number of them either.
                 raise Refusal(400, TOO_DEEP, Origin.DECODE) from None
-        return self._codec
+        return self.understood
 
     def _bodiless(self) -> bool:
         """Whether the endpoint takes no body, though there is one."""
@@ -238,14 +239,14 @@ class Exchange:
         speaker = dialect(self.request.target)
         if not isinstance(self.route, Fixed):
             speaker = self.route.codec
-        streams = self._codec is not None and self._codec.stream
+        streams = self.understood is not None and self.understood.stream
         if refusal.origin is Origin.RUNNER and not streams and not speaker.bare:
             # Only in a stream does the runner's own error pass without the handler's (1.7).
             refusal = Refusal(refusal.status, refusal.message)
         document = wire.Document(None, b"")
         if refusal.origin is not Origin.PANIC:
             document = speaker.error(refusal, self._wire)
-        extra = self._codec.headers if self._codec is not None else ()
+        extra = self.understood.headers if self.understood is not None else ()
         media = (("Content-Type", document.media),) if document.media is not None else ()
         # The first event of a stream is flushed, so an error in its place is chunked (1.7).
         flush = refusal.origin is Origin.RUNNER and streams

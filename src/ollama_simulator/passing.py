@@ -8,7 +8,8 @@ Rules of this file:
 2. It ticks once for each chunk of a chunked body, before it; any other answer ticks once, before
    its head. So "after five tokens" is after five lines of a native stream, and five events of the
    other dialects.
-3. The end of a body of declared length waits for the end of the answer, so that a fault can cut it.
+3. The end of a body of declared length, and a head that no body follows, wait for the end of the
+   answer, so that a fault can cut them.
 
 It must not import faults, the journal or anything above.
 """
@@ -63,7 +64,11 @@ class Passing:
         self._first_at = 0.0
 
     def begin(self) -> list[Act]:
-        """The head, unless it went out already."""
+        """The head, unless it went out already. That of an answer without a body, which it ends,
+        too, waits for the end."""
+        return [] if self._head.framing == "none" or self._left == 0 else self._begin()
+
+    def _begin(self) -> list[Act]:
         if self._began:
             return []
         self._began = True
@@ -89,7 +94,7 @@ class Passing:
 
     def piece(self, data: bytes) -> list[Act]:
         """A piece of the body, behind its tick."""
-        begin = self.begin()
+        begin = self._begin()
         if self._left is not None:
             self._left -= len(data)
         return [*begin, Body(data, flush=self._left != 0)]
@@ -98,7 +103,8 @@ class Passing:
         """What ended it. An answer that was `left` ends as if it had been cut."""
         if ended == "complete":
             ticks = [] if self._ticks else self._tick()
-            return [*ticks, *self.begin(), End()]
+            empty = [] if self._began else [*self._begin(), Body(b"", flush=False)]
+            return [*ticks, *empty, End()]
         if ended == "reset":
             return [Hangup(How.RST)]
         framed = self._head.framing != "close" and self._exchange.request.version != "1.0"
@@ -117,13 +123,13 @@ def _head(head: Head, method: str) -> acts.Head:
         case "chunked":
             how, length = acts.Framing.CHUNKED, None
         case "content-length":
-            how, length = acts.Framing.AUTO, head.length
+            # Without a body its head waits for the end, as the length is among its headers.
+            how, length = acts.Framing.AUTO, head.length or None
         case "close":
             how, length = acts.Framing.CLOSE, None
         case "none" if method == "HEAD" and "chunked" in (head.header("transfer-encoding") or ""):
             how, length = acts.Framing.CHUNKED, None
-        case "none" if head.length is not None:
-            how, length = acts.Framing.AUTO, head.length
         case "none":
-            how, length = acts.Framing.NONE, None
+            given = head.length is not None
+            how, length = acts.Framing.AUTO if given else acts.Framing.NONE, None
     return msgspec.structs.replace(out, framing=how, length=length)

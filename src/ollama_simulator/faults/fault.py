@@ -159,5 +159,12 @@ async def _compared(
 def _same(before: Act, after: Act) -> bool:
     """Whether two acts look alike from outside; a head that is sent sooner is no difference."""
     if isinstance(before, Head) and isinstance(after, Head) and after.blank_line:
-        return (before.status, before.headers) == (after.status, after.headers)
+        said = (before.status, before.headers, _declared(before) or _declared(after))
+        return said == (after.status, after.headers, _declared(after) or _declared(before))
     return before == after
+
+
+def _declared(head: Head) -> str | None:
+    """The length that a head tells, if its headers tell one."""
+    told = next((value for name, value in head.headers if name.lower() == "content-length"), None)
+    return told if told is None or head.length is None else str(head.length)

@@ -1,11 +1,11 @@
 """Faults of Ollama's runner and scheduler, in Ollama's own words and statuses."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from msgspec import UNSET, UnsetType
 
-from ollama_simulator.acts import Act, End, Head, Reply, Tick, Wait
+from ollama_simulator.acts import Act, End, Hangup, Head, How, Reply, Tick, Wait
 from ollama_simulator.answering import TICKING, failed
 from ollama_simulator.engine.answer.failures import DIED, STOPPED
 from ollama_simulator.engine.loading import terminated
@@ -17,12 +17,19 @@ from ollama_simulator.faults.pace import Count, Milliseconds, lengthen
 from ollama_simulator.model import Origin, Refusal
 from ollama_simulator.wire.redirects import Fixed
 
+REFUSED = 400
+"""The lowest status of an answer that failed already."""
 NO_MEMORY = "cudaMalloc failed: out of memory"
 """The last words of a runner that finds no room on its GPU."""
 
 
 class _Died(Exception):
     """The runner is gone."""
+
+    def __init__(self, begun: bool) -> None:
+        super().__init__()
+        self.begun = begun
+        """Whether it had made a token."""
 
 
 @register
@@ -57,36 +64,66 @@ class StreamError(Fault, frozen=True):
             async with aclosing(events):
                 async for event in events:
                     if left == 0 or not isinstance(event, TICKING):
-                        raise _Died
+                        raise _Died(left < self.after_tokens)
                     left -= 1
                     yield event
 
         exchange.through = broken_off
         fixed = isinstance(exchange.route, Fixed)
+        stands_in = exchange.stand_in is not None
+        if stands_in and not fixed:
+            # Who stands in reads the request, too; what the engine would refuse is its to judge.
+            with suppress(Refusal):
+                await exchange.codec()
         try:
             if fixed:
                 await exchange.drain()
-                raise _Died
-            if exchange.stand_in is None:
+                raise _Died(False)
+            if not stands_in:
                 async for act in handler(exchange):
                     started = started or isinstance(act, Head)
                     yield act
                 return
             # No engine is asked, so there are no events: what is told has to be cut.
-            async for piece in laid(exchange, handler):
-                if isinstance(piece, Whole | End) or (isinstance(piece, Tick) and left == 0):
-                    raise _Died
-                left -= isinstance(piece, Tick)
-                started = started or isinstance(piece, Head)
-                yield piece
-        except _Died:
-            begun = left < self.after_tokens
-            usual = f"{DIED}unexpected EOF" if begun else STOPPED
+            async with aclosing(_broken_off(exchange, handler, self.after_tokens)) as acts:
+                async for act in acts:
+                    started = started or isinstance(act, Head)
+                    yield act
+        except _Died as died:
+            usual = f"{DIED}unexpected EOF" if died.begun else STOPPED
             told = usual if self.message is UNSET else self.message
             refusal = Refusal(500, told, Origin.RUNNER)
-            codec = None if fixed else await exchange.codec()
+            codec = exchange.understood if stands_in or fixed else await exchange.codec()
+            if started and codec is None:
+                # Nobody here speaks that dialect.
+                yield Hangup(How.RST)
+                return
             for act in failed(exchange, codec, refusal, started):
                 yield act
+
+
+async def _broken_off(
+    exchange: Exchange, handler: Handler, tokens: int
+) -> AsyncGenerator[Act, None]:
+    """What another server says, until it has made so many tokens: then it dies. Its refusals pass.
+    Of what goes out whole nothing goes out before. Raises `_Died`."""
+    codec = exchange.understood
+    held: list[Act] = []
+    left, head = tokens, None
+    async for piece in laid(exchange, handler):
+        acts = piece.acts if isinstance(piece, Whole) else [piece]
+        head = next((act for act in acts if isinstance(act, Head)), head)
+        if head is None or head.status < REFUSED:
+            left -= isinstance(piece, Tick)
+            # A tick may come before the head that tells whether it is one of success.
+            if isinstance(piece, Whole | End) or (left < 0 and head is not None):
+                raise _Died(tokens > 0 and left < tokens)
+            if codec is not None and not codec.stream:
+                held += acts
+                continue
+        for act in (*held, *acts):
+            yield act
+        held.clear()
 
 
 @register
