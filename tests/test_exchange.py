@@ -16,7 +16,7 @@ from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import Pace
 from ollama_simulator.exchange import Exchange
 from ollama_simulator.model import Origin, Refusal
-from ollama_simulator.net.request import Request
+from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.records import Admitted, Queued, Received
 from tests.engine.driving import Machine, chat, virtual
 from tests.faults.acting import CHAT, body_of, collected, exchange, request
@@ -153,6 +153,54 @@ def test_nonces(data: bytes, nonce: str | None) -> None:
         return machine.saw(Received)[0].nonce
 
     assert virtual(main) == nonce
+
+
+@pytest.mark.parametrize("first", ["nothing", "body", "whole"])
+def test_the_body_as_it_was_sent(first: str) -> None:
+    """To its end, however far somebody has read it; the record of it is made once."""
+    data = msgspec.json.encode(CHAT) + b" {}"
+
+    async def main(clock: VirtualClock) -> tuple[Machine, list[bytes]]:
+        machine, asked = Machine(clock), request(body=data, end=False)
+        asked.body.length = len(data) + 4
+        made = exchange(machine, asked)
+        if first == "body":
+            assert await made.body() == data
+        asyncio.get_running_loop().call_later(1.0, asked.body.feed, b"tail")
+        asyncio.get_running_loop().call_later(2.0, asked.body.end)
+        if first == "whole":
+            assert await made.whole() == await made.body() == data + b"tail"
+        return machine, [each async for each in made.sent()]
+
+    machine, pieces = virtual(main)
+    assert b"".join(pieces) == data + b"tail"
+    assert len(machine.saw(Received)) == 1
+
+
+def test_what_was_read_whole_can_be_uploaded() -> None:
+    """So that the engine can answer what was compared with a recording."""
+
+    async def main(clock: VirtualClock) -> bytes:
+        made = exchange(Machine(clock), request(body=b"\x00\xff"))
+        await made.whole()
+        return b"".join([each async for each in made.upload()])
+
+    assert virtual(main) == b"\x00\xff"
+
+
+def test_a_body_that_breaks_is_told_to_whom_it_is_passed_on() -> None:
+    """Behind what came of it."""
+
+    async def main(clock: VirtualClock) -> list[bytes]:
+        asked = request(body=b"abc", end=False)
+        asked.body.fail("unexpected EOF")
+        sent = exchange(Machine(clock), asked).sent()
+        first = [await anext(sent)]
+        with pytest.raises(BadBody, match="unexpected EOF"):
+            await anext(sent)
+        return first
+
+    assert virtual(main) == [b"abc"]
 
 
 def test_a_body_that_breaks_is_a_refusal() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,14 @@ from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
 from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.pace import Slow
+from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net.client import Broken, Client
 from ollama_simulator.net.client import End as Ending
 from ollama_simulator.recording.reading import read
 from ollama_simulator.relaying import host_for
 from ollama_simulator.settings import Settings
+from tests.load.test_target import CERTIFICATE
 from tests.net.loops import on_each_loop
 from tests.net.peers import HOST, Peer
 
@@ -531,3 +536,106 @@ def test_a_pace_holds_for_another_server() -> None:
         1.5,
         2.0,
     ]
+
+
+# --- TLS, and what else may go wrong -----------------------------------------------------------
+
+
+@asynccontextmanager
+async def over_tls(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]],
+) -> AsyncIterator[str]:
+    """The URL of a server that is spoken to over TLS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE)
+    async with await asyncio.start_server(serve, HOST, 0, ssl=context) as server:
+        yield f"https://{HOST}:{server.sockets[0].getsockname()[1]}"
+
+
+@on_each_loop
+async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that leaves is gone there, too, though TLS knows no half of a connection."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        assert await reader.read() == b""
+        gone.set()
+        writer.close()
+
+    async with over_tls(serve) as there, Fleet(settings=Settings(upstream=there)) as fleet:
+        async with await Peer.connect(fleet.ports[0]) as peer:
+            await peer.send(get("/"))
+            await peer.until(b"abc")
+            peer.half_close()
+            async with asyncio.timeout(5):
+                await gone.wait()
+        assert await fleet.journal.wait_for(records.Relayed, 5, ended="left") is not None
+
+
+@on_each_loop
+async def test_a_certificate_that_nobody_vouches_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 502 that says so."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with over_tls(serve) as there, Fleet(settings=Settings(upstream=there)) as fleet:
+        data, _ = await answer(fleet.ports[0], get("/"))
+    assert data.startswith(b"HTTP/1.1 502 ")
+    assert b"certificate" in data
+
+
+@on_each_loop
+async def test_what_can_not_be_written_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of ours, which the journal tells; the client gets its answer all the same."""
+
+    def full(_: object, __: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with Fleet() as behind:
+        settings = Settings(upstream=url(behind), record=str(tmp_path / "recording.jsonl"))
+        async with Fleet(settings=settings) as fleet:
+            monkeypatch.setattr(os, "write", full)
+            data, _ = await answer(fleet.ports[0], get("/api/version"))
+            monkeypatch.undo()
+            (failed,) = fleet.journal.where(records.Failed)
+    assert data.endswith(b'{"version":"0.33.0-rc2"}')
+    assert failed.error == "an exchange is not in the recording: No space left on device"
+
+
+@on_each_loop
+async def test_a_server_can_be_given_an_upstream_while_it_runs(tmp_path: Path) -> None:
+    """And be on its own again; a recording goes on in the same file."""
+    file = tmp_path / "recording.jsonl"
+    async with Fleet() as behind, Fleet() as fleet:
+        through = Settings(upstream=url(behind), record=str(file))
+        for settings in (through, Settings(), through):
+            await fleet.change("s1", settings)
+            await answer(fleet.ports[0], get("/api/version"))
+        assert len(behind.journal.where(records.Asked)) == 2
+        await fleet.reset()
+        await answer(fleet.ports[0], get("/api/version"))
+        assert len(behind.journal.where(records.Asked)) == 2
+    assert len(read(file).exchanges) == len(read(file).began) == 2
+
+
+@on_each_loop
+async def test_a_rule_that_looks_at_the_model_leaves_the_body_whole() -> None:
+    """What it has read of the request is passed on, too, with what comes behind."""
+    body = json.dumps(SAYS).encode() + b" " * 100_000 + b"{}"
+    async with Fleet() as behind, Fleet(settings=Settings(upstream=url(behind))) as fleet:
+        no = HttpError(status_code=503, message="no")
+        await fleet.inject("all", Rule(fault=no, model="other*"))
+        data, _ = await answer(fleet.ports[0], post("/api/chat", body))
+        assert data.startswith(b"HTTP/1.1 200 ")
+        (came,) = behind.journal.where(records.Finished)
+        assert came.outcome == "complete"
+        data, _ = await answer(fleet.ports[0], post("/api/chat", SAYS | {"model": "other"}))
+        assert data.startswith(b"HTTP/1.1 503 ")
+        assert len(behind.journal.where(records.Asked)) == 1

@@ -4,6 +4,7 @@ It must not import the programs.
 """
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -89,7 +90,8 @@ def record(
         with contextlib.suppress(KeyboardInterrupt):
             from ollama_simulator.cli.serving import serve
 
-            run(serve(control_port, FleetFile((server,))))
+            log = "live" if sys.stdout.isatty() else "plain"
+            run(serve(control_port, FleetFile((server,)), log))
         say(f"{to}: {_many(len(read(to).exchanges) - before)} recorded")
 
 
