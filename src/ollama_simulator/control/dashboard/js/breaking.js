@@ -60,7 +60,9 @@ export class BreakForm {
     this.fill();
   }
 
+  /** Where to begin; nowhere as long as the faults are asked for. */
   focus() {
+    if (this.fault.disabled) return null;
     return this.targets.value ? this.fault : this.targets;
   }
 
@@ -73,7 +75,7 @@ export class BreakForm {
       this.fault.disabled = false;
       if (all.some((each) => each.name === chosenBefore)) this.fault.value = chosenBefore;
       this.choose();
-      if (document.activeElement === document.body || document.activeElement.id === "panel-title") this.focus().focus();
+      if (document.activeElement.id === "panel-title") this.focus().focus();
     } catch (error) {
       say(this.error, `The faults can't be asked for: ${reason(error)}.`);
     }

@@ -280,7 +280,7 @@ export class ExchangeView {
       .map(([name, value]) => h("div", {}, h("span", { class: "key" }, name), " ", shown(name, value)));
     const row = h("tr", {}, h("td", { class: "figure" }, `${((t - this.exchange.t) * 1000).toFixed(1)} ms`),
       h("td", {}, kind), h("td", {}, ...says));
-    set(row, "data-kind", kind);
+    set(row, "data-kind", record.fault === "Normal" ? null : kind);
     return row;
   }
 }

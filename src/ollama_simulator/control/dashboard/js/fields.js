@@ -134,7 +134,10 @@ function fieldOf(name, part, defs, required, example) {
     ...base,
     help: `${base.help} As JSON.`.trim(),
     input: h("textarea", { rows: 2, class: "code" }),
-    parse: json,
+    parse: (text) => {
+      const value = json(text);
+      return !required && JSON.stringify(value) === JSON.stringify(usual) ? undefined : value;
+    },
   });
 }
 

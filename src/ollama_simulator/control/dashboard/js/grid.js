@@ -57,8 +57,13 @@ export class Grid {
 
   /** Whom an action is for: those that are picked, or the one that the keys are at. */
   get meant() {
-    if (this.picked.size) return [...this.picked];
+    if (this.picked.size) return this.chosen;
     return this.current === null ? [] : [this.current];
+  }
+
+  /** Those that are picked, in the order of the fleet. */
+  get chosen() {
+    return [...this.store.servers.keys()].filter((name) => this.picked.has(name));
   }
 
   update() {

@@ -100,7 +100,7 @@ function drawPicked() {
 
 /** Whom the buttons above the servers are for: those that are selected, else those that are shown. */
 function pickedOrAll() {
-  const names = grid.picked.size ? [...grid.picked] : grid.shown;
+  const names = grid.picked.size ? grid.chosen : grid.shown;
   return names.length && names.length < store.servers.size ? [...names] : "all";
 }
 
