@@ -27,7 +27,7 @@ load_balancer_test results results --programs companions
 """
 MORE = {
     "by-hand.md": "How findings were reproduced by hand, with standard tools",
-    "repeat.md": "Whether twenty runs give the same verdicts",
+    "repeat.md": "Whether runs of the suite give the same verdicts",
     "kills.md": "Which flaws of the reference balancer fail the cases that look for them",
     "kills-full.md": "What every scenario says of every flaw",
 }

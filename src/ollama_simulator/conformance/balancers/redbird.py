@@ -7,6 +7,7 @@ It must not import the scenarios.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from ollama_simulator.conformance.balancers.adapter import HOST, Place, Setup, register
@@ -34,6 +35,11 @@ class Redbird(Script):
         path = place.folder / "proxy.mjs"
         path.write_text(script(self.path, setup, place.port), "utf-8")
         return [[*self.runner(), str(path)]]
+
+    def configuration(self, place: Place, commands: Iterable[Iterable[str]]) -> str:
+        """Without the place where a machine keeps the library."""
+        folder = Path(self.path).as_uri().removesuffix(f"node_modules/{self.programs[0]}")
+        return super().configuration(place, commands).replace(folder, "./")
 
 
 def script(library: str, setup: Setup, port: int) -> str:
