@@ -74,7 +74,7 @@ class Exchange:
         self._wire = wire
         self._seed = seed
         self.understood: Codec | None = None
-        """The request as `codec` understood it; None if nobody has asked, or it can't be."""
+        """What `codec` made of it, if anybody asked, and it could."""
         self._body: bytes | None = None
         self._stages: list[AsyncIterator[Any]] = []
         self.when_paced: Callable[[], None] = _nobody
@@ -132,8 +132,7 @@ class Exchange:
             yield data
 
     async def whole(self) -> bytes:
-        """The body to its end. Afterwards it can be read again, by the engine, too. Raises
-        `net.request.BadBody`."""
+        """The body to its end; it can be read again then. Raises `net.request.BadBody`."""
         self._body = b"".join([data async for data in self.sent()])
         return self._body
 
