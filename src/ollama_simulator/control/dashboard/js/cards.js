@@ -79,7 +79,7 @@ export class Card {
     say(this.state, { down: "restarting", shut: "refuses", busy: `${info.active} active` }[state] ?? state);
     say(this.port, `:${info.port}`);
     const behaves = info.behavior.type !== "Normal";
-    this.behavior.hidden = !behaves;
+    set(this.behavior, "hidden", !behaves);
     if (behaves) say(this.behavior, `behaves: ${info.behavior.type}`);
     this.drawSlots(info.slots, info.active);
     say(this.tok, rate(rates.tokens));
@@ -89,13 +89,13 @@ export class Card {
     say(this.cache, few(info.cached_tokens));
     const share = info.vram.total ? Math.min(1, info.vram.used / info.vram.total) : 0;
     style(this.vram, "transform", `scaleX(${share.toFixed(3)})`);
-    this.vramBar.hidden = !info.vram.total;
+    set(this.vramBar, "hidden", !info.vram.total);
     say(this.vramText, info.vram.total ? `${bytes(info.vram.used)} / ${bytes(info.vram.total)}` : `${bytes(info.vram.used)}, no limit`);
     const loaded = info.loaded.map((model) => model.name).join(", ");
     say(this.models, loaded || "no model loaded");
     set(this.models, "title", loaded || null);
     this.drawRules(info.rules);
-    this.heal.hidden = !isBroken(info) && !info.rules.length;
+    set(this.heal, "hidden", !isBroken(info) && !info.rules.length);
     set(this.title, "aria-label", this.told(info, state, rates));
   }
 

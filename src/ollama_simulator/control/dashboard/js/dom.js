@@ -34,9 +34,15 @@ export function say(node, words) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** What each element's style was set to; a browser gives it back in words of its own. */
+const styled = new WeakMap();
+
 /** Set a property of an element's style. */
 export function style(node, name, value) {
-  if (node.style.getPropertyValue(name) !== value) node.style.setProperty(name, value);
+  const known = styled.get(node) ?? {};
+  if (known[name] === value) return;
+  node.style.setProperty(name, value);
+  styled.set(node, { ...known, [name]: value });
 }
 
 /** Have exactly these children, in this order. Those that stand right already are not moved. */
