@@ -1,5 +1,7 @@
 """Builds the documentation site from the repository: `python scripts/site.py [FOLDER]`.
 
+`--check` only says what is wrong, which takes a tenth of the time.
+
 The guides are the files of `docs/`. A page for each fault, scenario and flaw is made from what the
 code says of it. Nothing in the site asks another host for anything.
 
@@ -7,6 +9,8 @@ Rules of this file:
 
 1. A broken link, a page that nobody reaches, an odd word of markup is an error.
 2. It writes into its folder (`build/site`) alone.
+
+Longer than 300 lines because all of it is words about the same few things.
 """
 
 import argparse
@@ -33,6 +37,8 @@ from ollama_simulator.faults.fault import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = shutil.ignore_patterns("__pycache__", ".*")
+STAY = r"\[([^\]]*)\]\((?:\.\./)?(?:README\.md|results/)[^)]*\)"
+"""Links that lead out of the site."""
 LEVELS = {
     "MUST": "Failing it fails a run.",
     "SHOULD": "Failing it is told, and fails a run with `--strict`.",
@@ -44,10 +50,14 @@ def main() -> None:
     """Build the site."""
     parser = argparse.ArgumentParser(description="Build the documentation site.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "site")
-    folder = parser.parse_args().folder
+    parser.add_argument("--check", action="store_true", help="Only say what is wrong.")
+    options = parser.parse_args()
+    folder: Path = options.folder
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / "source"
         write(source)
+        if options.check:
+            sys.exit(build(source, Path(place) / "out", Path(place) / "doctrees", "dummy"))
         status = build(source, folder, Path(place) / "doctrees")
     if status:
         sys.exit(status)
@@ -59,17 +69,12 @@ def main() -> None:
 def write(source: Path) -> None:
     """Lay out the pages of the site, as the repository has them and as the code tells them."""
     shutil.copytree(ROOT / "docs", source / "docs")
-    for path in (source / "docs").glob("*.md"):
-        # The README is the front of the repository, and no page of the site.
-        text = re.sub(r"\[([^\]]*)\]\(\.\./README\.md[^)]*\)", r"\1", path.read_text("utf-8"))
-        path.write_text(text, encoding="utf-8")
-    for path in (ROOT / "results").glob("*.md"):
-        # The reports' anchors are HTML, which Sphinx doesn't look into: links lead to the page.
-        text = re.sub(r"\]\(([\w.-]+\.md)#[^)]*\)", r"](\1)", path.read_text("utf-8"))
-        (source / "results").mkdir(exist_ok=True)
-        (source / "results" / path.name).write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "examples", source / "examples", ignore=CACHES)
     shutil.copy(ROOT / "CHANGELOG.md", source / "CHANGELOG.md")
+    for path in (*(source / "docs").glob("*.md"), source / "CHANGELOG.md"):
+        # The README is the front of the repository, and the reports are large: no pages here.
+        text = re.sub(STAY, r"\1", path.read_text("utf-8"))
+        path.write_text(text, encoding="utf-8")
     pages = {**fault_pages(), **scenario_pages()}
     for name, text in pages.items():
         path = source / "docs" / name
