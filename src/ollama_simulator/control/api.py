@@ -3,8 +3,14 @@
 It must not import the servers' insides.
 """
 
-from ollama_simulator.control import catalogue, fleets, journal, parts, rules
-from ollama_simulator.control.operation import Operation
+import asyncio
+import functools
+
+from litestar import Response
+
+from ollama_simulator.control import catalogue, fleets, journal, openapi, parts, rules
+from ollama_simulator.control.described import older
+from ollama_simulator.control.operation import Call, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *fleets.operation.all,
@@ -13,6 +19,25 @@ OPERATIONS: tuple[Operation, ...] = (
     *journal.operation.all,
     *catalogue.operation.all,
 )
+
+
+async def describe(call: Call) -> Response[bytes]:
+    """This description of the API, in OpenAPI 3.1."""
+    # In a thread, once: the servers' tokens don't wait for it.
+    found = await asyncio.to_thread(description)
+    return Response(found.encode(), media_type="application/json")
+
+
+DESCRIBES = Operation(method="GET", path="/openapi.json", does=describe, tag="Catalogue")
+OPERATIONS = (*OPERATIONS, DESCRIBES)
+
+
+@functools.cache
+def description() -> str:
+    """The description of all routes, the older ones included."""
+    return openapi.text((*OPERATIONS, *older()))
+
+
 _FIRST = {operation.path.split("/")[1] for operation in OPERATIONS}
 
 

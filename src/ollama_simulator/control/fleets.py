@@ -133,7 +133,7 @@ async def remove_server(call: Call) -> None:
     "/servers/{name}/restart",
     takes=Restart,
     needs_body=False,
-    gives=ServerInfo | Servers,
+    gives=(ServerInfo, Servers),
     problems=("UnknownServer",),
     examples=(S1, Example(path={"name": "all"}, body={"seconds": 0.5})),
     several=True,

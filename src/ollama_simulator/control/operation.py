@@ -97,7 +97,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: Any = None
     """The type of the query; None for none."""
     gives: Any = None
-    """The type of the answer's document, or a function that makes it; None for none."""
+    """The type of the answer's document, several in a tuple, or a function that makes it; None for
+    none."""
     media: str = "application/json"
     """What an answer without a type is."""
     problems: tuple[str, ...] = ()
