@@ -16,7 +16,17 @@ import pytest
 
 HERE = Path(__file__).parent
 BY_THE_CLOCK = "conformance"
-LONGEST = (BY_THE_CLOCK, "test_checks.py", "acceptance", "lab", "load")
+LONGEST = (
+    BY_THE_CLOCK,
+    "test_checks.py",
+    "faults",
+    "dashboard",
+    "acceptance",
+    "plugin",
+    "examples",
+    "lab",
+    "load",
+)
 """Folders and files of this folder that begin before the others, in this order, so that at the end
 no process is left alone with one of them."""
 

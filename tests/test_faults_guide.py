@@ -165,7 +165,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"type": "Liar", "fault": {"type": "Crash"}},
         "fault: Crash works before there is a request, so it can't be in here - at `$.behavior`",
-        "#/fault",
+        "#/fault/fault",
     ),
     (
         {"type": "Liar", "fault": {"type": "Stall", "after_tokens": -1}},
