@@ -222,7 +222,7 @@ SOUND = MODEL.replace("a b", "a")
         ("seed = 1\nseed = 2", "2:9: Cannot overwrite a value"),
         (
             "[[servers]]\nbehavior = { type = 'Hng' }",
-            "2:14: servers[0].behavior.type: there is no 'Hng'; did you mean Hang? there are Abr",
+            "2:14: servers[0].behavior.type: there is no 'Hng'; did you mean Hang?",
         ),
         (
             "[[servers]]\nbehavior = { type = 'AbruptClose', bytes_before_closes = 1, "

@@ -14,7 +14,6 @@ import ollama
 import openai
 import pytest
 
-from ollama_simulator.acts import How
 from ollama_simulator.faults.cut import NoTerminator
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
@@ -75,7 +74,6 @@ HARMLESS: list[Fault] = [
     Stall(2, 20),
     Buffered(),
     Buffered(3),
-    CloseIdle(0, How.FIN),
 ]
 
 

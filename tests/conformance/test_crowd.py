@@ -23,6 +23,7 @@ def play(scenario: Callable[[Run], Awaitable[Any]], settings: Settings | None = 
     async def main() -> Any:
         async with Fleet((0, 0), settings=settings) as fleet:
             subject: Any = types.SimpleNamespace(
+                processes=(),
                 port=fleet.ports[0],
                 features=frozenset({Feature.NATIVE}),
                 headers=(),
