@@ -32,6 +32,7 @@ from ollama_simulator import __version__
 from ollama_simulator.conformance import scenario
 from ollama_simulator.conformance.flaws import flaw
 from ollama_simulator.conformance.scenario import Scenario
+from ollama_simulator.control import catalogue
 from ollama_simulator.faults import fault
 from ollama_simulator.faults.fault import Fault
 
@@ -164,11 +165,8 @@ def fault_pages() -> dict[str, str]:
 
 
 def _fault(name: str, kind: type[Fault]) -> str:
-    example: dict[str, Any] = {"type": name}
+    example = catalogue.example(kind)
     fields = list(_fields(kind))
-    for field, _, default, _ in fields:
-        if default is msgspec.NODEFAULT:
-            example[field] = _value_for(kind, field)
     lines = [f"# {name}", "", _text(kind), ""]
     if kind.at_the_door():
         lines += ["It works by the server's door, before there is a request.", ""]
@@ -247,30 +245,6 @@ def _type(schema: dict[str, Any]) -> str:
     elif low is not None:
         words += f", at least {low:g}"
     return str(words)
-
-
-def _value_for(kind: type[Fault], field: str) -> Any:
-    """An example of a field that must be given."""
-    schema = _schema(kind)["properties"][field]
-    examples = {
-        "status_code": 503,
-        "message": "server busy",
-        "model_name": "test-model",
-        "tokens_per_sec": 5.0,
-        "num_tokens": 20,
-        "tokens_before_fail": 5,
-        "bytes_before_close": 100,
-        "response_body": "{}",
-        "content_type": "application/json",
-        "delay_ms": 100,
-    }
-    if field in examples:
-        return examples[field]
-    if "enum" in schema:
-        return schema["enum"][0]
-    return {"integer": 100, "number": 1.0, "boolean": True, "string": "text"}.get(
-        schema.get("type", ""), {"type": "Hang"}
-    )
 
 
 def _plain(default: Any) -> str:

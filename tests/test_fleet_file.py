@@ -416,3 +416,11 @@ model_profiles = { "small:1b" = "mine.toml" }
         "mine",
     )
     assert (second.engine, second.speed, first.speed) == ("legacy", 0.5, 1)
+
+
+def test_of_many_names_the_nearest_alone_is_told(tmp_path: Path) -> None:
+    """Nobody reads a list of all faults; where none is near, it is all that there is to say."""
+    for word, end in (("Hng", "did you mean Hang?"), ("Quux", "Trickle, WrongLength")):
+        with pytest.raises(BadFile) as caught:
+            read(written(tmp_path, f"[[servers]]\nbehavior = {{ type = '{word}' }}"))
+        assert str(caught.value).endswith(end)

@@ -12,7 +12,7 @@ import pytest
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.model import Model
-from ollama_simulator.records import Asked
+from ollama_simulator.records import Asked, Record
 from ollama_simulator.script import Script, Step
 from ollama_simulator.settings import Settings
 
@@ -88,6 +88,11 @@ class Farm:
     def tries(self) -> int:
         """How many requests there were since the last reset."""
         return len(self._fleet.journal.where(Asked, since=self._mark))
+
+    def until(self, kind: type[Record]) -> None:
+        """Wait for something that happens after the last reset."""
+        found = self._run(self._fleet.journal.wait_for(kind, 5, since=self._mark))
+        assert found is not None, f"no {kind.__name__}"
 
     async def _scripted(self, scripts: tuple[Script, ...]) -> None:
         self._fleet.script(None, scripts)

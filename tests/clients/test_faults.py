@@ -14,6 +14,7 @@ import ollama
 import openai
 import pytest
 
+from ollama_simulator.acts import How
 from ollama_simulator.faults.cut import NoTerminator
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
@@ -26,6 +27,7 @@ from ollama_simulator.faults.narrow import Bandwidth, Trickle
 from ollama_simulator.faults.runner import OutOfMemory, QueueFull, StreamError
 from ollama_simulator.faults.split import SplitWrites, Where
 from ollama_simulator.faults.tempo import Buffered, Jitter, Stall
+from ollama_simulator.records import Closed
 from tests.clients.conftest import Farm, says
 
 ASKED: Any = [{"role": "user", "content": "hi"}]
@@ -190,6 +192,17 @@ def test_retry_after_is_obeyed(farm: Farm) -> None:
     ):
         client.chat.completions.create(model="plain", messages=ASKED)
     assert farm.tries() == 3
+
+
+def test_a_kept_connection_that_ended_before_the_next_request(
+    farm: Farm, client: ollama.Client
+) -> None:
+    """It is noticed, and another one is made."""
+    farm.behave(CloseIdle(0, How.FIN))
+    assert heard(client) == TEXT
+    farm.until(Closed)
+    assert heard(client) == TEXT
+    assert farm.tries() == 2
 
 
 def test_a_kept_connection_that_ends_with_the_next_request(

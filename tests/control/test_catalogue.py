@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import jsonschema
 import msgspec
 import pytest
 
 from ollama_simulator import hardware, overriding
+from ollama_simulator.acts import How
 from ollama_simulator.control import catalogue
 from ollama_simulator.faults import fault
+from ollama_simulator.faults.fault import Fault
+from ollama_simulator.faults.rule import Rule
 from ollama_simulator.hardware import HardwareProfile
 from tests.control.api import controlled
 from tests.net.loops import on_each_loop
@@ -75,3 +79,26 @@ async def test_every_profile_is_told() -> None:
         assert msgspec.json.decode(answer.content, type=HardwareProfile) == profile
         for unknown in ("rtx-4090-llama3-8c", "fleet.toml", "..%5Cx"):
             await api.problem(404, "UnknownProfile", "GET", f"/profiles/{unknown}")
+
+
+class Odd(Fault, frozen=True):
+    """A fault of somebody else, with fields of every kind."""
+
+    number: int
+    rate: float
+    text: str
+    flag: bool
+    how: How
+    word: Literal["a", "b"]
+    several: list[int]
+    table: dict[str, int]
+    maybe: int | None
+    inner: Rule
+
+
+def test_a_fault_of_somebody_else_has_an_example_too() -> None:
+    """Which can be read as one, as far as its fields tell what they take."""
+    found = catalogue.example(Odd)
+    assert list(found) == ["type", *Odd.__struct_fields__]
+    read = msgspec.convert(found, Odd)
+    assert (read.number, read.how, read.word, read.several) == (5, next(iter(How)), "a", [])

@@ -78,4 +78,5 @@ def test_an_answer_that_breaks_off_looks_broken(
 def test_a_client_that_leaves_stops_its_server(ollama_fleet: Fleet, balancer: httpx.Client) -> None:
     with balancer.stream("POST", "/api/chat", json=QUESTION) as answer:
         next(answer.iter_lines())
-    ollama_fleet.journal.wait_for("Left", timeout=5)
+    left = ollama_fleet.journal.wait_for("Left", timeout=5)
+    assert left.tokens < 2000

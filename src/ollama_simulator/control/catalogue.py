@@ -149,9 +149,9 @@ def _faults() -> Faults:
     )
 
 
-def example(kind: type[Fault]) -> dict[str, Any]:
-    """A document of a fault: what must be given, and no more."""
-    found: dict[str, Any] = {"type": kind.__name__}
+def example(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """A document of a fault, or of what stands in one: what must be given, and no more."""
+    found: dict[str, Any] = {"type": kind.__name__} if issubclass(kind, Fault) else {}
     for field in msgspec.structs.fields(kind):
         if field.required:
             found[field.encode_name] = WORDS.get(field.name) or _some(inspect.type_info(field.type))
@@ -159,7 +159,7 @@ def example(kind: type[Fault]) -> dict[str, Any]:
 
 
 def _some(kind: inspect.Type) -> Any:
-    """Some value of a type."""
+    """Some value of a type; of one that is not simple, the first that it can be."""
     match kind:
         case inspect.IntType(ge=least):
             return max(5, least or 0)
@@ -167,7 +167,21 @@ def _some(kind: inspect.Type) -> Any:
             return max(5.0, least or 0.0)
         case inspect.Metadata(type=inner):
             return _some(inner)
-    raise NotImplementedError(f"an example of {kind}")
+        case inspect.StrType():
+            return "text"
+        case inspect.BoolType():
+            return True
+        case inspect.EnumType(cls=choices):
+            return next(iter(choices)).value
+        case inspect.LiteralType(values=choices):
+            return choices[0]
+        case inspect.UnionType(types=kinds):
+            return _some(kinds[0])
+        case inspect.StructType(cls=struct):
+            return example(struct)
+        case inspect.ListType() | inspect.SetType() | inspect.VarTupleType():
+            return []
+    return {}
 
 
 def _short(profile: HardwareProfile) -> ProfileInfo:
