@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -18,11 +21,23 @@ from tests.acceptance.rawhttp import HOST, Connection, Ended, ask
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports which the kernel has just found to be free."""
+@contextlib.contextmanager
+def free_ports(count: int) -> Iterator[list[int]]:
+    """Ports which the kernel has found to be free.
+
+    On Linux it gives them to nobody else meanwhile: what is bound, but does not listen, may be
+    bound and listened on by whoever asks for just that port with SO_REUSEADDR.
+    """
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+        ports = []
+        for _ in range(count):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((HOST, 0))
+            ports.append(sock.getsockname()[1])
+        if sys.platform != "linux":
+            stack.close()
+        yield ports
 
 
 def arguments(control: int, servers: list[int]) -> list[str]:
@@ -39,8 +54,10 @@ def assert_free(ports: list[int]) -> None:
 
 def test_start_up_text() -> None:
     """The text is exactly that of the program which this one follows."""
-    control, *servers = free_ports(4)
-    with Program(*arguments(control, servers)) as program:
+    with (
+        free_ports(4) as (control, *servers),
+        Program(*arguments(control, servers)) as program,
+    ):
         assert program.banner == [
             "Ollama Simulator starting...",
             f"  Control API: http://127.0.0.1:{control}",
@@ -135,14 +152,14 @@ def test_two_signals() -> None:
 
 def test_quick_starts_and_stops() -> None:
     """The same ports, four times: each start finds them free and each stop leaves them so."""
-    control, *servers = free_ports(4)
-    for turn in range(4):
-        program = Program(*arguments(control, servers))
-        if turn % 2:
-            answer = ask(servers[0], CHAT.method, CHAT.path, CHAT.limited(1).body)
-            assert answer.ended is Ended.COMPLETE, answer
-        program.stop((signal.SIGINT, signal.SIGTERM)[turn % 2])
-    assert_free([control, *servers])
+    with free_ports(4) as (control, *servers):
+        for turn in range(4):
+            program = Program(*arguments(control, servers))
+            if turn % 2:
+                answer = ask(servers[0], CHAT.method, CHAT.path, CHAT.limited(1).body)
+                assert answer.ended is Ended.COMPLETE, answer
+            program.stop((signal.SIGINT, signal.SIGTERM)[turn % 2])
+        assert_free([control, *servers])
 
 
 # --- refusals ------------------------------------------------------------------------------
@@ -162,8 +179,7 @@ def refuse(*given: str) -> str:
 @pytest.mark.parametrize("taken", [0, 1, 3], ids=["control", "first", "last"])
 def test_taken_port(taken: int) -> None:
     """A port which is in use is named with the process which holds it; the others stay free."""
-    ports = free_ports(4)
-    with socket.create_server((HOST, ports[taken])):
+    with free_ports(4) as ports, socket.create_server((HOST, ports[taken])):
         said = refuse(*arguments(ports[0], ports[1:]))
         assert str(ports[taken]) in said
         assert re.search(rf"\b{os.getpid()}\b", said), said
@@ -172,8 +188,8 @@ def test_taken_port(taken: int) -> None:
 
 def test_taken_by_another_simulator() -> None:
     """A second simulator on the same ports names the first."""
-    with Program(*arguments(0, [0, 0])) as first:
-        said = refuse(*arguments(free_ports(1)[0], first.ports))
+    with Program(*arguments(0, [0, 0])) as first, free_ports(1) as (control,):
+        said = refuse(*arguments(control, first.ports))
         assert any(str(port) in said for port in first.ports)
         assert re.search(rf"\b{first.process.pid}\b", said), said
         assert ask(first.ports[0], "GET", "/").status == 200

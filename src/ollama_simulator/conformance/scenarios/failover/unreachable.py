@@ -19,6 +19,8 @@ TRIES = 13
 million plays."""
 CONNECT_S = 1.0
 """How long a connection takes that is never made, at least as long as balancers wait for it."""
+ALIKE = 0.1
+"""By how much of their time requests may differ that wait for the same, each for itself."""
 
 QUICK_DEATHS = {
     "refused": variant(fault=ConnectionRefused()),
@@ -114,6 +116,20 @@ async def given_up_in_time(run: Run, fault: Fault) -> None:
             break
 
 
+def unlike(first: Answer, others: list[Answer]) -> float:
+    """By how much of its time requests that were asked for while the first waited, and that ended
+    after it, took longer or shorter than it did; 1 if they are too few or too close to tell.
+
+    Whoever sends all to the dead server chooses badly, but there each waits for itself: it takes as
+    long as the first did. Behind a lock, they end one after the other when the first has failed, or
+    each a whole wait after the one before.
+    """
+    held = [each for each in others if each.ended_at >= first.ended_at]
+    if len(held) < 2 or held[-1].asked_at - first.asked_at < 0.6 * first.seconds:
+        return 1.0
+    return max(abs(each.seconds - first.seconds) for each in held) / first.seconds
+
+
 @scenario(
     claim="While a request waits for a server that is dead, others are answered by the sound ones.",
     advice="One request that waits for a dead server holds up all the others: a lock, a thread or "
@@ -133,11 +149,15 @@ async def no_head_of_line(run: Run, fault: Fault) -> None:
     await kill(run, fault)
     sessions: list[Session] = []
     waiting: Session | None = None
-    pause = (CONNECT_S if isinstance(fault, ConnectTimeout) else run.timeout) / (TRIES - 1)
+    wait = CONNECT_S if isinstance(fault, ConnectTimeout) else run.timeout
+    asked = 0
     for _ in range(2 * TRIES):
         session = run.start(tokens=2)
         sessions.append(session)
-        await run.until(session.task.done, seconds=pause)
+        # Eight close together, then far apart: whoever answers those that it kept waiting one after
+        # the other, at whatever pace, can't keep these distances.
+        asked = 0 if waiting is None else asked + 1
+        await run.until(session.task.done, seconds=(0.3 if asked >= 8 else 0.06) * wait)
         if waiting is not None and waiting.task.done():
             if not only_slow(waiting):
                 break
@@ -153,25 +173,19 @@ async def no_head_of_line(run: Run, fault: Fault) -> None:
     first = waiting.answer
     later = [each.answer for each in sessions if each.answer.asked_at > first.asked_at]
     early = [each for each in later if each.good and each.ended_at < first.ended_at]
-    # Whoever sends all to the dead server chooses badly, but there each waits for itself: it fails
-    # as long after it was asked as the first did, or is answered then. Behind a lock, all are
-    # answered when the first has failed, or each fails after the one before.
-    by_itself = [
-        each.seconds > 0.9 * first.seconds or not each.good
-        for each in later
-        if each.asked_at < first.ended_at - 0.15 * first.seconds
-    ]
+    apart = unlike(
+        first, [each for each in later if each.asked_at < first.ended_at - 0.15 * first.seconds]
+    )
     longest = max((each.seconds for each in later), default=0.0)
-    apart = len(by_itself) > 1 and all(by_itself) and longest < 1.4 * first.seconds
     soon = min((each.seconds for each in early), default=first.seconds)
     run.figure("time of an answer meanwhile", soon, "s")
     run.in_time(
         f"requests asked for while one waited {first.seconds:.2f} s for the dead server",
-        bool(early) or apart,
+        bool(early) or apart < ALIKE,
         "one answered before that ended, or each waiting for as long by itself",
-        f"none of {len(later)} answered before; they took "
+        f"{len(early) or 'none'} of {len(later)} answered before; they took "
         f"{min((each.seconds for each in later), default=0.0):.2f} to {longest:.2f} s",
-        tolerance=run.timeout / 2,
+        tolerance=min(apart, 0.5) * first.seconds,
     )
 
 
