@@ -89,12 +89,8 @@ FAULTS: tuple[Fault | None, ...] = (
 )
 async def all_used_after(run: Run, ways: Sequence[str], faults: Sequence[Fault | None]) -> None:
     """Which servers are used before, and after."""
-    answers: list[Answer] = []
-    for _ in range(ROUNDS):
-        answers += await crowd.side_by_side(run, len(run.servers), tokens=30)
-        if len(crowd.served(run, answers)) == len(run.servers):
-            break
-    before = sorted(crowd.served(run, answers))
+    await _used(run)  # whoever has counted nothing yet may choose otherwise than later
+    before = await _used(run)
     await _mixed(run, ways, faults)
     await run.behave(QUICK)
     after: list[str] = []
@@ -113,6 +109,16 @@ async def all_used_after(run: Run, ways: Sequence[str], faults: Sequence[Fault |
     )
     if took is not None:
         run.figure("time until all were used again", took, "s")
+
+
+async def _used(run: Run) -> list[str]:
+    """The servers that a few rounds of requests reach, in order."""
+    answers: list[Answer] = []
+    for _ in range(ROUNDS):
+        answers += await crowd.side_by_side(run, len(run.servers), tokens=30)
+        if len(crowd.served(run, answers)) == len(run.servers):
+            break
+    return sorted(crowd.served(run, answers))
 
 
 async def _mixed(
