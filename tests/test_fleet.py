@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from ollama_simulator.acts import How
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.faults.door import ConnectionRefused, Frozen
@@ -63,25 +64,23 @@ async def test_servers_are_named_in_order() -> None:
 @on_each_loop
 async def test_ports_as_given() -> None:
     """Exactly these, in this order, taken on entry and free after exit."""
-    with kernel.reserve(HOST, 0) as a, kernel.reserve(HOST, 0) as b:
-        ports = (b.getsockname()[1], a.getsockname()[1])
-    fleet = Fleet(ports)
-    assert await refused(ports[0])
-    async with fleet:
-        assert fleet.ports == ports
+    with claimed(2) as (a, b):
+        ports = (b, a)
+        fleet = Fleet(ports)
+        assert await refused(ports[0])
+        async with fleet:
+            assert fleet.ports == ports
+            for port in ports:
+                with pytest.raises(PortTaken):
+                    kernel.listen(HOST, port)
         for port in ports:
-            with pytest.raises(PortTaken):
-                kernel.listen(HOST, port)
-    for port in ports:
-        kernel.listen(HOST, port).close()
+            kernel.listen(HOST, port).close()
 
 
 @on_each_loop
 async def test_a_port_that_is_taken() -> None:
     """The message names port and holder, and no port of the fleet stays taken."""
-    with kernel.reserve(HOST, 0) as probe:
-        free = probe.getsockname()[1]
-    with socket.create_server((HOST, 0)) as holder:
+    with claimed() as (free,), socket.create_server((HOST, 0)) as holder:
         taken = holder.getsockname()[1]
         before = handles()
         with pytest.raises(PortTaken) as caught:
@@ -96,11 +95,10 @@ async def test_a_port_that_is_taken() -> None:
 @on_each_loop
 async def test_one_port_twice() -> None:
     """The fleet is its own holder."""
-    with kernel.reserve(HOST, 0) as probe:
-        port = probe.getsockname()[1]
-    with pytest.raises(PortTaken):
-        await Fleet((port, port)).__aenter__()
-    kernel.listen(HOST, port).close()
+    with claimed() as (port,):
+        with pytest.raises(PortTaken):
+            await Fleet((port, port)).__aenter__()
+        kernel.listen(HOST, port).close()
 
 
 @on_each_loop

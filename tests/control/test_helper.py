@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from ollama_simulator import records
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.control.serve import helping
 from ollama_simulator.faults.door import Frozen
 from ollama_simulator.fleet import Fleet
@@ -132,28 +132,26 @@ async def test_other_paths_and_methods(path: str, body: bytes | None, status: in
 @on_each_loop
 async def test_only_where_the_settings_want_them() -> None:
     """And nobody listens until they are served."""
-    async with Fleet((0, 0), settings=(Settings(), WITH)) as fleet:
-        first, second = fleet.ports
-        assert list(fleet.helpers) == [second]
-        assert await refused(second + HELPER_OFFSET)
-        async with helping(fleet, fleet._spawn):
-            assert (await ask(second))[0] == 200
-            with contextlib.suppress(PortTaken):
+    with claimed(2) as (first, second):
+        async with Fleet((first, second), settings=(Settings(), WITH)) as fleet:
+            assert list(fleet.helpers) == [second]
+            assert await refused(second + HELPER_OFFSET)
+            async with helping(fleet, fleet._spawn):
+                assert (await ask(second))[0] == 200
                 kernel.listen(HOST, first + HELPER_OFFSET).close()
-    for port in (second, second + HELPER_OFFSET):
-        kernel.listen(HOST, port).close()
+        for port in (second, second + HELPER_OFFSET):
+            kernel.listen(HOST, port).close()
 
 
 @on_each_loop
 async def test_a_port_that_is_taken() -> None:
     """The message names the port and whose it would be, and no port stays taken."""
-    with kernel.reserve(HOST, 0) as probe:
-        port = probe.getsockname()[1]
-    with socket.create_server((HOST, port + HELPER_OFFSET)), pytest.raises(PortTaken) as caught:
-        await Fleet((port,), settings=WITH).__aenter__()
-    assert f"port {port + HELPER_OFFSET} is taken" in str(caught.value)
-    assert f"the helper of the server on port {port} needs it" in str(caught.value)
-    kernel.listen(HOST, port).close()
+    with claimed() as (port,):
+        with socket.create_server((HOST, port + HELPER_OFFSET)), pytest.raises(PortTaken) as caught:
+            await Fleet((port,), settings=WITH).__aenter__()
+        assert f"port {port + HELPER_OFFSET} is taken" in str(caught.value)
+        assert f"the helper of the server on port {port} needs it" in str(caught.value)
+        kernel.listen(HOST, port).close()
 
 
 @on_each_loop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.control.dashboard.routes import HERE
 from tests.acceptance.program import Program
 from tests.acceptance.rawhttp import Connection
@@ -319,11 +319,9 @@ def test_it_says_that_the_simulator_is_gone_and_comes_back_with_another(
     browser: Browser, tmp_path: Path
 ) -> None:
     """What is on the same port then is another fleet: nothing is left of the one before."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ("--control-port", str(port), "--server-ports")
     with contextlib.ExitStack() as stack:
+        (port,) = stack.enter_context(claimed())
+        options = ("--control-port", str(port), "--server-ports")
         first = stack.enter_context(Program(*options, "0,0,0"))
         visit = stack.enter_context(visiting(browser, port))
         page = visit.page

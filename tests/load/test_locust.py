@@ -17,13 +17,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.pace import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.load.conversation import Conversation
 from ollama_simulator.load.dialects import NativeChat
 from ollama_simulator.load.document import Document
-from ollama_simulator.net import kernel
 from ollama_simulator.records import Asked, Received
 from ollama_simulator.workload import named
 from tests.acceptance.program import environment
@@ -83,10 +83,8 @@ def rows(printed: str) -> dict[str, tuple[int, int]]:
     return {kind: (int(count), int(failed)) for kind, count, failed in found}
 
 
-async def _together(folder: Path) -> None:
+async def _together(folder: Path, port: str) -> None:
     file, numbers = trace(folder), folder / "load.json"
-    with contextlib.closing(kernel.reserve("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
     at = ("--master-host", "127.0.0.1", "--master-port", port)
     options = (
         *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
@@ -122,7 +120,8 @@ async def _together(folder: Path) -> None:
 
 def test_one_master_and_two_workers(tmp_path: Path) -> None:
     """They share the workload, end when it is over, and sum up what Locust can't."""
-    asyncio.run(asyncio.wait_for(_together(tmp_path), LONGEST_S))
+    with claimed() as (port,):
+        asyncio.run(asyncio.wait_for(_together(tmp_path, str(port)), LONGEST_S))
 
 
 async def _alone(folder: Path) -> None:

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
 from tests.net.peers import HOST
@@ -66,13 +67,13 @@ def test_the_kernel_connects_before_anybody_accepts() -> None:
 
 def test_a_port_can_be_had_again_at_once() -> None:
     """Connections in TIME_WAIT don't hold it."""
-    sock = kernel.listen(HOST, 0)
-    port = sock.getsockname()[1]
-    client, server = connected(sock)
-    for end in (sock, server, client):  # the server closes first: TIME_WAIT is on its port
-        end.close()
-    with kernel.listen(HOST, port) as again:
-        assert again.getsockname()[1] == port
+    with claimed() as (port,):
+        sock = kernel.listen(HOST, port)
+        client, server = connected(sock)
+        for end in (sock, server, client):  # the server closes first: TIME_WAIT is on its port
+            end.close()
+        with kernel.listen(HOST, port) as again:
+            assert again.getsockname()[1] == port
 
 
 def test_port_taken_names_port_and_holder() -> None:

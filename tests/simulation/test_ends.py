@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from ollama_simulator.clock import VirtualClock
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.faults.door import ConnectTimeout, Frozen
 from ollama_simulator.faults.hang import Hang
 from ollama_simulator.fleet_file import BadFile
@@ -334,12 +335,10 @@ def test_cancelled_while_it_begins() -> None:
 
 
 def test_nobody_there_to_connect_to() -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    nobody = connect(f"http://127.0.0.1:{port}")
-    with pytest.raises(Unreachable, match=r"refused.*is a simulator running there"), nobody:
-        pass
+    with claimed() as (port,):
+        nobody = connect(f"http://127.0.0.1:{port}")
+        with pytest.raises(Unreachable, match=r"refused.*is a simulator running there"), nobody:
+            pass
     with simulate() as fleet:
         other = connect(fleet[0].url)
         with pytest.raises(Unreachable, match="is that a control API"), other:
