@@ -38,8 +38,12 @@ from ollama_simulator.faults.fault import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = shutil.ignore_patterns("__pycache__", ".*")
-STAY = r"\[([^\]]*)\]\((?:\.\./)?(?:README\.md|results/)[^)]*\)"
-"""Links that lead out of the site."""
+FILES = ("README.md", "CHANGELOG.md", "LICENSE", "scripts/README.md")
+"""What is in the site beside the folders `docs`, `examples` and `results`."""
+OUT = r"\[([^\]]*)\]\((?:\.\./)*(?:src/[^)]*|docs)\)"
+"""Links that lead out of the site: to the code, and to a folder as a whole."""
+INTO = r"\[([^\]]*)\]\(([\w.-]+)\.md#([\w.-]+)\)"
+"""A link into a report, whose places are marked in HTML."""
 LEVELS = {
     "MUST": "Failing it fails a run.",
     "SHOULD": "Failing it is told, and fails a run with `--strict`.",
@@ -71,16 +75,29 @@ def write(source: Path) -> None:
     """Lay out the pages of the site, as the repository has them and as the code tells them."""
     shutil.copytree(ROOT / "docs", source / "docs")
     shutil.copytree(ROOT / "examples", source / "examples", ignore=CACHES)
-    shutil.copy(ROOT / "CHANGELOG.md", source / "CHANGELOG.md")
-    for path in (*(source / "docs").glob("*.md"), source / "CHANGELOG.md"):
-        # The README is the front of the repository, and the reports are large: no pages here.
-        text = re.sub(STAY, r"\1", path.read_text("utf-8"))
+    shutil.copytree(ROOT / "results", source / "results", ignore=shutil.ignore_patterns("*.json"))
+    for name in FILES:
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    for path in source.rglob("*.md"):
+        text = re.sub(OUT, r"\1", path.read_text("utf-8"))
+        if path.parent.name == "results":
+            text = _report(path, text)
         path.write_text(text, encoding="utf-8")
     pages = {**fault_pages(), **scenario_pages()}
     for name, text in pages.items():
         path = source / "docs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _report(path: Path, text: str) -> str:
+    """A report in which links to places of reports lead there: the same place is in many of them,
+    so that Sphinx can't tell whose is meant. A link that leads nowhere is an error."""
+    for _, page, place in re.findall(INTO, text):
+        if f'<a id="{place}"></a>' not in (path.parent / f"{page}.md").read_text("utf-8"):
+            sys.exit(f"{path.name}: there is no #{place} in {page}.md")
+    return re.sub(INTO, r'<a href="\2.html#\3">\1</a>', text)
 
 
 def foreign(folder: Path) -> list[str]:

@@ -105,6 +105,44 @@ def test_a_broken_link_is_an_error(tmp_path: Path) -> None:
     assert "gone.md" in run.stderr
 
 
+@pytest.mark.timeout(600)
+def test_the_site_holds_together() -> None:
+    """Every page is reached from another one, and every link leads somewhere."""
+    script = str(ROOT / "scripts" / "site.py")
+    command = [sys.executable, script, "--check"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_what_the_repository_has_is_in_the_site(source: Path) -> None:
+    """The front page, the scripts and the reports, with links to the very place in a report; only
+    what leads to code is no link."""
+    for path in (ROOT / "README.md", ROOT / "scripts" / "README.md"):
+        before, after = (
+            path.read_text("utf-8"),
+            (source / path.relative_to(ROOT)).read_text("utf-8"),
+        )
+        links = re.findall(r"\]\(([^)]*)\)", before)
+        assert re.findall(r"\]\(([^)]*)\)", after) == [
+            link for link in links if link != "docs" and not link.startswith("src/")
+        ]
+    for path in (ROOT / "results").glob("*.md"):
+        assert (source / "results" / path.name).is_file()
+    links = re.findall(r'<a href="(.*?)\.html#(.*?)">', (source / "results/README.md").read_text())
+    assert len(links) > 100
+    for page, place in links:
+        assert f'<a id="{place}"></a>' in (source / "results" / f"{page}.md").read_text("utf-8")
+
+
+def test_a_place_that_a_report_has_not(tmp_path: Path) -> None:
+    (tmp_path / "one.md").write_text('### <a id="here"></a>Here\n', encoding="utf-8")
+    path = tmp_path / "README.md"
+    told = SITE._report(path, "[`n`](one.md#here)")
+    assert told == '<a href="one.html#here">`n`</a>'
+    with pytest.raises(SystemExit, match=r"README.md: there is no #there in one.md"):
+        SITE._report(path, "[`n`](one.md#there)")
+
+
 def test_what_would_ask_another_host_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text(
         '<a href="https://example.org">fine</a><script src="//example.org/x.js"></script>'
