@@ -27,6 +27,7 @@ from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
 from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
@@ -328,6 +329,21 @@ FAULTS: list[tuple[Fault, str, str]] = [
     (FailMidStream(tokens_before_fail=3, tokens_per_sec=5000.0), "rst", "none"),
     (AbruptClose(bytes_before_close=10), "fin", "200"),
 ]
+
+
+@on_each_loop
+async def test_a_server_that_is_well_is_struck_by_nothing() -> None:
+    """However fast it works when it behaves normally; a rule that sets a pace is one, though."""
+    async with Fleet([0, 0]) as fleet:
+        await fleet.behave(None, Normal(num_tokens=2, tokens_per_sec=5000.0))
+        number = await fleet.inject("s2", Rule(fault=Normal(num_tokens=3)))
+        for port in fleet.ports:
+            async with await Peer.connect(port) as peer:
+                await peer.send(post("/api/chat", stream=False))
+                await peer.answer()
+        check(fleet)
+        struck = [(each.server, each.rule) for each in fleet.journal.where(records.Struck)]
+        assert struck == [("s2", number)]
 
 
 @pytest.mark.parametrize(("fault", "outcome", "status"), FAULTS)

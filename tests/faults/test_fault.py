@@ -276,8 +276,8 @@ def test_a_pace_without_anything_to_pace_has_not_struck() -> None:
     [
         (Normal(), 0),
         (Normal(tokens_per_sec=65.0, num_tokens=20), 0),
-        (Normal(num_tokens=3), 1),
-        (Normal(load_delay_ms=1), 1),
+        (Normal(num_tokens=3), 0),
+        (Normal(load_delay_ms=1), 0),
         (Slow(1.0, 5), 1),
         (Hang(), 1),
         (FailMidStream(3), 1),

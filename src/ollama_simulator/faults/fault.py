@@ -33,6 +33,8 @@ class Fault(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unkn
     of time says so in `stance`."""
     paces: ClassVar[bool] = False
     """Whether it works by the pace of the engine alone, and leaves the acts as they are."""
+    well: ClassVar[bool] = False
+    """Whether a server that behaves so is well. Only as a rule, among others, it then strikes."""
 
     def stance(self, age: float, place: int = 1) -> Stance:
         """Where the door stands, so many seconds after the fault was set, on the server with this
@@ -116,7 +118,8 @@ def bend(
     """
 
     def behaved() -> None:
-        exchange.see(records.Struck, fault=type(fault).__name__)
+        if not fault.well:
+            exchange.see(records.Struck, fault=type(fault).__name__)
 
     struck = struck or behaved
     if fault.paces:

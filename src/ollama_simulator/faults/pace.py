@@ -32,6 +32,7 @@ class Normal(Fault, frozen=True):
     """Normal operation with configurable rates for prompt evaluation and generation."""
 
     paces: ClassVar[bool] = True
+    well: ClassVar[bool] = True
 
     tokens_per_sec: Rate | UnsetType = UNSET
     """Left out, it is what the hardware profile says: 65 for the default one."""
