@@ -25,6 +25,7 @@ from ollama_simulator.fleet_checks import about, variables
 from ollama_simulator.fleet_types import FleetFile as FleetFile
 from ollama_simulator.fleet_types import Given, document, plain, readable
 from ollama_simulator.fleet_types import Server as Server
+from ollama_simulator.hardware import is_file
 from ollama_simulator.mistakes import Mistake, Reading
 from ollama_simulator.places import Place, Places, written
 
@@ -134,7 +135,7 @@ def _near_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _near(profile: Any, folder: Path) -> Any:
-    if isinstance(profile, str) and profile.endswith(".toml"):
+    if isinstance(profile, str) and is_file(profile):
         return str(folder / profile)
     return profile
 

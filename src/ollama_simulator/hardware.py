@@ -260,10 +260,15 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: name != DEFAULT)
 
 
+def is_file(name: str) -> bool:
+    """Whether a profile is named by the path of its file."""
+    return name.endswith(".toml")
+
+
 @functools.cache
 def named(name: str) -> HardwareProfile:
     """A profile by its name, or by the path of a file (it ends in `.toml`). Raises `BadProfile`."""
-    if name.endswith(".toml"):
+    if is_file(name):
         return read(Path(name))
     file = _folder() / f"{name}.toml"
     if name not in names():

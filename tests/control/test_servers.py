@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ollama_simulator import __version__, records
 from ollama_simulator.control.views import server_info
@@ -80,6 +84,31 @@ async def test_a_server_at_the_start() -> None:
                 "settings": {},
             },
         )
+
+
+@on_each_loop
+async def test_a_server_is_told_where_it_can_be_reached() -> None:
+    """On its fleet's address; on every one, by the name by which the control API was asked."""
+    for bound, asked, told in (
+        ("127.0.0.1", "simulator.lan:11500", "127.0.0.1"),
+        ("127.0.0.2", "simulator.lan:11500", "127.0.0.2"),
+        ("0.0.0.0", "simulator.lan:11500", "simulator.lan"),
+        ("0.0.0.0", "10.1.2.3", "10.1.2.3"),
+        ("0.0.0.0", "[::1]:11500", "127.0.0.1"),
+    ):
+        async with controlled(Fleet([0], host=bound)) as api:
+            url = f"http://{told}:{api.fleet.ports[0]}"
+            for method, path in (
+                ("GET", "/servers/s1"),
+                ("PATCH", "/servers/s1"),
+                ("POST", "/servers/s1/restart"),
+            ):
+                answer = await api.client.request(method, path, headers={"host": asked})
+                assert answer.json()["url"] == url, (asked, path)
+            answer = await api.client.get("/servers", headers={"host": asked})
+            assert [each["url"] for each in answer.json()["servers"]] == [url]
+            answer = await api.client.post("/servers", headers={"host": asked})
+            assert answer.json()["url"].startswith(f"http://{told}:")
 
 
 @on_each_loop
@@ -261,6 +290,42 @@ async def test_tables_that_cant_be_meant() -> None:
                 assert hint in told["errors"][0]["detail"], table
                 assert hint in told["detail"], table
         assert not api.fleet.journal.records, "nothing has changed"
+
+
+@on_each_loop
+async def test_no_file_is_named_over_the_wire(tmp_path: Path) -> None:
+    """Neither to be read nor to be written; what the fleet's file named stays as it is."""
+    secret, profile = tmp_path / "secret", tmp_path / "own.toml"
+    secret.write_text("secret", encoding="utf-8")
+    profile.write_text((files("ollama_simulator") / "profiles" / "tiny.toml").read_text("utf-8"))
+    given = {"profile": str(profile), "model_profiles": {"m": str(profile)}}
+    fleet = Fleet([0], settings=msgspec.convert(given, Settings))
+    async with controlled(fleet) as api:
+        wish = {
+            "replay": str(secret),
+            "record": str(tmp_path / "new.jsonl"),
+            "upstream": "http://127.0.0.1:9",
+            "profile": str(secret.with_suffix(".toml")),
+            "model_profiles": {"m": "other.toml", "a/b": "/etc/x.toml", "n": "tiny"},
+        }
+        for method, path in (("PATCH", "/servers/s1"), ("POST", "/servers")):
+            told = await api.problem(400, "BadBody", method, path, wish)
+            assert [each["pointer"] for each in told["errors"]] == [
+                "#/record",
+                "#/replay",
+                "#/profile",
+                "#/model_profiles/m",
+                "#/model_profiles/a~1b",
+            ]
+            assert all("only the command line" in each["detail"] for each in told["errors"])
+            assert "secret" not in told["detail"]
+        assert not api.fleet.journal.records, "nothing has changed"
+        assert not (tmp_path / "new.jsonl").exists()
+        await api.problem(400, "BadBody", "POST", "/servers", given)
+        assert (await api("PATCH", "/servers/s1", {**given, "num_parallel": 2}))[0] == 200
+        status, shown = await api("PATCH", "/servers/s1", {"profile": "tiny", "replay": None})
+        assert (status, shown["profile"]) == (200, "tiny")
+        assert shown["settings"]["model_profiles"] == given["model_profiles"]
 
 
 # --- restarted ----------------------------------------------------------------------------

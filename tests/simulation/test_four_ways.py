@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.script import Script, Step
 from ollama_simulator.simulation.pattern import happening
 from ollama_simulator.simulation.verdict import Unverified
-from tests.simulation.ways import asked, asking, block, done, every_way, fleet
+from tests.simulation.ways import REMOTE, asked, asking, block, done, every_way, fleet
 
 FAST = {"tokens_per_sec": 2000.0}
 BUSY = HttpError(503, "busy")
@@ -173,6 +175,24 @@ async def test_servers_come_change_and_go(way: str) -> None:
         await done(it.reset())
         assert [server.name for server in it] == ["s1", "s2"]
         assert (await asked(it["s1"].url, "/api/tags")).status == 200
+
+
+@every_way
+async def test_a_profile_is_a_file_of_whoever_names_it(way: str, tmp_path: Path) -> None:
+    """A running simulator is told what is in it. A recording is a file of its own machine, and
+    only who started it names those."""
+    tiny = files("ollama_simulator") / "profiles" / "tiny.toml"
+    own, recording = tmp_path / "own.toml", tmp_path / "recording.jsonl"
+    own.write_text(tiny.read_text("utf-8").replace('name = "tiny"', 'name = "own"'), "utf-8")
+    recording.write_text("", encoding="utf-8")
+    async with fleet(way) as it:
+        added = await done(it.add(profile=str(own), model_profiles={"llama3:8b": str(own)}))
+        info = await done(added.info())
+        assert info.profile == ("own" if way in REMOTE else str(own))
+        assert list(info.settings["model_profiles"]) == ["llama3:8b"]
+        if way in REMOTE:
+            with pytest.raises(ValueError, match="replay: only who starts a simulator"):
+                await done(added.change(replay=str(recording)))
 
 
 @every_way

@@ -23,8 +23,9 @@ from ollama_simulator.control.views import (
     fleet_info,
     server_info,
 )
-from ollama_simulator.faults import rule
 from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.rule import complaint
+from ollama_simulator.fleet_types import plain
 
 operation = Table("Fleet")
 S1 = Example(path={"name": "s1"})
@@ -46,7 +47,9 @@ async def get_fleet(call: Call) -> FleetInfo:
 @operation("GET", "/servers", gives=Servers)
 async def list_servers(call: Call) -> Servers:
     """Every server, as it is now."""
-    return Servers([server_info(call.fleet, each) for each in call.fleet.servers.values()])
+    return Servers(
+        [server_info(call.fleet, each, call.host) for each in call.fleet.servers.values()]
+    )
 
 
 @operation(
@@ -67,27 +70,28 @@ async def add_server(call: Call) -> Any:
 
     It gets the next name that was never used. `POST /reset` removes it.
     """
-    table: Any = tables.read(call, tables.new_server())
-    rules = tuple(map(rule.plain, table.rules))
-    for number, each in enumerate(rules):
-        if wrong := rule.complaint(each):
+    table = plain(tables.read(call, tables.new_server()))
+    for number, each in enumerate(table.rules):
+        if wrong := complaint(each):
             raise body.bad(("rules", number, wrong[0]), wrong[1])
-    server = await call.fleet.add(tables.settings_of(table), port=table.port)
+    server = await call.fleet.add(table.settings, port=table.port)
     try:
         if table.behavior != Normal():
             await server.behave(table.behavior)
-        for each in rules:
+        for each in table.rules:
             await call.fleet.inject(server.name, each)
     except Exception:
         await call.fleet.remove(server.name)
         raise
-    return document(server_info(call.fleet, server), 201, {"Location": f"/servers/{server.name}"})
+    return document(
+        server_info(call.fleet, server, call.host), 201, {"Location": f"/servers/{server.name}"}
+    )
 
 
 @operation("GET", "/servers/{name}", gives=ServerInfo, problems=("UnknownServer",), examples=(S1,))
 async def get_server(call: Call) -> ServerInfo:
     """One server, as it is now."""
-    return server_info(call.fleet, one(call))
+    return server_info(call.fleet, one(call), call.host)
 
 
 @operation(
@@ -107,7 +111,7 @@ async def change_server(call: Call) -> ServerInfo:
     server = one(call)
     settings = tables.settings_of(tables.read(call, tables.ChangedServer, server.settings))
     await call.fleet.change(server.name, settings)
-    return server_info(call.fleet, server)
+    return server_info(call.fleet, server, call.host)
 
 
 @operation(
@@ -148,5 +152,5 @@ async def restart_server(call: Call) -> ServerInfo | Servers:
     wish = call.body(Restart, empty=Restart())
     for server in servers:
         await server.restart(seconds=wish.seconds)
-    shown = [server_info(call.fleet, server) for server in servers]
+    shown = [server_info(call.fleet, server, call.host) for server in servers]
     return shown[0] if call.path["name"] == servers[0].name else Servers(shown)

@@ -10,6 +10,7 @@ Rules of this file:
 It must not import the servers' insides.
 """
 
+import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
@@ -32,6 +33,8 @@ T = TypeVar("T")
 Asked = Request[Any, Any, Any]
 URI = "!#$%&'()*+,/:;=?@[]~"
 """What a URI may have beside letters, digits and `-._` (RFC 3986, 2)."""
+HOST = re.compile(r"([A-Za-z0-9._-]+)(?::\d+)?")
+"""A name or an address of IPv4, with or without a port: no server listens elsewhere."""
 
 
 class Call:
@@ -46,6 +49,13 @@ class Call:
         self.raw = raw
         """The body as it came."""
         self._query = request.query_params
+
+    @property
+    def host(self) -> str | None:
+        """What the one who asks calls this machine, or whatever passes requests on to it; None if
+        that can't be told."""
+        host = HOST.fullmatch(self.headers.get("host", ""))
+        return host[1] if host else None
 
     def body(self, kind: type[T], *, empty: T | None = None) -> T:
         """The body, read as a type; `empty` is what an empty one stands for. Raises `BadBody`."""

@@ -3,24 +3,30 @@
 Rules of this file:
 
 1. What stands in `environment` are Ollama's own variables; a field that is given, too, wins.
+2. A body names no file of this machine, be it to be read or written: who may ask for anything
+   here need not be who may do that. The command line and a fleet's file may.
 
 It must not import the servers' insides.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
+from ollama_simulator import fleet_types
 from ollama_simulator.control import body
 from ollama_simulator.control.operation import Call
-from ollama_simulator.faults import fault, rule
-from ollama_simulator.faults.pace import Normal
 from ollama_simulator.fleet_checks import variables
-from ollama_simulator.fleet_types import Port, Variables, nothing, several
+from ollama_simulator.fleet_types import Variables, nothing
+from ollama_simulator.hardware import is_file
+from ollama_simulator.mistakes import Mistake
+from ollama_simulator.places import Place
 from ollama_simulator.settings import Settings
 
 T = TypeVar("T", bound=Settings)
+ELSEWHERE = "only the command line and a fleet's file name files"
 
 
 class ChangedServer(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,12 +41,8 @@ def new_server() -> Any:
     """The type of a server that is to come: its faults may be any that are known."""
     return msgspec.defstruct(
         "NewServer",
-        [
-            ("port", Port, 0),
-            ("behavior", fault.any_fault(), Normal()),
-            ("rules", several(rule.readable()), ()),
-        ],
-        bases=(ChangedServer,),
+        [("environment", Variables, {})],
+        bases=(fleet_types.readable(),),
         namespace={"__doc__": "A server that is to come; all fields may be left out."},
         frozen=True,
         kw_only=True,
@@ -53,6 +55,8 @@ def read(call: Call, kind: type[T], before: Settings | None = None) -> T:
     given = body.document(call.raw) if call.raw.strip() else {}
     # Its shape first, so that the rest may rely on it.
     body.reading(given, _loose(kind))
+    if wrong := list(_files(given, before or Settings())):
+        raise body.wrong(wrong)
     fields: dict[str, Any] = {}
     if before is not None:
         fields = {
@@ -72,6 +76,24 @@ def read(call: Call, kind: type[T], before: Settings | None = None) -> T:
 def settings_of(table: Settings) -> Settings:
     """The settings in a table."""
     return Settings(**{name: getattr(table, name) for name in Settings.__struct_fields__})
+
+
+def _files(given: dict[str, Any], before: Settings) -> Iterator[Mistake]:
+    """The places of a table in which a file is named, unless it is the one that was there."""
+    for field in ("record", "replay"):
+        if given.get(field) not in (None, getattr(before, field)):
+            yield Mistake((field,), ELSEWHERE)
+    models = given.get("model_profiles", {})
+    profiles: list[tuple[Place, Any, Any]] = [
+        (("profile",), given.get("profile"), before.profile),
+        *(
+            (("model_profiles", name), models[name], before.model_profiles.get(name))
+            for name in models
+        ),
+    ]
+    for place, profile, old in profiles:
+        if isinstance(profile, str) and is_file(profile) and profile != old:
+            yield Mistake(place, f"{ELSEWHERE}; here a profile has a name, or is a table")
 
 
 @functools.cache

@@ -172,15 +172,16 @@ def fleet_info(fleet: Fleet, version: str) -> FleetInfo:
     )
 
 
-def server_info(fleet: Fleet, server: SimServer) -> ServerInfo:
-    """What is told of a server."""
+def server_info(fleet: Fleet, server: SimServer, host: str | None = None) -> ServerInfo:
+    """What is told of a server. `host` is what its fleet's machine is called by whoever asks: it
+    counts if servers listen on every address, of which one may lead there and another not."""
     runners = server.memory.runners
     tally = fleet.journal.tally.servers[server.name]
     port, remembered = server.listener.port, server.memory.remembered
     return ServerInfo(
         name=server.name,
         port=port,
-        url=f"http://{HOST if fleet.host == EVERYWHERE else fleet.host}:{port}",
+        url=f"http://{(host or HOST) if fleet.host == EVERYWHERE else fleet.host}:{port}",
         behavior=server.behavior,
         door=server.listener.door,
         down=server.down,

@@ -230,11 +230,18 @@ def _joined(names: Names) -> str:
 
 def _written(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as a body says them. Raises `TypeError`, `ValueError`."""
+    for field in ("record", "replay"):
+        if fields.get(field) is not None:
+            raise ValueError(f"{field}: only who starts a simulator names files of its machine")
     checked = wishes.settings(Settings(), fields)
     out = {name: msgspec.to_builtins(getattr(checked, name)) for name in fields}
-    if isinstance(profile := out.get("profile"), str) and profile.endswith(".toml"):
-        # The path is one of this machine.
-        out["profile"] = msgspec.to_builtins(hardware.named(profile))
+    # Paths are those of this machine.
+    if "profile" in out:
+        out["profile"] = _profile(out["profile"])
+    if "model_profiles" in out:
+        out["model_profiles"] = {
+            model: _profile(each) for model, each in out["model_profiles"].items()
+        }
     # JSON has no infinity; Ollama's own variable has a word for it, and a time-out has 0.
     if out.get("keep_alive") is not None and math.isinf(out["keep_alive"]):
         del out["keep_alive"]
@@ -242,6 +249,13 @@ def _written(fields: Mapping[str, Any]) -> dict[str, Any]:
     if math.isinf(out.get("load_timeout", 0.0)):
         out["load_timeout"] = 0.0
     return out
+
+
+def _profile(profile: Any) -> Any:
+    """A profile by its name or as a table; one in a file of this machine as a table."""
+    if isinstance(profile, str) and hardware.is_file(profile):
+        return msgspec.to_builtins(hardware.named(profile))
+    return profile
 
 
 def _understood(info: ServerInfo) -> ServerInfo:
