@@ -6,10 +6,14 @@ import types
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance import crowd
+from ollama_simulator.conformance.dialect import CHAT, OPENAI, Dialect
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.run import Run
+from ollama_simulator.conformance.scenarios.leak.flood import PIECE, Flood, Tap
 from ollama_simulator.conformance.steadiness import Steadiness
 from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.pace import Normal
@@ -85,5 +89,39 @@ def test_rounds_end_when_there_is_enough_or_the_time_is_over() -> None:
         seconds = await crowd.rounds(run, lambda answers: len(answers) >= 4, seconds=20.0, tokens=1)
         assert seconds is not None
         assert await crowd.rounds(run, lambda answers: False, seconds=0.1, tokens=1) is None
+
+    play(scenario)
+
+
+def test_a_request_that_takes_its_time_is_waited_for() -> None:
+    """However soon other things must be seen."""
+
+    async def scenario(run: Run) -> None:
+        run.soon = 0.1
+        await run.behave(Normal(tokens_per_sec=40))
+        for wait in (run.reached, run.started):
+            spelled = run.spell(tokens=8)
+            session = run.send(spelled, [spelled.head[:9], 0.5, spelled.head[9:] + spelled.body])
+            await wait(session)
+            assert [each.server for each in run.attempts(session.answer)] == ["s1"]
+            assert session.answer.end is None
+            await session.leave()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("dialect", [CHAT, OPENAI], ids=lambda each: each.name)
+def test_a_flood_is_in_the_dialect_that_a_server_was_asked_in(dialect: Dialect) -> None:
+    """Line after line, and its end."""
+
+    async def scenario(run: Run) -> None:
+        tap = Tap()
+        await run.behave(Flood(tap))
+        session = run.start(dialect)
+        await run.until(lambda: len(session.answer.tokens()) > 2, session)
+        tap.shut = True
+        (answer,) = await run.together(session)
+        assert answer.finished()
+        assert sum(len(text) for _, text in answer.tokens()) == tap.lines * len(PIECE) > 0
 
     play(scenario)

@@ -10,6 +10,7 @@ from ollama_simulator.conformance.drive import Declared
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.player import judge, level_of, unclaimed
 from ollama_simulator.conformance.report import Check, Level, Verdict
+from ollama_simulator.conformance.scenario import known
 from tests.conformance.making import case
 
 HELD = Check("a", "1", "1", held=True)
@@ -79,3 +80,16 @@ def test_claims() -> None:
     assert level_of(wishful, balancer) is Level.TELL
     balancer.features |= {Feature.MARKS_5XX}
     assert level_of(wishful, balancer) is Level.SHOULD
+
+
+def test_a_path_that_not_everybody_has() -> None:
+    """Its cases are skipped for who claims the others of its dialect alone."""
+    balancer = Reference()
+    balancer.features -= {Feature.COMPLETIONS}
+    missing = {
+        each.id: unclaimed(each, balancer)
+        for each in known()
+        if each.id.startswith("basics.relay.")
+    }
+    assert missing["basics.relay.completions-whole"] == ["completions"]
+    assert missing["basics.relay.openai-whole"] == []

@@ -27,6 +27,13 @@ class Dialect(msgspec.Struct, frozen=True):
     """Content type of a stream."""
     fewest: int = 1
     """The lowest limit of tokens that can be asked for."""
+    part: Feature | None = None
+    """The claim of this path alone, where not everybody has it who has the others of `feature`."""
+
+    @property
+    def needs(self) -> frozenset[Feature]:
+        """The claims without which nobody is asked in it."""
+        return frozenset({self.feature} if self.part is None else {self.feature, self.part})
 
     def body(
         self, model: str, prompt: str, stream: bool | None, tokens: int | None
@@ -58,7 +65,9 @@ SSE = "text/event-stream"
 CHAT = Dialect("chat", "/api/chat", Feature.NATIVE, NDJSON)
 GENERATE = Dialect("generate", "/api/generate", Feature.NATIVE, NDJSON)
 OPENAI = Dialect("openai", "/v1/chat/completions", Feature.OPENAI, SSE)
-COMPLETIONS = Dialect("completions", "/v1/completions", Feature.OPENAI, SSE)
+COMPLETIONS = Dialect(
+    "completions", "/v1/completions", Feature.OPENAI, SSE, part=Feature.COMPLETIONS
+)
 # OpenAI's own service refuses lower limits, so gateways to it raise them.
 RESPONSES = Dialect("responses", "/v1/responses", Feature.OPENAI, SSE, fewest=16)
 MESSAGES = Dialect("messages", "/v1/messages", Feature.ANTHROPIC, SSE)

@@ -179,9 +179,16 @@ class Stage(Asking):
         return named or journal.attempts(answer.nonce)
 
     async def started(self, session: Session, tokens: int = 1) -> None:
-        """Wait until our client has this many tokens of an answer, or the answer is over."""
-        await self.until(lambda: len(session.answer.tokens()) >= tokens, session)
+        """Wait until our client has this many tokens of an answer, or the answer is over; but no
+        longer than `soon` once a server was asked."""
+        answer = session.answer
+        await self.until(
+            lambda: bool(answer.pieces or self.attempts(answer)), session, self.patience
+        )
+        await self.until(lambda: len(answer.tokens()) >= tokens, session)
 
     async def reached(self, session: Session) -> None:
-        """Wait until a server was asked for this request, or the answer is over."""
-        await self.until(lambda: bool(self.attempts(session.answer)), session)
+        """Wait until a server was asked for this request, or the answer is over. How fast a
+        balancer is at that is judged elsewhere: the first request of one that was just started
+        may take it seconds."""
+        await self.until(lambda: bool(self.attempts(session.answer)), session, self.patience)

@@ -18,6 +18,7 @@ class Feature(Enum):
 
     NATIVE = "native"
     OPENAI = "openai"
+    COMPLETIONS = "completions"
     ANTHROPIC = "anthropic"
     PASSTHROUGH = "passthrough"
     TIMEOUT = "timeout"
@@ -55,6 +56,7 @@ class Feature(Enum):
 MEANINGS: dict[Feature, str] = {
     Feature.NATIVE: "Ollama's own paths, /api/..., reach a server.",
     Feature.OPENAI: "OpenAI's paths, /v1/chat/completions and its like, reach a server.",
+    Feature.COMPLETIONS: "So does the older one of these, /v1/completions.",
     Feature.ANTHROPIC: "Anthropic's path /v1/messages reaches a server.",
     Feature.PASSTHROUGH: "Any method and path reach a server, and bytes pass unchanged.",
     Feature.TIMEOUT: "A server that does not begin to answer is given up after a time that the "

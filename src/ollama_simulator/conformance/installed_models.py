@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -54,6 +55,12 @@ def install(fleet: Fleet, *models: Sequence[str]) -> None:
     """Install models on servers, in their order; on each its sole one, too."""
     for number, (server, names) in enumerate(zip(fleet.servers.values(), models, strict=True), 1):
         server.store.replace([model(name) for name in (*names, sole(number))])
+
+
+async def warm(fleet: Fleet, **_: Any) -> None:
+    """All servers have the model that is asked for in memory: who prefers such has a choice."""
+    for server in fleet.servers.values():
+        server.load(TEST_MODEL.name)
 
 
 class Held(Fault, frozen=True):

@@ -33,7 +33,15 @@ PARK_S = 5
 ASKED_S = 20.0
 """Seconds within which a program must have told its version."""
 
-WIRE = frozenset({Feature.NATIVE, Feature.OPENAI, Feature.ANTHROPIC, Feature.PASSTHROUGH})
+WIRE = frozenset(
+    {
+        Feature.NATIVE,
+        Feature.OPENAI,
+        Feature.COMPLETIONS,
+        Feature.ANTHROPIC,
+        Feature.PASSTHROUGH,
+    }
+)
 """What a proxy claims that passes on whatever it is asked."""
 TIMES = frozenset({Feature.TIMEOUT, Feature.STALL_TIMEOUT})
 RETRYING = frozenset({Feature.RETRIES, Feature.RETRIES_SILENT, Feature.RETRIES_5XX})

@@ -26,7 +26,8 @@ from ollama_simulator.conformance.feature import Feature
 
 KEY = "sk-conformance"
 MODEL = "test-model:latest"
-CLAIMS = {"": TIMES | RETRYING | MARKING | {Feature.OPENAI, Feature.SHARES}}
+SPOKEN = frozenset({Feature.OPENAI, Feature.COMPLETIONS})
+CLAIMS = {"": SPOKEN | TIMES | RETRYING | MARKING | {Feature.SHARES}}
 
 
 @register

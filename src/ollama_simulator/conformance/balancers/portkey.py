@@ -17,7 +17,15 @@ from ollama_simulator.conformance.balancers.node import Script
 from ollama_simulator.conformance.feature import Feature
 
 CLAIMS = {
-    "": frozenset({Feature.OPENAI, Feature.TIMEOUT, Feature.SHARES, Feature.SPREADS}),
+    "": frozenset(
+        {
+            Feature.OPENAI,
+            Feature.COMPLETIONS,
+            Feature.TIMEOUT,
+            Feature.SHARES,
+            Feature.SPREADS,
+        }
+    ),
 }
 
 

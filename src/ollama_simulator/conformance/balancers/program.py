@@ -31,6 +31,7 @@ CLAIMS = frozenset(
     {
         Feature.NATIVE,
         Feature.OPENAI,
+        Feature.COMPLETIONS,
         Feature.ANTHROPIC,
         Feature.PASSTHROUGH,
         Feature.TIMEOUT,

@@ -51,6 +51,7 @@ class Reference(Balancer):
         {
             Feature.NATIVE,
             Feature.OPENAI,
+            Feature.COMPLETIONS,
             Feature.ANTHROPIC,
             Feature.PASSTHROUGH,
             Feature.TIMEOUT,

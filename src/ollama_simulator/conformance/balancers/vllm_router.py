@@ -24,6 +24,7 @@ CLAIMS = {
     | {
         Feature.NATIVE,
         Feature.OPENAI,
+        Feature.COMPLETIONS,
         Feature.ANTHROPIC,
         Feature.HEALTH_CHECKS,
         Feature.SHARES,

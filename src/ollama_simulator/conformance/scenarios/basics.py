@@ -4,9 +4,7 @@ from ollama_simulator.conformance.dialect import DIALECTS, Dialect
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import each_of, scenario, variant
 
-SPOKEN = {
-    name: variant(dialect=dialect, needs={dialect.feature}) for name, dialect in DIALECTS.items()
-}
+SPOKEN = {name: variant(dialect=dialect, needs=dialect.needs) for name, dialect in DIALECTS.items()}
 MODES = {"stream": variant(stream=True), "whole": variant(stream=False)}
 
 

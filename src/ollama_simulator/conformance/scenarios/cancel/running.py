@@ -17,9 +17,7 @@ from ollama_simulator.conformance.scenarios.cancel.leaving import (
 )
 from ollama_simulator.faults.pace import Normal
 
-SPOKEN = {
-    name: variant(dialect=dialect, needs={dialect.feature}) for name, dialect in DIALECTS.items()
-}
+SPOKEN = {name: variant(dialect=dialect, needs=dialect.needs) for name, dialect in DIALECTS.items()}
 BOTH = {each: SPOKEN[each] for each in ("chat", "openai")}
 THREE = {each: SPOKEN[each] for each in ("chat", "openai", "messages")}
 

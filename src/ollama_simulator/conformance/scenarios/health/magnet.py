@@ -4,6 +4,7 @@ from ollama_simulator.conformance import crowd
 from ollama_simulator.conformance.answer import Answer
 from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.conformance.installed_models import warm
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
@@ -33,6 +34,7 @@ EVIDENCE = ("thushan/olla#144", "petersimmons1972/olla#12")
     "Let a failure (a refused connection, a closed one, an answer that breaks off) count against "
     "its server alone, and give the next request to another one.",
     evidence=EVIDENCE,
+    arrange=warm,
     killed_by={"never-marks"},
     variants={
         "refused": variant(fault=breaking.REFUSED),
@@ -59,6 +61,7 @@ async def magnet(run: Run, fault: Fault) -> None:
     level=Level.SHOULD,
     wants={Feature.MARKS_5XX},
     evidence=EVIDENCE,
+    arrange=warm,
     killed_by={"never-marks"},
     variants={
         "500": variant(fault=breaking.status(500)),
@@ -93,6 +96,7 @@ async def _in_turn(run: Run, most: int) -> None:
     "one that fails at once. Count failures against a server before you compare load or time.",
     level=Level.SHOULD,
     evidence=EVIDENCE,
+    arrange=warm,
     # Who takes turns gives the busy one its share, which it answers, too.
     settings=Settings(num_parallel=4),
     killed_by={"prefers-quick"},

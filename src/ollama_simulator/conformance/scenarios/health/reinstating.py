@@ -7,6 +7,7 @@ from ollama_simulator.conformance import crowd
 from ollama_simulator.conformance.answer import Answer
 from ollama_simulator.conformance.faults import Aimed
 from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.conformance.installed_models import warm
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.health import breaking
@@ -60,6 +61,7 @@ class Late(Fault, frozen=True):
     claim=f"{CLAIM}, whatever its failure was.",
     advice=ADVICE,
     evidence=EVIDENCE,
+    arrange=warm,
     timeout=1.0,
     killed_by={"never-reinstates"},
     variants={
@@ -82,6 +84,7 @@ async def reinstated(run: Run, fault: Fault) -> None:
     advice="A server that failed, recovered and failed again is never used again although it is "
     "sound. Forget old failures when it answers well, and end every cool-down.",
     evidence=EVIDENCE,
+    arrange=warm,
     killed_by={"second-time-for-good"},
 )
 async def reinstated_twice(run: Run) -> None:
@@ -100,6 +103,7 @@ async def reinstated_twice(run: Run) -> None:
     advice="Requests that pass a failed server over keep it out: its cool-down begins anew with "
     "each of them. Let the cool-down begin with the failure, and end by the clock.",
     evidence=EVIDENCE,
+    arrange=warm,
     killed_by={"parks-anew"},
 )
 async def reinstated_under_traffic(run: Run) -> None:
@@ -115,6 +119,7 @@ async def reinstated_under_traffic(run: Run) -> None:
     "server is still waiting for its verdict. Let a trial whose client leaves end: neither good "
     "nor bad, and the next request may be the next trial.",
     evidence=EVIDENCE,
+    arrange=warm,
     killed_by={"trial-sticks"},
 )
 async def reinstated_after_leaver(run: Run) -> None:
@@ -154,6 +159,7 @@ async def reinstated_after_leaver(run: Run) -> None:
     advice="The request that tries a failed server again is given less time than others, so a "
     "server that is slow and sound stays out. Give a trial the time that every request has.",
     evidence=EVIDENCE,
+    arrange=warm,
     needs={Feature.TIMEOUT},
     timeout=2.0,
     killed_by={"impatient-trial"},

@@ -10,9 +10,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator.acts import Act, Body, End, Framing
-from ollama_simulator.conformance.dialect import Dialect
 from ollama_simulator.conformance.faults import generates
-from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
 
@@ -37,8 +35,6 @@ class Flood(Fault, frozen=True):
     """An endless answer, line after line, as fast as it is taken."""
 
     tap: Any
-    line: bytes
-    last: bytes
 
     async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
         """Lines until the tap is shut, then the last."""
@@ -49,18 +45,21 @@ class Flood(Fault, frozen=True):
         await exchange.drain()
         head = await exchange.success_head()
         yield msgspec.structs.replace(head, framing=Framing.CHUNKED)
+        line, last = lines(exchange)
         while not self.tap.shut and self.tap.sent < MOST:
             self.tap.lines += 1
-            yield Body(self.line)
-            self.tap.sent += len(self.line)
-        yield Body(self.last)
+            yield Body(line)
+            self.tap.sent += len(line)
+        yield Body(last)
         self.tap.ended = True
         yield End()
 
 
-def flood(dialect: Dialect, model: str, tap: Tap) -> Flood:
-    """One that speaks a dialect."""
-    if dialect.feature is Feature.NATIVE:
+def lines(exchange: Exchange) -> tuple[bytes, bytes]:
+    """A line of the endless text and the last one, in the dialect that the server was asked in: a
+    translator need not ask in its client's."""
+    model = "test-model:latest"
+    if exchange.request.target.startswith("/api/"):
         begun = {"model": model, "created_at": "2026-01-01T00:00:00Z"}
         line = {**begun, "message": {"role": "assistant", "content": PIECE}, "done": False}
         last = {
@@ -69,12 +68,11 @@ def flood(dialect: Dialect, model: str, tap: Tap) -> Flood:
             "done": True,
             "done_reason": "stop",
         }
-        return Flood(tap, _json(line) + b"\n", _json(last) + b"\n")
+        return _json(line) + b"\n", _json(last) + b"\n"
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model}
     delta = {"index": 0, "delta": {"content": PIECE}, "finish_reason": None}
     end = {"index": 0, "delta": {}, "finish_reason": "stop"}
-    return Flood(
-        tap,
+    return (
         b"data: " + _json({**head, "choices": [delta]}) + b"\n\n",
         b"data: " + _json({**head, "choices": [end]}) + b"\n\ndata: [DONE]\n\n",
     )

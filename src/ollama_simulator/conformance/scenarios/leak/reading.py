@@ -4,10 +4,11 @@ Sources: design document 3.2, S17.
 """
 
 from ollama_simulator.conformance.dialect import CHAT, OPENAI, Dialect
+from ollama_simulator.conformance.installed_models import warm
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
-from ollama_simulator.conformance.scenarios.leak.flood import MOST, PIECE, Tap, flood
+from ollama_simulator.conformance.scenarios.leak.flood import MOST, PIECE, Flood, Tap
 from ollama_simulator.conformance.scenarios.leak.storm import held
 from ollama_simulator.conformance.session import Session
 
@@ -27,7 +28,7 @@ VARIANTS = {
 
 async def _stalled(run: Run, dialect: Dialect, tap: Tap) -> Session:
     """A client that has begun to read a flood, and stopped. Returns when nothing moves."""
-    await run.behave(flood(dialect, run.subject.model("test-model:latest"), tap))
+    await run.behave(Flood(tap))
     session = run.send(run.spell(dialect), unread=UNREAD)
     session.stop_reading()
     await run.until(lambda: bool(session.answer.pieces), session)
@@ -98,6 +99,7 @@ async def back_pressure(run: Run, dialect: Dialect) -> None:
     "others need, while you wait for a client.",
     evidence=["gravitee-io/issues#918", "theopenco/llmgateway#1540"],
     timeout=8.0,
+    arrange=warm,
     killed_by={"waits-for-slowest"},
 )
 async def slow_reader(run: Run) -> None:

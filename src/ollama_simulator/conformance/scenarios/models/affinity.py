@@ -85,7 +85,7 @@ def efficiency(run: Run, conversations: Iterable[Conversation]) -> float:
     variants={
         name: variant(
             dialect=DIALECTS[name],
-            needs={DIALECTS[name].feature},
+            needs=DIALECTS[name].needs,
             killed_by={"ignores-conversations" if name == "chat" else "reads-native-only"},
         )
         for name in ("chat", "openai", "messages")

@@ -72,7 +72,7 @@ EMBEDDINGS = {
     killed_by={"ignores-models"},
     variants={
         name: variant(
-            needs={dialect.feature},
+            needs=dialect.needs,
             dialect=dialect,
             killed_by={"ignores-models"} if name == "chat" else {"reads-chat-only"},
         )
@@ -227,7 +227,7 @@ async def disappears(run: Run) -> None:
     advice="Say which model is missing, in the form of an error of the dialect that was spoken.",
     killed_by={"missing-without-a-word"},
     variants={
-        name: variant(needs={DIALECTS[name].feature}, dialect=DIALECTS[name])
+        name: variant(needs=DIALECTS[name].needs, dialect=DIALECTS[name])
         for name in ("chat", "generate", "openai", "messages")
     },
 )

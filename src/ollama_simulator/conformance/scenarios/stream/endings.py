@@ -60,7 +60,7 @@ def _text_too(line: dict[str, Any]) -> None:
 
 
 def _variant(dialect: Dialect, last: Edit, *flaws: str) -> Any:
-    needs = {dialect.feature, Feature.PASSTHROUGH}
+    needs = dialect.needs | {Feature.PASSTHROUGH}
     return variant(dialect=dialect, last=last, needs=needs, killed_by=flaws or None)
 
 
