@@ -24,7 +24,7 @@ PAIRS = [
     (journal.AsyncJournal, blocking_journal.Journal),
 ]
 BLOCKS = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
-OWN = {"__init__", "__doc__", "__module__", "__dict__", "__weakref__", "__annotations__"}
+OWN = {"__init__"}
 
 
 def public(kind: type) -> dict[str, Any]:
@@ -32,7 +32,9 @@ def public(kind: type) -> dict[str, Any]:
     return {
         BLOCKS.get(name, name): value
         for name, value in vars(kind).items()
-        if name not in OWN and (not name.startswith("_") or name.startswith("__"))
+        if (isinstance(value, property) or inspect.isroutine(value))
+        and name not in OWN
+        and (not name.startswith("_") or name.startswith("__"))
     }
 
 

@@ -90,6 +90,10 @@ async def test_a_rule_of_a_fleet_counts_on_all_of_its_servers(way: str) -> None:
         assert found == [503, 200, 200]
         assert (await done(rule.struck), await done(rule.matched)) == (1, 2)
         await done(rule.heal())
+        rule = await done(it.inject(BUSY, "s3"))
+        assert rule.servers == ("s3",)
+        assert [(await asked(server.url)).status for server in it] == [200, 200, 503]
+        await done(rule.heal())
         rule = await done(it.inject(BUSY))
         assert [(await asked(server.url)).status for server in it] == [503, 503, 503]
         assert (await done(rule.struck), await done(rule.matched)) == (3, 3)
@@ -126,6 +130,10 @@ async def test_what_can_not_be_meant_is_refused_before_anything_changes(way: str
             (lambda: server.change(wire="1"), ValueError, "wire: .*there are 0.33, 0.13.5"),
             (lambda: it.add(profile="x"), ValueError, "profile: there is no profile 'x'"),
             (lambda: it.add(port=-1), ValueError, "-1 is no port"),
+            (lambda: it.add(port="1"), TypeError, "port: '1' is no whole number"),
+            (lambda: it.restart("1"), TypeError, "seconds: '1' is no number"),
+            (lambda: server.load(3), ValueError, "3 is no model name"),
+            (lambda: it.inject(BUSY, []), ValueError, "servers: a rule is set on one at least"),
             (lambda: it.remove("s9"), UnknownServer, "no server 's9'"),
         ]
         for wrong, error, words in cases:

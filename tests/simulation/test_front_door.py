@@ -7,8 +7,13 @@ import ast
 import importlib
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
+from typing import Any, assert_type
 
+import msgspec
 import pytest
 
 import ollama_simulator
@@ -43,6 +48,40 @@ def test_every_fault_can_be_had() -> None:
     """A new one is added to `ollama_simulator/__init__.py`, twice."""
     here = {name for name, kind in fault.known().items() if "ollama_simulator." in kind.__module__}
     assert here <= set(SHOWN)
+
+
+ELSEWHERE = ("ollama_simulator.hardware", "ollama_simulator.registry")
+"""Modules with whole documents of their own, whose parts have names that others have, too."""
+
+
+def parts(annotation: Any) -> Iterator[type]:
+    """The structs and enumerations of ours that a field may hold."""
+    for each in typing.get_args(annotation):
+        yield from parts(each)
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct | Enum):
+        yield annotation
+
+
+def test_what_their_fields_can_be_can_be_had() -> None:
+    """Nobody has to know in which module the values of a field are, to say them or their type."""
+    shown = [getattr(ollama_simulator, name) for name in ollama_simulator._MODULES]
+    looked, missing = 0, []
+    for kind in shown:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            for field, annotation in typing.get_type_hints(kind).items():
+                for part in parts(annotation):
+                    looked += 1
+                    if part not in shown and part.__module__ not in ELSEWHERE:
+                        missing.append(f"{part.__module__}.{part.__name__} of {kind}.{field}")
+    assert looked > 20
+    assert missing == []
+
+
+def test_the_values_of_a_fault_in_a_typed_program() -> None:
+    """mypy reads this, too: a field takes a value of its enumeration, which has a name here."""
+    cut = ollama_simulator.NoTerminator(ending=ollama_simulator.Ending.RST)
+    assert_type(cut.ending, ollama_simulator.Ending)
+    assert cut.ending.value == "rst"
 
 
 def test_what_is_not_there() -> None:

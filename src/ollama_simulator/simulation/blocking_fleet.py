@@ -106,14 +106,14 @@ class Fleet:
     def inject(
         self,
         fault: Fault | Rule,
-        servers: Sequence[str] | None = None,
+        servers: str | Sequence[str] | None = None,
         **conditions: Unpack[Conditions],
     ) -> Injected:
         """Give every server a rule, or some of them.
 
         Args:
             fault: A fault, or a whole rule.
-            servers: The names of the servers; None for all.
+            servers: The names of the servers, or that of one; None for all.
             conditions: The fields of `Rule` but for its fault. With `shared=True` the servers
                 count together.
 
@@ -122,7 +122,7 @@ class Fleet:
 
         Raises:
             UnknownServer: One of them isn't there.
-            TypeError, ValueError, Unsupported: As for a server's `inject`.
+            TypeError, ValueError, Unsupported: As for a server's `inject`; `servers` is empty.
         """
         return Injected(
             self._thread.call(self._core.inject(fault, servers, **conditions)), self._thread

@@ -120,14 +120,14 @@ class AsyncFleet:
     async def inject(
         self,
         fault: Fault | Rule,
-        servers: Sequence[str] | None = None,
+        servers: str | Sequence[str] | None = None,
         **conditions: Unpack[Conditions],
     ) -> AsyncInjected:
         """Give every server a rule, or some of them.
 
         Args:
             fault: A fault, or a whole rule.
-            servers: The names of the servers; None for all.
+            servers: The names of the servers, or that of one; None for all.
             conditions: The fields of `Rule` but for its fault. With `shared=True` the servers
                 count together.
 
@@ -136,10 +136,13 @@ class AsyncFleet:
 
         Raises:
             UnknownServer: One of them isn't there.
-            TypeError, ValueError, Unsupported: As for a server's `inject`.
+            TypeError, ValueError, Unsupported: As for a server's `inject`; `servers` is empty.
         """
         rule = wishes.rule(fault, conditions)
-        names = [server.name for server in self] if servers is None else list(servers)
+        wished = [servers] if isinstance(servers, str) else servers
+        names = [server.name for server in self] if wished is None else list(wished)
+        if not names:
+            raise ValueError("servers: a rule is set on one at least")
         for name in names:
             self[name]
         wanted: Names = ALL if servers is None else names

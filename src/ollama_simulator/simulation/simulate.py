@@ -118,13 +118,16 @@ def simulate(
         What `with` and `async with` take.
 
     Raises:
-        TypeError: There is no such setting, or arguments exclude each other.
+        TypeError: There is no such setting, an argument is of another type, or arguments exclude
+            each other.
         ValueError: A value can't be so.
         BadFile: The file describes no fleet.
         PortTaken: Another program has a port; raised by the block.
     """
     if clock is not None and speed is not None:
         raise TypeError("speed: a clock that is given has its own")
+    if seed is not None:
+        wishes.whole("seed", seed)
     if config is not None:
         named = {"servers": servers, "ports": ports, "seed": seed, "speed": speed, "clock": clock}
         for name in (name for name, value in (named | settings).items() if value is not None):
@@ -136,7 +139,7 @@ def simulate(
     own_clock = _clock(clock, described.clock_speed if speed is None else speed)
     if control is True:
         control = described.control_port or 0
-    control_port = None if control is False else wishes.port(control)
+    control_port = None if control is False else wishes.port(control, "control")
 
     def opening() -> Opening[Link]:
         return local.opened(
@@ -176,8 +179,12 @@ def _servers(
     settings: Fields,
 ) -> tuple[Server, ...]:
     """The servers that are wanted."""
+    if ports is not None and not _list(ports):
+        raise TypeError(f"ports: {ports!r} is no list of ports")
     if servers is None:
         servers = 1 if ports is None else len(ports)
+    if isinstance(servers, bool) or not (isinstance(servers, int) or _list(servers)):
+        raise TypeError(f"servers: {servers!r} is neither a number of them nor Settings of each")
     if isinstance(servers, int):
         servers = [usual] * servers
     elif settings:
@@ -189,22 +196,28 @@ def _servers(
     if len(ports) != len(servers):
         raise ValueError(f"ports: there are {len(ports)}, but {len(servers)} servers")
     return tuple(
-        Server(**_fields(each), port=wishes.port(port))
+        Server(**_fields(each), port=wishes.port(port, "ports"))
         for each, port in zip(servers, ports, strict=True)
     )
 
 
+def _list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 def _fields(server: Settings) -> dict[str, Any]:
     if not isinstance(server, Settings):
-        raise TypeError(f"servers: {server!r} is neither a number nor Settings")
+        raise TypeError(f"servers: {server!r} is no Settings of a server")
     checked = wishes.checked(server)
     return {name: getattr(checked, name) for name in Settings.__struct_fields__}
 
 
 def _clock(clock: Clock | None, speed: float) -> Callable[[], Clock]:
     if clock is not None:
+        if not isinstance(clock, Clock):
+            raise TypeError(f"clock: {clock!r} is none; there is VirtualClock()")
         return lambda: clock
-    if not SLOWEST <= speed <= FASTEST:
+    if not SLOWEST <= wishes.number("speed", speed) <= FASTEST:
         words = "a millionth to a million can be"
         raise ValueError(f"speed: time can't go {speed:g} times as fast; {words}")
     return lambda: WallClock(speed)

@@ -31,6 +31,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 LONGEST_S = 1e9
 """Seconds that anything may take."""
+LONGEST_SHOWN = 200
+"""Characters of a value that are told with what is wrong with it."""
 
 
 class Conditions(TypedDict, total=False):
@@ -113,7 +115,9 @@ def checked(value: S) -> S:
     try:
         return msgspec.convert(msgspec.to_builtins(value), type(value))
     except (msgspec.ValidationError, TypeError, ValueError) as error:
-        raise ValueError(f"{value!r}: {_placed(error)}") from None
+        whole = repr(value)
+        shown = whole if len(whole) <= LONGEST_SHOWN else f"{type(value).__name__}(…)"
+        raise ValueError(f"{shown}: {_placed(error)}") from None
 
 
 def fault(wish: Fault) -> Fault:
@@ -182,9 +186,11 @@ def _model(wish: Model | str) -> Model:
     return checked(wish)
 
 
-def model_name(wish: str | None) -> str | None:
+def model_name(wish: Any) -> str | None:
     """The name of a model, or None. Raises `ValueError`."""
-    if wish is not None and not names.valid(wish):
+    if wish is None:
+        return None
+    if not isinstance(wish, str) or not names.valid(wish):
         raise ValueError(
             f"{wish!r} is no model name; it must look like [host/][namespace/]model[:tag]"
         )
@@ -201,16 +207,30 @@ def scripts(wish: Iterable[Script]) -> tuple[Script, ...]:
 
 
 def seconds(wish: float | None) -> float | None:
-    """A time that a server can be down, or None. Raises `ValueError`."""
-    if wish is not None and not 0 <= wish <= LONGEST_S:
+    """A time that a server can be down, or None. Raises `TypeError`, `ValueError`."""
+    if wish is not None and not 0 <= number("seconds", wish) <= LONGEST_S:
         raise ValueError(f"a server can't be down for {wish} seconds")
     return wish
 
 
-def port(wish: int) -> int:
-    """A port, or 0. Raises `ValueError`."""
-    if not 0 <= wish <= 65535:
-        raise ValueError(f"{wish!r} is no port; it must be 0 to 65535")
+def number(name: str, wish: float) -> float:
+    """An argument that is a number. Raises `TypeError`."""
+    if isinstance(wish, bool) or not isinstance(wish, int | float):
+        raise TypeError(f"{name}: {wish!r} is no number")
+    return wish
+
+
+def whole(name: str, wish: int) -> int:
+    """An argument that is a whole number. Raises `TypeError`."""
+    if isinstance(wish, bool) or not isinstance(wish, int):
+        raise TypeError(f"{name}: {wish!r} is no whole number")
+    return wish
+
+
+def port(wish: int, name: str = "port") -> int:
+    """A port, or 0. Raises `TypeError`, `ValueError`."""
+    if not 0 <= whole(name, wish) <= 65535:
+        raise ValueError(f"{name}: {wish!r} is no port; it must be 0 to 65535")
     return wish
 
 
