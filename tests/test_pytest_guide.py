@@ -52,6 +52,7 @@ def test_each_snippet_is_a_file() -> None:
         "test_marked.py",
         "test_left_behind.py",
         "test_async.py",
+        "test_together.py",
     ]
     assert len(FILES) == len(blocks(GUIDE, "python"))
 
@@ -65,9 +66,9 @@ def test_the_missing_retry_is_caught_as_shown(tmp_path: Path, site: Path) -> Non
 
 def test_the_client_that_tries_again_passes(tmp_path: Path, site: Path) -> None:
     """And so do the other files that should."""
-    done = play(tmp_path, site, *FILES[1:4], FILES[5])
+    done = play(tmp_path, site, *FILES[1:4], *FILES[5:])
     assert done.status == 0, done.output
-    assert len(done.cases) == 5
+    assert len(done.cases) == 7
 
 
 def test_what_is_left_behind_is_told_as_shown(tmp_path: Path, site: Path) -> None:

@@ -243,6 +243,34 @@ def test_what_it_adds_is_told(tmp_path: Path, site: Path) -> None:
     assert re.search(r"ollama_fleet.*\n +A fleet of simulated Ollama servers of this test", told)
 
 
+def test_a_file_is_looked_for_beside_that_of_the_test(tmp_path: Path, site: Path) -> None:
+    """Wherever pytest was started. What is wrong with it is told as of any other argument."""
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "fleet.toml").write_text("[[servers]]\ncount = 4\n", "utf-8")
+    (folder / "broken.toml").write_text("[[servers]]\nnum_paralel = 4\n", "utf-8")
+    (folder / "test_it.py").write_text(
+        "import pytest\n\n"
+        "@pytest.mark.ollama(config='fleet.toml')\n"
+        "def test_it(ollama_fleet): assert len(ollama_fleet) == 4\n\n"
+        "@pytest.mark.ollama(config='broken.toml')\n"
+        "def test_broken(ollama_fleet): pass\n\n"
+        "@pytest.mark.ollama(config=3)\n"
+        "def test_number(ollama_fleet): pass\n",
+        "utf-8",
+    )
+    done = session(tmp_path, site=site)
+    assert done.cases["test_it"].outcome == "passed", done.cases["test_it"].text
+    for name, words in (
+        ("test_broken", f"{folder / 'broken.toml'}:2:1: servers[0].num_paralel: there is no such"),
+        ("test_number", "config is the path of a fleet's file, and 3 is none"),
+    ):
+        case = done.cases[name]
+        assert (case.outcome, "held.py" in case.text) == ("error", False)
+        assert f"tests/test_it.py::{name}: the marker `ollama`: " in case.text
+        assert words in case.text
+
+
 def test_the_seed_of_the_command_line(tmp_path: Path, site: Path) -> None:
     """Holds where no marker names one."""
     (tmp_path / "test_it.py").write_text(

@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from ollama_simulator.faults.rule import Rule
+from ollama_simulator.fleet_file import BadFile
 from ollama_simulator.presence import Unsupported
 from ollama_simulator.pytest_plugin import HELD
 from ollama_simulator.pytest_plugin.findings import BUSY, Finding, findings, running
@@ -140,16 +141,17 @@ def _started(request: pytest.FixtureRequest, stack: contextlib.ExitStack) -> Hel
         fleet = stack.enter_context(simulate(**_arguments(request, wanted)))
         _prepare(fleet, wanted)
         return Held(item, fleet, wanted)
-    except (TypeError, ValueError, LookupError, OSError, Unsupported) as error:
+    except (TypeError, ValueError, LookupError, OSError, BadFile, Unsupported) as error:
         problem = f"{item.nodeid}: the marker `{MARKER}`: {error}"
     pytest.fail(problem, pytrace=False)
 
 
 def _arguments(request: pytest.FixtureRequest, wanted: Wish) -> dict[str, Any]:
-    """The arguments of `simulate`: those of the markers, and ours where these say nothing."""
+    """The arguments of `simulate`: those of the markers, and ours where these say nothing. A file
+    is looked for beside that of the test, wherever pytest was started."""
     arguments = dict(wanted.simulate)
-    if "config" in arguments:
-        return arguments
+    if arguments.get("config") is not None:
+        return arguments | {"config": request.path.parent / arguments["config"]}
     if "ports" not in arguments:
         usual = FLEET if "ollama_fleet" in request.fixturenames else ALONE
         arguments.setdefault("servers", usual)

@@ -9,6 +9,7 @@ It must not import pytest.
 """
 
 import inspect
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -55,6 +56,8 @@ def wish(markers: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Wish:
         for name in keywords:
             _known(name)
         merged = {**keywords, **merged}
+    if not isinstance(merged.get("config") or "", str | os.PathLike):
+        raise BadMarker(f"config is the path of a fleet's file, and {merged['config']!r} is none")
     return Wish(
         {name: value for name, value in merged.items() if name not in OWN},
         _behavior(merged.get("behavior")),
