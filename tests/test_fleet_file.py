@@ -375,6 +375,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path / "none.toml")
 
 
+def test_a_mark_in_front_of_the_text_counts_for_nothing(tmp_path: Path) -> None:
+    """Neither for what is read nor for where it stands."""
+    path = tmp_path / "fleet.toml"
+    path.write_bytes(b"\xef\xbb\xbf[[servers]]\nport = 11511\n")
+    assert [server.port for server in read(path).servers] == [11511]
+    path.write_bytes(b"\xef\xbb\xbfsed = 1\n[[servers]]\n")
+    with pytest.raises(BadFile, match=r"fleet\.toml:1:1: sed: there is no such field"):
+        read(path)
+
+
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     file = tmp_path / "fleet.toml"
     file.write_bytes(b"\xff\xfe")

@@ -95,11 +95,28 @@ def test_the_source_holds_what_its_tests_need(built: Path) -> None:
     assert not [name for name in names if name.startswith((".ci", "results"))]
 
 
+def test_what_others_made_comes_with_its_licence(
+    built: Path, wheel: zipfile.ZipFile, metadata: Message
+) -> None:
+    """In both, as their licences ask for: the text, and that it is told of."""
+    vendor = PACKAGE / "control" / "dashboard" / "vendor"
+    licences = [f"{path.relative_to(ROOT).as_posix()}" for path in vendor.glob("LICENSE.*")]
+    assert [Path(each).name for each in licences] == ["LICENSE.uPlot"]
+    assert set(metadata.get_all("License-File") or []) == {"LICENSE", *licences}
+    with tarfile.open(built / f"{NAME}.tar.gz") as source:
+        for each in licences:
+            text = (ROOT / each).read_bytes()
+            assert b"Permission is hereby granted, free of charge" in text
+            assert wheel.read(f"{NAME}.dist-info/licenses/{each}") == text
+            member = source.extractfile(f"{NAME}/{each}")
+            assert member is not None
+            assert member.read() == text
+
+
 def test_what_it_says_of_itself(metadata: Message) -> None:
     """Everything that an index shows."""
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "Apache-2.0 AND MIT"
-    assert "LICENSE" in (metadata.get_all("License-File") or [])
     assert metadata["Requires-Python"] == ">=3.11"
     assert "The ollama_simulator authors" in metadata["Author"]
     assert metadata["Keywords"]

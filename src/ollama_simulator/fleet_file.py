@@ -67,7 +67,8 @@ class BadFile(Exception):
 def read(path: Path) -> FleetFile:
     """The fleet in a file. Raises `BadFile`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a mark, which TOML 1.1 wants to be ignored.
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = str(error.strerror if isinstance(error, OSError) else error)
         raise BadFile(path, [Complaint(0, 0, "", reason)]) from None

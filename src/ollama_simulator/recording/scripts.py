@@ -79,7 +79,7 @@ def convert(tape: Tape) -> Converted:
 
 
 def _told_apart(found: Sequence[tuple[str, Script]]) -> Iterator[Script]:
-    """Scripts that answer only what they were recorded for, each in its turn."""
+    """Scripts none of which answers what another one was recorded for, each in its turn."""
     asked = [(script.model, text) for text, script in found]
     for place, (text, script) in enumerate(found):
         others = {other for model, other in asked if model == script.model and other != text}
