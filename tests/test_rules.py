@@ -30,6 +30,8 @@ from tests.test_server import FAST, Server, post
 
 TEAPOT = HttpError(status_code=418, message="teapot")
 BUSY = HttpError(status_code=503, message="busy")
+ASKED = 'why é so "blue"\n'
+"""A text in bodies, in which JSON writes half of the characters in its own way."""
 
 
 class Blinking(Fault, frozen=True):
@@ -123,6 +125,11 @@ async def test_how_often(rule: Rule, pattern: str) -> None:
         ({"model": "test-*"}, "/api/chat", "", True),
         ({"model": "llama*"}, "/api/chat", "", False),
         ({"model": "llama*"}, "/", "", False),
+        ({"contains": "why é"}, "/api/chat", "", True),
+        ({"contains": 'so "blue"\n'}, "/api/chat", "", True),
+        ({"contains": "why e"}, "/api/chat", "", False),
+        ({"contains": "why"}, "/", "", True),
+        ({"contains": "why"}, "/v1/models", "", True),
         ({"header": {"X-User": "b*"}}, "/api/chat", "x-user: bob\r\n", True),
         ({"header": {"X-User": "b*"}}, "/api/chat", "x-user: al\r\nX-User: bo\r\n", True),
         ({"header": {"X-User": "b*"}}, "/api/chat", "x-user: al\r\n", False),
@@ -136,7 +143,7 @@ async def test_whom(fields: dict[str, Any], path: str, headers: str, hit: bool) 
         await server.sim.behave(FAST)
         await fleet.inject("all", Rule(fault=TEAPOT, **fields))
         async with await server.connect() as peer:
-            request = post(path, stream=False).replace(
+            request = post(path, stream=False, suffix=ASKED).replace(
                 b"Host: localhost\r\n", b"Host: localhost\r\n" + headers.encode()
             )
             await peer.send(request)
@@ -159,6 +166,31 @@ async def test_chances_are_the_same_on_every_run() -> None:
     assert first == await run(1)
     assert first != await run(2)
     assert 8 <= first.count(418) <= 32
+
+
+def test_it_gets_worse_and_worse() -> None:
+    """None at first, then more and more, then as likely as it says."""
+
+    async def main(fleet: Fleet) -> None:
+        server, clock = Server(fleet), fleet.clock
+        await server.sim.behave(Normal(num_tokens=1))
+        begun = clock.now()
+        rule = Rule(fault=TEAPOT, since=10, ramp=100)
+        await fleet.inject("s1", rule)
+        shares = []
+        for when in (0, 10, 60, 110):
+            await clock.sleep_until(begun + when)
+            got = await statuses(server, 50, path="/api/version")
+            shares.append(got.count(418))
+        none, few, half, full = shares
+        assert none == 0
+        assert few <= 2
+        assert 10 <= half <= 40
+        assert full == 50
+
+    in_virtual_time(main)
+    rising = Rule(fault=TEAPOT, probability=0.8, ramp=4, since=1)
+    assert [rising.likelihood(age) for age in (1, 3, 5, 99)] == [0.0, 0.4, 0.8, 0.8]
 
 
 @on_each_loop
@@ -363,6 +395,8 @@ def test_how_rules_end(how: str) -> None:
         ({"fault": ConnectionRefused(), "limit": 2}, "limit"),
         ({"fault": ConnectionRefused(), "shared": True}, "shared"),
         ({"fault": Blinking(), "probability": 0.5}, "probability"),
+        ({"fault": Blinking(), "ramp": 9}, "ramp"),
+        ({"fault": Blinking(), "contains": "why"}, "contains"),
         ({"fault": TEAPOT, "since": 3, "until": 3}, "until"),
         ({"fault": TEAPOT, "since": 3, "ttl": 2}, "ttl"),
     ],

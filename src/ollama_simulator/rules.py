@@ -61,7 +61,7 @@ class Active:
         age = now - self.since
         return age >= self.rule.since and (self.rule.until is None or age < self.rule.until)
 
-    def takes(self, draw: Callable[[], float]) -> bool:
+    def takes(self, draw: Callable[[], float], now: float) -> bool:
         """Count one that fits. Returns whether it is struck."""
         rule, counts = self.rule, self.counts
         counts.matched += 1
@@ -70,7 +70,8 @@ class Active:
             return False
         if rule.limit is not None and counts.chosen >= rule.limit:
             return False
-        if rule.probability < 1 and draw() >= rule.probability:
+        likelihood = rule.likelihood(now - self.since)
+        if likelihood < 1 and draw() >= likelihood:
             return False
         counts.chosen += 1
         return True
@@ -196,8 +197,16 @@ class Rules:
                     return False
             if not rule.wants(job):
                 return False
+        if rule.contains:
+            try:
+                body = await exchange.body()
+            except Refusal:
+                return False
+            if not rule.found_in(body):
+                return False
         who = rule.name or str(active.number)
-        return active.takes(random.Random(f"{self._draws}/{who}/{ordinal}").random)
+        draw = random.Random(f"{self._draws}/{who}/{ordinal}").random
+        return active.takes(draw, self._clock.now())
 
 
 async def _nothing(exchange: Exchange) -> AsyncGenerator[Act, None]:

@@ -26,9 +26,9 @@ def names(program: Program) -> list[str]:
 def rules(program: Program, name: str) -> list[dict[str, Any]]:
     """The rules of a server, each as it was asked for: fields with their usual values left out."""
     usual = {
-        "name": "", "path": "*", "method": "*", "model": "*", "header": {}, "probability": 1.0,
-        "skip": 0, "limit": None, "every": 1, "shared": False, "since": 0.0, "until": None,
-        "ttl": None,
+        "name": "", "path": "*", "method": "*", "model": "*", "header": {}, "contains": "",
+        "probability": 1.0, "ramp": 0.0, "skip": 0, "limit": None, "every": 1, "shared": False,
+        "since": 0.0, "until": None, "ttl": None,
     }  # fmt: skip
     found = [active["rule"] for active in server(program, name)["rules"]]
     return [

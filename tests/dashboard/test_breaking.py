@@ -183,8 +183,8 @@ def test_every_field_of_a_rule_can_be_set(fleet: Program, page: Page) -> None:
     page.get_by_text("Where and when").click()
     written = {
         "name": "it's \"mine\"", "path": "/api/*", "method": "POST", "model": "test-*",
-        "probability": "0.5", "skip": "2", "limit": "7", "every": "3", "since": "1.5",
-        "until": "90", "ttl": "600",
+        "contains": "why", "probability": "0.5", "ramp": "20", "skip": "2", "limit": "7",
+        "every": "3", "since": "1.5", "until": "90", "ttl": "600",
     }  # fmt: skip
     for name, text in written.items():
         page.fill(f".conditions [name={name}]", text)
@@ -197,8 +197,8 @@ def test_every_field_of_a_rule_can_be_set(fleet: Program, page: Page) -> None:
     page.wait_for_selector("#did[data-fine=yes]")
     run(command)
     expected = {
-        **written, "fault": MID, "probability": 0.5, "skip": 2, "limit": 7, "every": 3,
-        "since": 1.5, "until": 90.0, "ttl": 600.0, "shared": True,
+        **written, "fault": MID, "probability": 0.5, "ramp": 20.0, "skip": 2, "limit": 7,
+        "every": 3, "since": 1.5, "until": 90.0, "ttl": 600.0, "shared": True,
         "header": {"X-Client": "load-*", "Accept": "*"},
     }  # fmt: skip
     assert rules(fleet, "s1") == [expected, expected]

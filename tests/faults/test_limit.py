@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +40,8 @@ def answers(fault: RateLimited, times: list[float]) -> list[tuple[int, str | Non
 
 
 LET = (200, None, None)
+PROMPT = 2
+"""Tokens of the prompt of `saying`: its role and its word."""
 
 
 def test_a_window_that_moves() -> None:
@@ -104,3 +107,70 @@ def test_each_server_counts_for_itself_and_from_when_it_was_set() -> None:
             return [*found, await status(first)]
 
     assert virtual(main) == [200, 429, 200, 429, 200, 429, 200]
+
+
+Asks = Sequence[tuple[float, str, dict[str, Any]]]
+
+
+def used(fault: RateLimited, asks: Asks) -> list[list[str]]:
+    """Status, what is left of the tokens, and when there are more, of requests at some times."""
+
+    async def main(clock: VirtualClock) -> list[list[str]]:
+        found = []
+        async with Fleet(clock=clock) as fleet:
+            await fleet.behave(None, fault)
+            for when, path, wish in asks:
+                await clock.sleep_until(when)
+                async with await Client.connect(HOST, fleet.ports[0], 5) as client:
+                    body = msgspec.json.encode({"model": "test-model", **wish})
+                    await client.ask("POST", path, (), body, silence=5)
+                    head = await client.head(60)
+                    [data async for data in client.body(60)]
+                named = {name.lower(): value for name, value in head.headers}
+                kinds = "remaining-tokens", "reset-tokens", "remaining-requests"
+                told = [named.get(f"x-ratelimit-{kind}", "-") for kind in kinds]
+                found.append([str(head.status), *told])
+        return found
+
+    return virtual(main)
+
+
+def saying(tokens: int, **more: Any) -> dict[str, Any]:
+    """A wish for an answer of so many tokens."""
+    message = {"role": "user", "content": "Hello"}
+    return {"messages": [message], "options": {"num_predict": tokens}, **more}
+
+
+CHEAP = saying(1)
+OPENAI = {"messages": CHEAP["messages"], "max_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("path", "wish", "cost"),
+    [
+        ("/api/chat", saying(10), PROMPT + 10),
+        ("/api/chat", saying(10, stream=False), PROMPT + 10),
+        ("/v1/chat/completions", OPENAI | {"stream": True}, PROMPT + 5),
+        ("/v1/messages", OPENAI, PROMPT + 5),
+        ("/api/embed", {"input": ["Hello", "Hello you"]}, 4),
+        ("/api/show", {}, 0),
+    ],
+)
+def test_a_quota_of_tokens(path: str, wish: dict[str, Any], cost: int) -> None:
+    """Those of prompts and answers count, to the last one; there are more when the window has
+    moved on."""
+    asks = [(0, path, wish), (1, "/api/chat", CHEAP), (11.5, "/api/chat", CHEAP)]
+    enough = used(RateLimited(tokens=cost + 1, window_s=10), asks)
+    assert [status for status, *_ in enough] == ["200"] * 3
+    if cost:
+        used_up = used(RateLimited(tokens=cost, window_s=10), asks)
+        assert [status for status, *_ in used_up] == ["200", "429", "200"]
+        assert used_up[1][1:] == ["0", "10s", "-"]
+
+
+def test_both_limits() -> None:
+    """Whichever is reached first; the head tells of both, and the wait is the longer one."""
+    asks = [(when, "/api/chat", CHEAP) for when in (0, 5, 6)]
+    found = used(RateLimited(requests=2, tokens=1000, window_s=10), asks)
+    assert [each[0] for each in found] == ["200", "200", "429"]
+    assert found[2][1:] == [str(1000 - 2 * (PROMPT + 1)), "0s", "0"]

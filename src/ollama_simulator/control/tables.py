@@ -11,7 +11,7 @@ It must not import the servers' insides.
 
 import functools
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -26,14 +26,14 @@ from ollama_simulator.places import Place
 from ollama_simulator.settings import Settings
 
 T = TypeVar("T", bound=Settings)
+Environment = Annotated[Variables, msgspec.Meta(description="Ollama's own variables, by name.")]
 ELSEWHERE = "only the command line and a fleet's file name files"
 
 
 class ChangedServer(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of a server that is there. Those that are not given stay as they are."""
 
-    environment: Variables = msgspec.field(default_factory=dict)
-    """Ollama's own variables, by name."""
+    environment: Environment = msgspec.field(default_factory=dict)
 
 
 @functools.cache
@@ -41,7 +41,7 @@ def new_server() -> Any:
     """The type of a server that is to come: its faults may be any that are known."""
     return msgspec.defstruct(
         "NewServer",
-        [("environment", Variables, {})],
+        [("environment", Environment, {})],
         bases=(fleet_types.readable(),),
         namespace={"__doc__": "A server that is to come; all fields may be left out."},
         frozen=True,

@@ -9,6 +9,7 @@ It must not import the journal or anything above.
 """
 
 import functools
+import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
@@ -41,9 +42,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     is read before the fault strikes; without it a fault may strike before."""
     header: Mapping[str, str] = {}
     """Headers that the request must have, and a glob for the value of each."""
+    contains: str = ""
+    """A text that the request's body must have, as it stands there or as JSON writes it; empty for
+    any body. To know that, the body is read before the fault strikes."""
     probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
     """How likely it strikes. It is drawn from the fleet's seed, the server, the rule and the
     request's number on its server: the same again in the next run."""
+    ramp: Seconds = 0.0
+    """Seconds, from `since` on, in which `probability` rises evenly from 0 to what it says: a
+    server gets worse and worse."""
     skip: Times = 0
     """How many requests that fit it lets pass at first."""
     limit: Times | None = None
@@ -78,6 +85,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             return True
         return fnmatchcase(model_of(job), self.model)
 
+    def found_in(self, body: bytes) -> bool:
+        """Whether a request's body has the text that it must have."""
+        said = json.dumps(self.contains)[1:-1], json.dumps(self.contains, ensure_ascii=False)[1:-1]
+        texts = (text.encode("utf-8", "surrogatepass") for text in (self.contains, *said))
+        return any(text in body for text in texts)
+
+    def likelihood(self, age: float) -> float:
+        """How likely it strikes, so many seconds after it was set."""
+        begun = age - self.since
+        return self.probability * (min(1.0, begun / self.ramp) if self.ramp else 1.0)
+
 
 def model_of(job: Job | None) -> str:
     """The model that a job is for, as its request writes it; empty for none."""
@@ -87,7 +105,10 @@ def model_of(job: Job | None) -> str:
     return named if isinstance(named, str) else ""
 
 
-CONDITIONS = ("path", "method", "model", "header", "probability", "skip", "limit", "every")
+CONDITIONS = (
+    *("path", "method", "model", "header", "contains"),
+    *("probability", "ramp", "skip", "limit", "every"),
+)
 """What a fault of the door can't be asked: there is no request yet."""
 
 

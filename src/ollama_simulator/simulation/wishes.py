@@ -43,7 +43,9 @@ class Conditions(TypedDict, total=False):
     method: str
     model: str
     header: Mapping[str, str]
+    contains: str
     probability: float
+    ramp: float
     skip: int
     limit: int | None
     every: int

@@ -182,7 +182,7 @@ function lines(list, words, none) {
 /** What a rule asks for, beside its fault. */
 function asked(rule) {
   const { fault: _, name: __, ...rest } = rule;
-  const usual = { path: "*", method: "*", model: "*", probability: 1, skip: 0, every: 1, since: 0, shared: false };
+  const usual = { path: "*", method: "*", model: "*", contains: "", probability: 1, ramp: 0, skip: 0, every: 1, since: 0, shared: false };
   return Object.entries(rest)
     .filter(([key, value]) => value !== null && value !== usual[key] && !(key === "header" && !Object.keys(value).length))
     .map(([key, value]) => ` · ${key} ${typeof value === "object" ? JSON.stringify(value) : value}`)
