@@ -83,6 +83,28 @@ def test_times_of_other_seeds_are_others() -> None:
     assert told[0] != told[1]
 
 
+def test_it_is_down_for_the_whole_time_however_late_it_ends() -> None:
+    """The time counts from when its process is gone, and not from when that was asked for, unless
+    it is to be up at once meanwhile."""
+
+    async def main(fleet: Fleet) -> None:
+        async with asyncio.TaskGroup() as group:
+            for port in fleet.ports:
+                server = fleet.server(port)
+                async with server._presence._moving:  # as if its door were being moved
+                    group.create_task(server.restart(seconds=2))
+                    await fleet.clock.sleep_until(fleet.clock.now() + 3)
+                    if server.name == "s2":
+                        group.create_task(server._presence.hurry())
+                        await fleet.clock.sleep_until(fleet.clock.now() + 1)
+        for port in fleet.ports:
+            await fleet.server(port).up()
+        found = {each.server: each.seconds for each in fleet.journal.where(records.Restarted)}
+        assert found == {"s1": 2.0, "s2": 0.0}
+
+    in_virtual_time(main)
+
+
 @pytest.mark.parametrize(("second", "whole"), [(2.0, 3.0), (30.0, 31.0)])
 def test_who_is_ended_while_it_is_down_begins_from_the_start(second: float, whole: float) -> None:
     """The last one counts, be it shorter or longer, and it comes back once."""

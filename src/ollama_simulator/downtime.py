@@ -36,11 +36,17 @@ class Downtime:
         """Whether it is not over."""
         return self.closed or self._until > self._clock.now()
 
-    def begin(self, seconds: float | None) -> None:
-        """Be down for so long from now on; None for a time that is drawn."""
+    def begin(self, seconds: float | None) -> float:
+        """Be down for so long from now on; None for a time that is drawn. Returns until when."""
         if seconds is None:
             seconds = self._drawn.uniform(SHORTEST_S, LONGEST_S)
         self._set(self._clock.now() + seconds)
+        return self._until
+
+    def move(self, until: float, later: float) -> None:
+        """Be down for so much longer, unless it was begun or ended anew since it was until then."""
+        if later > 0 and self._until == until:
+            self._set(until + later)
 
     def end(self) -> None:
         """Be over now."""

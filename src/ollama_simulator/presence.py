@@ -117,12 +117,15 @@ class Presence:
 
     async def restart(self, seconds: float | None) -> None:
         """End the process, and let it begin so much later. Returns when it has ended."""
-        self._downtime.begin(seconds)
+        asked = self._clock.now()
+        until = self._downtime.begin(seconds)
         async with self._moving:
             if not self._downtime.waited_for:
                 self._downtime.waited_for = True
                 self.listener.spawn(self._come_back())
-            await self._end()
+            if await self._end():
+                # It was in somebody else's hands until then, and is down for no less than was said.
+                self._downtime.move(until, self._down_since - asked)
 
     async def hurry(self) -> None:
         """If it restarts, have it up at once."""

@@ -190,6 +190,31 @@ def test_the_same_in_a_loop() -> None:
     asyncio.run(main())
 
 
+def test_one_that_is_elsewhere_is_asked_within_the_block_alone() -> None:
+    """Its journal, too: what happened there since then isn't here."""
+
+    async def main(url: str) -> None:
+        async with connect(url) as there:
+            assert await there.journal.records == []
+        with pytest.raises(Ended, match="its `with` block is over"):
+            await there.journal.records
+
+    with simulate(control=True) as fleet:
+        assert fleet.control_url is not None
+        with connect(fleet.control_url) as there:
+            assert there.journal.records == []
+        for wish in (
+            there.info,
+            there.heal,
+            lambda: there.journal.records,
+            lambda: there.journal.wait_for("Queued", timeout=20),
+            lambda: there[0].requests,
+        ):
+            with pytest.raises(Ended, match="its `with` block is over"):
+                wish()
+        asyncio.run(main(fleet.control_url))
+
+
 def test_a_port_that_is_taken_is_told_by_the_block() -> None:
     before = handles(), threading.active_count()
     with socket.socket() as other:

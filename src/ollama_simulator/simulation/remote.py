@@ -4,6 +4,8 @@ Rules of this file:
 
 1. A wish is one request. What it changes belongs to that fleet, and stays when we leave.
 2. Records are fetched once: those that were read are kept, and later ones added.
+3. When the block has ended nothing can be asked, the journal neither: what came meanwhile isn't
+   here.
 
 It must not import the local link, or anything above.
 """
@@ -26,6 +28,7 @@ from ollama_simulator.records import Record
 from ollama_simulator.script import Script
 from ollama_simulator.settings import Settings
 from ollama_simulator.simulation import wishes
+from ollama_simulator.simulation.ended import OVER, Ended
 from ollama_simulator.simulation.http import Api, decoded
 from ollama_simulator.simulation.link import Names, Place, Read
 from ollama_simulator.simulation.pattern import KINDS
@@ -50,13 +53,19 @@ class RemoteLink:
         self.seed = 0
         self.control_url: str | None = api.url
         self.ended = False
-        """Whether the fleet has, as far as can be told from here."""
-        self._api = api
+        """Whether the block has in which it may be asked."""
+        self._there = api
         self._places: dict[str, Place] = {}
         self._records: list[Record] = []
         self._next = 0
         """How many records there are up to the last that is kept here."""
         self._reading = asyncio.Lock()
+
+    @property
+    def _api(self) -> Api:
+        if self.ended:
+            raise Ended(OVER)
+        return self._there
 
     async def _get(self, kind: Any, path: str, **query: Any) -> Any:
         return decoded(await self._api.get(path, **query), kind, self._api.url)
@@ -221,7 +230,10 @@ async def connected(url: str) -> AsyncIterator[RemoteLink]:
     """A running fleet, until the block ends. Raises `Unreachable`."""
     link = RemoteLink(Api(url))
     await link.begin()
-    yield link
+    try:
+        yield link
+    finally:
+        link.ended = True
 
 
 def _joined(names: Names) -> str:
