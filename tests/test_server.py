@@ -121,7 +121,7 @@ async def test_the_records_of_one_chat() -> None:
             await server.until(Finished)
         await server.until(records.Closed)
         assert server.kinds() == [
-            *("Behaved", "Opened", "Asked", "Received", "Struck", "ModelLoaded", "Admitted"),
+            *("Behaved", "Opened", "Asked", "Received", "ModelLoaded", "Admitted"),
             *("Evaluated", "FirstToken", "Generated", "Released", "Finished", "Closed"),
         ]
         (asked,), (end,) = server.journal.where(Asked), server.journal.where(Finished)
