@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from ollama_simulator.faults import fault
 from ollama_simulator.faults.fault import Fault
+from ollama_simulator.mistakes import instead
 from ollama_simulator.model import Embed, Infer, Job
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
@@ -167,4 +168,4 @@ def named(words: str) -> Fault:
         raise BadFault(str(error)) from None
     except TypeError as error:
         raise BadFault(f"{text} needs its fields, as JSON: {error}") from None
-    raise BadFault(f"there is no fault {text!r}; there are {', '.join(fault.known())}")
+    raise BadFault(f"there is no fault {text!r}; {instead(text, list(fault.known()))}")
