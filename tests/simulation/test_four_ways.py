@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from ollama_simulator import records
 from ollama_simulator.acts import Door
+from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.faults.cut import FailMidStream
 from ollama_simulator.faults.door import ConnectionRefused
 from ollama_simulator.faults.hang import Hang
@@ -164,7 +165,12 @@ async def test_behaviours_take_the_place_of_rules(way: str) -> None:
 
 @every_way
 async def test_servers_come_change_and_go(way: str) -> None:
-    async with fleet(way, 2) as it:
+    with claimed(2) as ports:  # a reset takes them again
+        await _come_change_and_go(way, ports)
+
+
+async def _come_change_and_go(way: str, ports: Sequence[int]) -> None:
+    async with fleet(way, ports=ports) as it:
         added = await done(it.add(num_parallel=3, keep_alive=float("inf")))
         assert added.name == "s3"
         assert it["s3"] is added
