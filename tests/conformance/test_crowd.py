@@ -93,6 +93,19 @@ def test_rounds_end_when_there_is_enough_or_the_time_is_over() -> None:
     play(scenario)
 
 
+def test_headers_that_tell_requests_apart() -> None:
+    """As a product may want them."""
+
+    async def scenario(run: Run) -> None:
+        run.subject.headers = (("X-Tag", "session:NONCE"),)
+        one, other = run.spell(), run.spell()
+        assert f"X-Tag: session:{one.nonce}\r\n".encode() in one.head
+        assert one.nonce != other.nonce
+        assert f"session:{other.nonce}".encode() in other.head
+
+    play(scenario)
+
+
 def test_a_request_that_takes_its_time_is_waited_for() -> None:
     """However soon other things must be seen."""
 

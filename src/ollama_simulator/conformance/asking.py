@@ -271,10 +271,10 @@ class Asking:
         *,
         expected: str = "",
     ) -> Spelled:
-        extra = () if port else self.subject.headers
         host = f"127.0.0.1:{port or self.port}"
+        theirs = () if port else spelling.filled(self.subject.headers, nonce)
         return Spelled(
-            spelling.head(host, method, target, body, [*extra, *headers]),
+            spelling.head(host, method, target, body, [*theirs, *headers]),
             body or b"",
             nonce,
             f"{method} {target}" + (f" straight to port {port}" if port else ""),

@@ -51,6 +51,11 @@ def head(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
+def filled(headers: Iterable[tuple[str, str]], nonce: str) -> list[tuple[str, str]]:
+    """Headers with a nonce in the place of the word NONCE."""
+    return [(name, value.replace("NONCE", nonce)) for name, value in headers]
+
+
 def trickle(data: bytes, pieces: int, seconds: float) -> list[Part]:
     """Bytes in so many pieces, spread evenly over a time."""
     size = -(-len(data) // pieces)

@@ -128,7 +128,7 @@ class Balancer(ABC):
         return ""
 
     def headers(self, setup: Setup) -> tuple[tuple[str, str], ...]:
-        """What each request to it must carry."""
+        """What each request to it must carry. The word NONCE becomes a word of that request."""
         return ()
 
     def model(self, name: str) -> str:

@@ -1,7 +1,10 @@
 """The adapter of ollama-herd: a router, and an agent for each server.
 
-One request at a time for each server and model; the others wait. Requests in a row stay with one
-server. It answers 200 before it has asked anybody, so total failure is an answer that breaks off.
+One request at a time for each server and model; the others wait. What one client asks of one model
+stays with one server, and waits there though others are idle; so each request of ours is said to
+be a session of its own. It answers 200 before it has asked anybody, so total failure is an answer
+that breaks off. For a model that is not in memory it would answer with another one that is, which
+is turned off here.
 
 It announces itself on the local network by mDNS, and nothing turns that off; its statistics of
 usage are turned off here.
@@ -35,6 +38,9 @@ CLAIMS = {
             Feature.RETRIES_5XX,
             Feature.QUEUES,
             Feature.EXCLUSIVE,
+            Feature.MODEL_AWARE,
+            Feature.WARM_FIRST,
+            Feature.AGGREGATES,
         }
     )
 }
@@ -85,7 +91,13 @@ class OllamaHerd(Forking):
             "FLEET_MDNS_SERVICE_NAME": f"herd-{place.port}",
             "FLEET_DISABLE_MODEL_PRELOADER": "true",
             "FLEET_AUTO_PULL": "false",
+            "FLEET_VRAM_FALLBACK": "false",
+            "FLEET_ANTHROPIC_AUTO_ROUTE": "false",
         }
+
+    def headers(self, setup: Setup) -> tuple[tuple[str, str], ...]:
+        """A session for each request."""
+        return (("X-Herd-Tags", "session:NONCE"),)
 
     async def ready(self, running: Running) -> None:
         """Wait until every agent has reported."""

@@ -31,7 +31,7 @@ async def _stalled(run: Run, dialect: Dialect, tap: Tap) -> Session:
     await run.behave(Flood(tap))
     session = run.send(run.spell(dialect), unread=UNREAD)
     session.stop_reading()
-    await run.until(lambda: bool(session.answer.pieces), session)
+    await run.until(lambda: bool(session.answer.pieces), session, run.patience)
     clock = run.fleet.clock
     limit = clock.now() + 15.0 * run.scale
     before, since = -1, clock.now()

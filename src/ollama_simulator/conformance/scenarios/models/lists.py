@@ -36,10 +36,11 @@ LISTS = {
 def listed(answer: Answer) -> list[str]:
     """The names in a list of models of either dialect."""
     match answer.json():
-        case {"models": [*entries]}:
-            return [str(each.get("name")) for each in entries]
+        # First, as some tell their models once more beside OpenAI's list.
         case {"data": [*entries]}:
             return [str(each.get("id")) for each in entries]
+        case {"models": [*entries]}:
+            return [str(each.get("name")) for each in entries]
     return []
 
 
@@ -95,8 +96,12 @@ async def entries(run: Run) -> None:
         name = entry["name"]
         told = [each for each in (ours.json() or {}).get("models", []) if each.get("name") == name]
         first = told[0] if told else {}
-        for field in ("model", "size", "digest", "details"):
+        for field in ("model", "size", "digest"):
             run.check(f"{field} of {name}", first.get(field), entry[field])
+        details = first.get("details") or {}
+        # More may be told beside them, as which servers have it.
+        known = {key: details.get(key) for key in entry["details"]}
+        run.check(f"details of {name}", known, entry["details"])
 
 
 @scenario(
