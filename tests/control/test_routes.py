@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ollama_simulator.control.api import OPERATIONS
 from tests.control.api import controlled
 from tests.net.loops import on_each_loop
@@ -64,3 +66,42 @@ async def test_queries_that_cant_be_meant() -> None:
                 assert error["parameter"] == parameter
                 if path == "/journal" or parameter != "limit":
                     assert hint in error["detail"]
+
+
+@on_each_loop
+async def test_pages_of_other_origins_change_nothing() -> None:
+    """Neither by the newer routes nor by the older ones, and as little by simple requests, for
+    which a browser asks nobody; scripts, the dashboard and whoever only looks are let through."""
+    async with controlled() as api:
+        own = f"http://{api.client.base_url.host}:{api.port}"
+        evil = "http://evil.example"
+        hang = {"type": "Hang"}
+        wishes = (
+            ("POST", "/servers/s1/rules", {"fault": hang}),
+            ("POST", "/behavior", {"port": api.fleet.ports[0], "behavior": hang}),
+            ("DELETE", "/servers/s3", None),
+        )
+        for headers, refused in (
+            ({"Origin": evil}, True),
+            ({"Origin": "null"}, True),
+            ({"Origin": f"http://127.0.0.1:{api.port + 1}"}, True),
+            ({"Sec-Fetch-Site": "cross-site"}, True),
+            ({"Origin": own, "Sec-Fetch-Site": "same-site"}, True),
+            ({"Origin": evil, "Sec-Fetch-Site": "same-origin"}, False),
+            ({"Origin": own}, False),
+            ({}, False),
+        ):
+            for method, path, body in wishes:
+                answer = await api.client.request(
+                    method, path, content=b"" if body is None else msgspec.json.encode(body),
+                    headers={"Content-Type": "text/plain", **headers},
+                )  # fmt: skip
+                assert (answer.status_code == 403) == refused, (headers, path)
+                if refused:
+                    assert "can't change anything here" in answer.text
+            if refused:
+                assert not api.fleet.journal.records, "nothing has changed"
+            await api("POST", "/reset")
+            api.fleet.journal.records.clear()
+            answer = await api.client.get("/servers", headers=headers)
+            assert answer.status_code == 200

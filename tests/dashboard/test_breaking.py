@@ -212,6 +212,18 @@ def test_a_fault_of_the_door_is_asked_what_it_can_be(page: Page) -> None:
     assert sorted(offered) == sorted(asked)
 
 
+def test_code_in_what_is_told_looks_like_code(page: Page) -> None:
+    """Descriptions have it in backquotes; nobody sees those."""
+    click(page, "Break s1")
+    page.select_option("#fault", "HttpError")
+    note = page.locator("#panel .field", has=page.locator("[name=headers]")).locator(".help")
+    assert note.locator("code").inner_text() == "Retry-After"
+    for name in ("HttpError", "RateLimited", "StreamError"):
+        page.select_option("#fault", name)
+        assert page.locator("#about-fault code").count() >= (name != "HttpError")
+        assert "`" not in page.inner_text("#panel form")
+
+
 def test_every_fault_can_be_set_as_the_form_is_filled_in(fleet: Program, page: Page) -> None:
     """With the examples that the simulator gives; each is taken."""
     faults = [each["name"] for each in fleet.accepted("GET", "/faults")["faults"]]

@@ -5,6 +5,8 @@ Rules of this file:
 1. It is imported only when the API is served, after the servers listen: it is the slowest
    import of the package.
 2. It takes no signal: the program that serves decides when to end.
+3. What changes anything is refused to web pages of other origins: whoever has such a page open
+   in a browser on this machine would otherwise let it break servers.
 """
 
 import asyncio
@@ -17,7 +19,7 @@ from typing import Any
 import uvicorn
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.types import ExceptionHandlersMap
 
 from ollama_simulator.control import classic, helper, metrics, scripts
@@ -41,10 +43,26 @@ def application(fleet: Fleet) -> Litestar:
     return _application(
         fleet,
         [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES, *newer],
+        before=_own_pages_only,
     )
 
 
-def _application(fleet: Fleet, routes: list[Any]) -> Litestar:
+def _own_pages_only(request: Request[Any, Any, Any]) -> None:
+    """Refuse what a page of another origin asks a browser to do (Fetch Metadata Request Headers,
+    2.3; RFC 6454, 7)."""
+    headers = request.headers
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if request.method in ("GET", "HEAD", "OPTIONS") or (site is None and origin is None):
+        return
+    own = f"http://{headers.get('host')}"
+    # Only the browser knows when a proxy stands between them.
+    if (site in ("same-origin", "none")) if site is not None else (origin == own):
+        return
+    words = f"a page of {origin or 'another site'} can't change anything here; {own} can"
+    raise PermissionDeniedException(words)
+
+
+def _application(fleet: Fleet, routes: list[Any], before: Any = None) -> Litestar:
     handlers: ExceptionHandlersMap = {
         BadBody: _says(400),
         UnknownServer: _says(404),
@@ -57,6 +75,7 @@ def _application(fleet: Fleet, routes: list[Any]) -> Litestar:
         routes,
         state=State({"fleet": fleet, "pulse": Pulse(fleet.journal)}),
         exception_handlers=handlers,
+        before_request=before,
         openapi_config=None,
         logging_config=None,
     )

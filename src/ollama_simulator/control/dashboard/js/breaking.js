@@ -6,7 +6,7 @@
 
 import { inject, read } from "./api.js";
 import { CurlBox, reason } from "./doing.js";
-import { h, say } from "./dom.js";
+import { h, prose, say } from "./dom.js";
 import { conditions, fieldsOf, readAll } from "./fields.js";
 
 let faults = null;
@@ -84,7 +84,7 @@ export class BreakForm {
   choose() {
     const entry = faults.find((each) => each.name === this.fault.value);
     chosenBefore = entry.name;
-    say(this.about, entry.description.replaceAll(/\s+/g, " "));
+    prose(this.about, entry.description.replaceAll(/\s+/g, " "));
     this.fields = fieldsOf(entry.schema, entry.example);
     this.conditions = conditions(entry.door);
     this.own.replaceChildren(...this.fields.map((field) => field.root));

@@ -34,6 +34,13 @@ export function say(node, words) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Have an element say this, in which code stands in backquotes. */
+export function prose(node, words) {
+  const parts = String(words).split("`");
+  if (node.textContent === parts.join("")) return;
+  node.replaceChildren(...parts.map((part, at) => (at % 2 ? h("code", {}, part) : part)));
+}
+
 /** What each element's style was set to; a browser gives it back in words of its own. */
 const styled = new WeakMap();
 

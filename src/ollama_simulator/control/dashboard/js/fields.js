@@ -7,7 +7,7 @@
  * Source: JSON Schema 2020-12, as far as the schemas of faults use it.
  */
 
-import { h, say, set } from "./dom.js";
+import { h, prose, set } from "./dom.js";
 
 let made = 0;
 
@@ -25,7 +25,8 @@ export class Field {
     set(input, "required", required && input.type !== "checkbox");
     this.wrong = h("p", { class: "wrong", id: `${id}-wrong` });
     this.wrong.hidden = true;
-    this.help = h("p", { class: "help", id: `${id}-help` }, help);
+    this.help = h("p", { class: "help", id: `${id}-help` });
+    prose(this.help, help);
     this.help.hidden = !help;
     set(input, "aria-describedby", `${id}-wrong${help ? ` ${id}-help` : ""}`);
     if (initial !== undefined) {
@@ -46,7 +47,7 @@ export class Field {
 
   /** Say what is wrong with it; empty for nothing. */
   blame(words) {
-    say(this.wrong, words);
+    prose(this.wrong, words);
     this.wrong.hidden = !words;
     set(this.input, "aria-invalid", words ? "true" : null);
   }
