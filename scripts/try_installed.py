@@ -8,6 +8,19 @@ import urllib.request
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+PYTHON = """
+from importlib.metadata import entry_points
+from importlib.resources import files
+from urllib.request import urlopen
+
+from ollama_simulator import simulate
+
+with simulate(servers=2) as fleet:
+    assert urlopen(f"{fleet['s2'].url}/api/tags", timeout=30).status == 200
+    fleet.journal.verify("Asked", server="s2", count=1)
+assert files("ollama_simulator").joinpath("py.typed").is_file()
+assert "ollama_simulator" in entry_points(group="pytest11").names
+"""
 FLEET = '[[servers]]\ncount = 2\nbehavior = { type = "Hang" }\n'
 
 
@@ -22,7 +35,7 @@ def run(*command: str) -> str:
     )
     if done.returncode or done.stderr:
         sys.exit(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
-    print("fine:", " ".join(command))
+    print("fine:", " ".join(command).partition("\n")[0])
     return done.stdout
 
 
@@ -51,6 +64,8 @@ run("ollama_simulator", "--version")
 run("ollama_simulator", "--help")
 run("ollama_simulator", "--list-profiles")
 run("ollama_simulator", "check", "fleet.toml")
+run("ollama_simulator", "--show-completion", "bash")
+run("python", "-c", PYTHON)
 run("load_balancer_test", "--list")
 run("load_balancer_test", "seed.basic")
 served()
