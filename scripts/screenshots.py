@@ -140,6 +140,7 @@ def small(browser: Browser) -> None:
             light.fill("[name=ttl]", "60")
             light.wait_for_timeout(500)
             light.evaluate("window.scrollTo(0, 0)")
+            light.evaluate("document.querySelector('#panel').scrollTo(0, 0)")
             picture(light, "dashboard-light")
             light.locator("#panel [type=submit]").dispatch_event("click")
             light.wait_for_selector("#did[data-fine=yes]")

@@ -99,6 +99,7 @@ async def test_pages_of_other_origins_change_nothing() -> None:
                 assert (answer.status_code == 403) == refused, (headers, path)
                 if refused:
                     assert "can't change anything here" in answer.text
+                    assert ("/ForeignPage" in answer.text) == path.startswith("/servers")
             if refused:
                 assert not api.fleet.journal.records, "nothing has changed"
             await api("POST", "/reset")

@@ -202,15 +202,19 @@ def _responses(each: Operation, types: _Types) -> dict[str, Any]:
             "Location": {"description": "Where it is.", "schema": {"type": "string"}}
         }
     out[str(each.status)] = answer
+    changes = each.method != "GET"
     if each.tag == "By port":
-        for status in each.refuses:
+        for status in sorted((*each.refuses, *((403,) if changes else ()))):
             schema = {"$ref": f"{SCHEMA}Failure"}
             out[str(status)] = {
                 "description": "It can't be done; nothing has changed.",
                 "content": {"application/json": {"schema": schema}},
             }
         return out
-    own = ("BadBody", "TooLarge") if each.takes is not None else ()
+    own = [
+        *(("BadBody", "TooLarge") if each.takes is not None else ()),
+        *(("ForeignPage",) if changes else ()),
+    ]
     by_status: dict[int, list[str]] = {}
     for name in (*own, *each.problems, *EVERYWHERE):
         by_status.setdefault(KINDS[name].status, []).append(name)

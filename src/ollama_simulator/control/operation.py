@@ -208,6 +208,8 @@ def of_http(request: Asked, error: HTTPException, allowed: str) -> Problem:
     """What Litestar refuses by itself. `allowed` are the methods that the path takes."""
     place, headers = request.url.path, error.headers
     match error.status_code:
+        case 403:
+            return Problem("ForeignPage", error.detail)
         case 404:
             return Problem("UnknownRoute", f"there is nothing at {place}; see /openapi.json")
         case 405:

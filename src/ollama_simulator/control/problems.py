@@ -40,6 +40,7 @@ KINDS = {
     for kind in (
         Kind("BadBody", 400, "The body can't be taken; nothing has changed."),
         Kind("BadQuery", 400, "A query parameter can't be taken."),
+        Kind("ForeignPage", 403, "A web page of another origin can't change anything."),
         Kind("UnknownServer", 404, "There is no server of this name."),
         Kind("UnknownRule", 404, "The server has no rule with this number."),
         Kind("UnknownFault", 404, "There is no fault of this name."),

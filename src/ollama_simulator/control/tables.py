@@ -3,7 +3,8 @@
 Rules of this file:
 
 1. What stands in `environment` are Ollama's own variables; a field that is given, too, wins.
-2. A body names no file of this machine, be it to be read or written: who may ask for anything
+2. A body is one server, which its answer is about; so there is no `count`.
+3. A body names no file of this machine, be it to be read or written: who may ask for anything
    here need not be who may do that. The command line and a fleet's file may.
 
 It must not import the servers' insides.
