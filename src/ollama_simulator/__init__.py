@@ -151,6 +151,8 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names.s
 def __getattr__(name: str) -> "Any":
     import importlib
 
+    if name == "__all__":  # what `from ollama_simulator import *` asks for
+        return sorted(_MODULES)
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
