@@ -20,6 +20,7 @@ from ollama_simulator.faults.cut import NoTerminator
 from ollama_simulator.faults.laid import Ending
 from ollama_simulator.simulation import wishes
 from tests.acceptance.program import Program
+from tests.acceptance.rawhttp import ask
 from tests.faults.acting import STREAM, bent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,7 @@ ROWS: dict[str, list[str]] = {
 WORDS: dict[str, Any] = {
     "none": (msgspec.UNSET, {}),
     "for ever": (msgspec.UNSET,),
+    "any number": (msgspec.UNSET,),
     "false": (False,),
 }
 """How defaults are told that are no number."""
@@ -139,15 +141,32 @@ def test_every_fault_is_taken() -> None:
 
         lines = [line for line in "".join(blocks("bash")).splitlines() if line.startswith("curl")]
         for line in lines:
-            data = json.loads(shlex.split(line)[-1])
-            data["port"] = program.ports[0] if isinstance(data["port"], int) else data["port"]
-            behave(data)
-        assert len(lines) == 3
+            _, _, method, url, *body = shlex.split(line)
+            data = json.loads(body[-1]) if body else None
+            if data and isinstance(data.get("port"), int):
+                data["port"] = program.ports[0]
+            answer = program.control(method, url.partition(":11500")[2], data)
+            assert answer.status in (200, 201), answer.body
+        assert len(lines) == 7
         for name, kind in fault.known().items():
             behavior = {"type": name, **{f: REQUIRED[f] for f in required(kind)}}
             behave({"port": program.ports[0], "behavior": behavior})
             (server,) = program.servers()
             assert server["behavior"] == name
+
+
+def test_a_request_may_ask_for_one() -> None:
+    """As printed, where that is allowed."""
+    lines = [line for line in "".join(blocks("")).splitlines() if line.startswith("curl")]
+    statuses = []
+    with Program("--control-port", "0", "--server-ports", "0", "--fault-header") as program:
+        for line in lines:
+            _, url, _, header = shlex.split(line)
+            name, _, value = header.partition(": ")
+            path = url.partition(":11501")[2]
+            answer = ask(program.ports[0], "GET", path, headers={name: value})
+            statuses.append(answer.status)
+    assert statuses == [503, 502]
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
