@@ -56,9 +56,14 @@ async def one_by_one(
     return answers
 
 
-async def side_by_side(run: Run, count: int, **options: Any) -> list[Answer]:
-    """Ask so often at once, and wait for all. Options as for `Run.start`."""
-    return await run.together(*(run.start(**options) for _ in range(count)))
+async def side_by_side(run: Run, count: int, *, gap: float = 0.0, **options: Any) -> list[Answer]:
+    """Ask so often at once, or with a gap between, and wait for all. Options as for `Run.start`."""
+    sessions = []
+    for number in range(count):
+        if gap and number:
+            await run.sleep(gap)
+        sessions.append(run.start(**options))
+    return await run.together(*sessions)
 
 
 async def in_rounds(run: Run, count: int, **options: Any) -> list[Answer]:
@@ -105,7 +110,7 @@ async def rounds(
 ) -> float | None:
     """Ask as often at once as there are servers, again and again with longer and longer pauses,
     until there is enough in all answers. Returns after how many seconds that was; None if it
-    never was. Options as for `Run.start`."""
+    never was. Options as for `side_by_side`."""
     clock = run.fleet.clock
     began = clock.now()
     answers: list[Answer] = []

@@ -19,6 +19,12 @@ WITHIN_S = 33.0
 """As for a single server that recovered (`health.reinstated`)."""
 ROUNDS = 6
 """So many rounds of requests show which servers are used at all."""
+LEISURE = Normal(tokens_per_sec=80)
+LONG = 40
+"""Tokens of an answer that is there for half a second."""
+GAP_S = 0.15
+"""Between two requests of a round: whoever counts what is in progress has counted the first when
+the second comes. Of requests in the same moment chance may say whether a second server is used."""
 CLEAN = 10
 """Rounds after clients left."""
 
@@ -92,14 +98,14 @@ async def all_used_after(run: Run, ways: Sequence[str], faults: Sequence[Fault |
     await _used(run)  # whoever has counted nothing yet may choose otherwise than later
     before = await _used(run)
     await _mixed(run, ways, faults)
-    await run.behave(QUICK)
     after: list[str] = []
 
     def enough(answers: list[Answer]) -> bool:
         after[:] = sorted(crowd.served(run, answers))
         return len(after) >= len(before)
 
-    took = await crowd.rounds(run, enough, seconds=WITHIN_S, tokens=30)
+    await run.behave(LEISURE)
+    took = await crowd.rounds(run, enough, seconds=WITHIN_S, gap=GAP_S, tokens=LONG)
     run.note(
         "how many servers are used after all that",
         took is not None,
@@ -113,9 +119,10 @@ async def all_used_after(run: Run, ways: Sequence[str], faults: Sequence[Fault |
 
 async def _used(run: Run) -> list[str]:
     """The servers that a few rounds of requests reach, in order."""
+    await run.behave(LEISURE)
     answers: list[Answer] = []
     for _ in range(ROUNDS):
-        answers += await crowd.side_by_side(run, len(run.servers), tokens=30)
+        answers += await crowd.side_by_side(run, len(run.servers), gap=GAP_S, tokens=LONG)
         if len(crowd.served(run, answers)) == len(run.servers):
             break
     return sorted(crowd.served(run, answers))

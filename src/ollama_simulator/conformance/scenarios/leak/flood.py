@@ -16,8 +16,10 @@ from ollama_simulator.faults.fault import Fault
 
 MOST = 96 * 1024 * 1024
 """Bytes after which it ends by itself."""
-PIECE = "The same again and again. " * 620
-"""The text of one line: about 16 kB."""
+NUMBER = "0000000"
+PIECE = NUMBER + " and so on and so forth." * 670
+"""The text of one line: about 16 kB, with the line's number in the place of `NUMBER`. Some take a
+model that says the same again and again for a broken one."""
 
 
 class Tap(msgspec.Struct):
@@ -48,7 +50,7 @@ class Flood(Fault, frozen=True):
         line, last = lines(exchange)
         while not self.tap.shut and self.tap.sent < MOST:
             self.tap.lines += 1
-            yield Body(line)
+            yield Body(line.replace(NUMBER.encode(), b"%07d" % self.tap.lines))
             self.tap.sent += len(line)
         yield Body(last)
         self.tap.ended = True
