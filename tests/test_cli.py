@@ -7,8 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
+
+from ollama_simulator.cli import judged
+from ollama_simulator.conformance import scenario
+from ollama_simulator.conformance.balancers.program import CLAIMS
+from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.conformance.report import Report, Result, Subject, Verdict
+from ollama_simulator.conformance.select import selected
 
 REPOSITORY = Path(__file__).parent.parent
 SUITE = "from ollama_simulator.entry import suite; suite()"
@@ -100,14 +108,20 @@ def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
 
 
 def test_a_flawed_balancer_fails() -> None:
-    """Exit status 1, an error line under the scenario, and the right sum."""
+    """Exit status 1, an error line under the scenario, its id, and the right sum: what a busy
+    machine kept from being judged is counted apart."""
     done = suite("--flaw", "drops-path")
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
-    marks = re.findall(r"^\[([+x])\] .+ \(\d+ms\)$", done.stdout, re.MULTILINE)
+    marks = re.findall(r"^\[([+x?])\] .+ \(\d+ms\)$", done.stdout, re.MULTILINE)
     assert len(marks) == 15
     assert done.stdout.count("\n    Error: ") == marks.count("x") > 0
+    assert len(re.findall(r"^    Case: seed\.\S+$", done.stdout, re.MULTILINE)) == sum(
+        mark != "+" for mark in marks
+    )
     total = f"Total: {marks.count('+')} passed, {marks.count('x')} failed"
+    if "?" in marks:
+        total += f", {marks.count('?')} not judged"
     assert re.search(rf"^{total}\nDuration: \d+\.\d\ds$", done.stdout, re.MULTILINE)
 
 
@@ -119,7 +133,34 @@ def test_the_list_has_every_case() -> None:
     assert re.search(
         r"^\d+ cases of \d+ scenarios\n\nLooked at, and no case:$", every, re.MULTILINE
     )
-    assert "\n15 cases of 15 scenarios\n" in suite("--list", "seed").stdout
+    fifteen = suite("--list", "seed").stdout
+    assert "\n15 cases of 15 scenarios\n" in fifteen
+    for case in (case for case in scenario.known() if case.scenario.name):
+        line = rf"^{case.id} +MUST +{re.escape(f'{case.name}: {case.scenario.claim}')}"
+        assert re.search(line, fifteen, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("ids", "claim"),
+    [
+        (("seed.timing",), "--claim seed has"),
+        (("v104",), "--claim v104 has"),
+        (("drain",), "--claim drains,retries,retries-5xx has"),
+        (("busy.real-queue", "busy.hidden"), "--claim retries-5xx,shares has"),
+    ],
+)
+def test_who_asks_by_name_for_what_is_not_claimed(ids: tuple[str, ...], claim: str) -> None:
+    """Nothing was judged, and it is told how it would be."""
+    cases = selected(scenario.known(), ids)
+    results = tuple(
+        Result(case.id, case.name, "", case.level, Verdict.SKIPPED, 0.0) for case in cases
+    )
+    program = Subject("program", features=tuple(feature.value for feature in CLAIMS))
+    report = Report(program, "", 0, "", "", "", 1.0, results=results)
+    assert claim in judged.unclaimed(report, cases)
+    everything = tuple(feature.value for feature in Feature)
+    claimed = msgspec.structs.replace(report, subject=Subject("program", features=everything))
+    assert judged.unclaimed(claimed, cases) == ""
 
 
 def test_help() -> None:

@@ -68,6 +68,15 @@ def test_the_picture() -> None:
     assert f"Total: {len(shown)} passed, 0 failed" in picture
 
 
+def test_the_picture_of_a_failure() -> None:
+    """It names the scenario and its id, by which it can be played alone."""
+    (name, id_), *others = re.findall(
+        r"^\[x\] (.+) \(\d+ms\)\n    Error: (?:.+\n)+?    Case: (\S+)$", README, re.MULTILINE
+    )
+    assert not others
+    assert [each.id for each in scenario.known() if each.name == name] == [id_]
+
+
 def test_every_scenario_stands_with_its_claim() -> None:
     """The table says what the code says."""
     for each in (case for case in scenario.known() if case.scenario.name):

@@ -113,14 +113,15 @@ def write(name: str, path: Path, report: "Report") -> None:
 
 
 def show(cases: "list[Case]") -> None:
-    """Show the cases, and what is none."""
+    """Show the cases, those of the fifteen with their titles, and what is none."""
     from ollama_simulator.conformance import scenario
 
     wide = max(len(case.id) for case in cases)
     for case in cases:
         wants = sorted(feature.value for feature in case.needs | case.scenario.wants)
         needs = f"  [{', '.join(wants)}]" if wants else ""
-        say(f"{case.id:<{wide}}  {case.level.value:<6}  {case.scenario.claim}{needs}")
+        title = f"{case.scenario.name}: " if case.scenario.name else ""
+        say(f"{case.id:<{wide}}  {case.level.value:<6}  {title}{case.scenario.claim}{needs}")
     say(f"\n{len(cases)} cases of {len({case.scenario.id for case in cases})} scenarios")
     if unfair := scenario.unfair():
         say("\nLooked at, and no case:")
@@ -157,6 +158,25 @@ def status_of(reports: "list[Report]", strict: bool) -> int:
     return worst
 
 
+def unclaimed(report: "Report", cases: "list[Case]") -> str:
+    """How what was skipped as it is not claimed would be judged; empty if nothing was."""
+    from ollama_simulator.conformance import feature
+
+    skipped = {each.id for each in report.results if each.verdict.value == "skipped"}
+    claimed = {feature.Feature(word) for word in report.subject.features}
+    missing = {
+        one for case in cases if case.id in skipped for one in case.needs if one not in claimed
+    }
+    if not missing:
+        return ""
+    bundles = (word for word, several in feature.BUNDLES.items() if missing == several - claimed)
+    words = next(bundles, ",".join(sorted(each.value for each in missing)))
+    return (
+        f"A balancer is judged only by what it claims. --claim {words} has those played that were "
+        "skipped; --list-features says what it means."
+    )
+
+
 async def play(plan: "Plan") -> "Report":
     """Play the cases of a plan, and show nothing."""
     from ollama_simulator.conformance import judging
@@ -188,8 +208,9 @@ async def in_order(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def judge(plan: "Plan", fifteen: bool) -> "Report":
-    """Play the cases of a plan and show how it goes; the `fifteen` in the seed's form."""
+async def judge(plan: "Plan", fifteen: bool, by_name: bool = False) -> "Report":
+    """Play the cases of a plan and show how it goes; the `fifteen` in the seed's form. Who asked
+    for cases `by_name` is told how to have them all played."""
     from ollama_simulator.conformance import judging
     from ollama_simulator.conformance.reporters import console, seed
     from ollama_simulator.conformance.watch import Watch
@@ -202,4 +223,6 @@ async def judge(plan: "Plan", fifteen: bool) -> "Report":
         say(f"\n{seed.summary(report.results, report.seconds)}")
     else:
         say(f"\n{console.ending(report)}")
+    if by_name and (words := unclaimed(report, list(plan.cases))):
+        say(f"\n{words}")
     return report

@@ -290,7 +290,7 @@ def suite(
     try:
         with environment():
             plan = judged.plan_of(subject, cases, seed, timeout_scale, jobs)
-            reports = [run(judged.judge(plan, fifteen)) for _ in range(repeat)]
+            reports = [run(judged.judge(plan, fifteen, bool(ids))) for _ in range(repeat)]
             status = judged.status_of(reports, strict)
             for name, path in outputs:
                 judged.write(name, path, reports[-1])

@@ -118,6 +118,11 @@ class Result(msgspec.Struct, frozen=True):
         return self.verdict is Verdict.PASS
 
     @property
+    def judged(self) -> bool:
+        """Whether something is said about the balancer: it passed, or it failed."""
+        return self.verdict in (Verdict.PASS, Verdict.FAIL)
+
+    @property
     def broken(self) -> list[Check]:
         """The checks that did not hold."""
         return [check for check in self.checks if not check.held]
@@ -188,5 +193,4 @@ def status(report: Report, *, strict: bool = False) -> int:
     unclear = (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.VACUOUS)
     if any(each.verdict in unclear for each in results):
         return 2
-    judged = any(each.verdict in (Verdict.PASS, Verdict.FAIL) for each in report.results)
-    return 0 if judged else 2
+    return 0 if any(each.judged for each in report.results) else 2
