@@ -93,8 +93,11 @@ async def least_loaded(run: Run) -> None:
     await run.reached(long)
     await run.behave(QUICK)
     answers = await crowd.one_by_one(run, BESIDE, tokens=2)
-    busy = crowd.askings(run)[long.answer.nonce][-1]
+    asked = crowd.askings(run).get(long.answer.nonce, [])
     await long.leave()
+    if not run.note("servers asked for the long answer", bool(asked), "at least 1", len(asked)):
+        return
+    busy = asked[-1]
     run.check(f"requests that {busy}, busy, was given", crowd.given(run, answers)[busy], 0)
     crowd.shares(run, answers)
 

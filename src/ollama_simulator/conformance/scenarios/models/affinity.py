@@ -168,6 +168,11 @@ async def failover(run: Run) -> None:
     run.figure("hit efficiency", efficiency(run, conversations))
 
 
+def who_answered(said: Conversation) -> str:
+    """The server that the last turn ended at."""
+    return said.path[-1][-1] if said.path[-1] else "nobody"
+
+
 @scenario(
     claim="A conversation whose server was busy for once is still known there, and where it was "
     "answered meanwhile.",
@@ -187,16 +192,16 @@ async def busy_home(run: Run) -> None:
     async with busy(run, run.s1):
         for _ in range(2):
             run.good(await said.turn(), "a turn while the first server is busy")
-    home = said.path[-1][-1]
+    home = who_answered(said)
     async with busy(run, *(each for each in run.servers if each.name in (home, "s1"))):
         run.good(await said.turn(), "the turn while its server is busy")
-    meanwhile = said.path[-1][-1]
+    meanwhile = who_answered(said)
     answer = await said.turn()
     run.good(answer, "the turn afterwards")
     run.note(
         "who was asked afterwards",
-        said.path[-1][-1] in (home, meanwhile),
+        who_answered(said) in (home, meanwhile),
         f"{home} or {meanwhile}",
-        said.path[-1][-1],
+        who_answered(said),
         firm=True,
     )
