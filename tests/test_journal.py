@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.journal import Journal
-from ollama_simulator.records import Asked, Finished, Opened, Received, Record
+from ollama_simulator.records import Asked, Finished, Opened, Outcome, Received, Record
 from tests.engine.driving import virtual
 
 
@@ -27,7 +27,7 @@ def received(exchange: int, nonce: str | None, server: str = "s1") -> Received:
     return Received(t=0.0, server=server, exchange=exchange, size=1, digest="", nonce=nonce)
 
 
-def finished(exchange: int, outcome: str = "complete") -> Finished:
+def finished(exchange: int, outcome: Outcome = "complete") -> Finished:
     """The end of a request."""
     return Finished(
         t=1.0,

@@ -83,6 +83,8 @@ class Fleet:
         self.clock: Clock = clock or WallClock()
         self.servers: dict[int, SimServer] = {}
         """The servers by their ports, in the order given."""
+        self.names: list[str] = []
+        """Every name that a server has or had, in the order of their coming."""
         self.helpers: dict[int, socket.socket] = {}
         """The ports of the servers' helpers, by those of the servers. Nobody listens on them until
         they are served (`control.serve.helping`)."""
@@ -132,6 +134,8 @@ class Fleet:
             settings=settings,
             place=int(name.removeprefix("s")),
         )
+        if name not in self.names:
+            self.names.append(name)
         server.listener = Listener(server, self.clock, sock, self._spawn)
         server.listener.start()
         self.servers[server.listener.port] = server

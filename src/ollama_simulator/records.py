@@ -6,15 +6,21 @@ Rules of this file:
 2. `t` is the fleet's clock in seconds; `server` is the server's name; `exchange` is the
    request's number in the fleet, or None where there is no request.
 3. Records are facts about servers. What a client saw is the client's to tell.
+4. A field that can only have a few values says so by its type.
 
 It must not import anything of this package but `acts`.
 """
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from ollama_simulator.acts import Door, How
+
+Unloading = Literal["expired", "asked", "replaced", "reloaded", "crashed", "reset", "restarted"]
+"""Why a model left memory."""
+Outcome = Literal["complete", "fin", "rst", "left", "cancelled", "error"]
+"""How an answer ended."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -64,7 +70,7 @@ class Struck(Record, frozen=True, kw_only=True, tag=True):
     fault: str
     rule: int | None = None
     """The number of the rule that it was set by."""
-    source: str = "behavior"
+    source: Literal["behavior", "rule", "header"] = "behavior"
     """Who wanted it: `behavior`, `rule` or `header`."""
 
 
@@ -73,7 +79,7 @@ class Relayed(Record, frozen=True, kw_only=True, tag=True):
 
     upstream: str
     """Its URL."""
-    ended: str
+    ended: Literal["complete", "cut", "reset", "malformed", "left", "refused", "unreachable"]
     """How its answer ended: `complete`, `cut`, `reset`, `malformed`, or `left` by our own client;
     `refused` or `unreachable` if there was no connection."""
     detail: str = ""
@@ -99,7 +105,7 @@ class Queued(Record, frozen=True, kw_only=True, tag=True):
 
     ahead: int
     """How many jobs are before it, the running ones included."""
-    waits_for: str = "slot"
+    waits_for: Literal["slot", "load"] = "slot"
     """`slot` or `load`."""
 
 
@@ -139,7 +145,7 @@ class ModelUnloaded(Record, frozen=True, kw_only=True, tag=True):
     """A model left memory."""
 
     model: str
-    why: str
+    why: Unloading
     """`expired`, `asked`, `replaced` by another model, `reloaded` with other settings, `crashed`
     before, or gone with its server's process: a `reset`, or `restarted`."""
 
@@ -156,7 +162,7 @@ class CacheMoved(Record, frozen=True, kw_only=True, tag=True):
     """KV state went from a slot to the host's memory, or back; every slot waited meanwhile."""
 
     model: str
-    how: str
+    how: Literal["saved", "restored"]
     """`saved` or `restored`."""
     tokens: int
     size: int
@@ -195,7 +201,7 @@ class Left(Record, frozen=True, kw_only=True, tag=True):
 class Finished(Record, frozen=True, kw_only=True, tag=True):
     """The answer ended, one way or another. Exactly one for each `Asked`."""
 
-    outcome: str
+    outcome: Outcome
     """`complete`, `fin` or `rst` (we ended it), `left` (the client did), `cancelled`, `error`."""
     status: int | None
     """None when no status line was sent."""
@@ -208,7 +214,7 @@ class Closed(Record, frozen=True, kw_only=True, tag=True):
     """A connection ended."""
 
     connection: int
-    by: str
+    by: Literal["us", "client"]
     """`us` or `client`."""
     how: How
 
@@ -239,7 +245,7 @@ class Healed(Record, frozen=True, kw_only=True, tag=True):
     """A rule ended."""
 
     rule: int
-    why: str
+    why: Literal["asked", "expired", "replaced", "reset", "refused"]
     """`asked`, `expired`, `replaced` by a behaviour, gone with a `reset`, or `refused`, as the
     door can't be moved so."""
 

@@ -232,7 +232,7 @@ class SimServer:
             self.store, self.scheduler, self._clock, self._seed, settings, self.scripts
         )
 
-    def _forget(self, why: str) -> None:
+    def _forget(self, why: records.Unloading) -> None:
         """Have nothing in memory any more."""
         for runner in self.memory.runners:
             self._unloaded(runner.model.name, why, self._clock.now())
@@ -345,5 +345,5 @@ class SimServer:
         """A bug of ours."""
         self.see(records.Failed, error=f"{type(error).__name__}: {error}")
 
-    def _unloaded(self, model: str, why: str, when: float) -> None:
+    def _unloaded(self, model: str, why: records.Unloading, when: float) -> None:
         self.see(records.ModelUnloaded, model=model, why=why, t=when)

@@ -102,6 +102,20 @@ async def test_filters() -> None:
 
 
 @on_each_loop
+async def test_a_server_that_was_never_there() -> None:
+    """It is refused, unlike one that has left."""
+    async with controlled() as api:
+        added = (await api("POST", "/servers"))[1]["name"]
+        await api("DELETE", f"/servers/{added}")
+        status, page = await api("GET", f"/journal?server={added}&kind=ServerRemoved")
+        assert (status, len(page["records"])) == (200, 1)
+        for path in ("/journal?server=s1,s77", "/journal/stream?server=s77"):
+            told = await api.problem(400, "BadQuery", "GET", path)
+            words = "there is no server 's77'; there are s1, s2, s3, s4"
+            assert told["errors"] == [{"detail": words, "parameter": "server"}]
+
+
+@on_each_loop
 async def test_by_nonce() -> None:
     """All that happened to the requests that carried it, wherever."""
     async with controlled() as api:
@@ -277,7 +291,7 @@ async def test_a_client_that_leaves_is_forgotten() -> None:
     async with controlled() as api:
         peers = [await Peer.connect(api.port) for _ in range(3)]
         for peer in peers:
-            await peer.ask("/journal/stream?server=s9")
+            await peer.ask("/journal/stream?kind=Left")
             await peer.until(b"retry: 1000\n\n")
         await _until(lambda: bool(api.fleet.journal.heard))
         peers[0].half_close()

@@ -319,8 +319,12 @@ async def test_a_journal_answers_questions(way: str) -> None:
         )
         assert [step.server for step in steps] == ["s1", "s2", "s2"]
         assert "FailMidStream strikes, by rule 1" in await done(journal.text())
-        with pytest.raises(Unverified, match="the nearest Finished: server is 's2', not 's3'"):
-            await done(journal.verify("Finished", server="s3", outcome="rst"))
+        with pytest.raises(Unverified, match="the nearest Finished: server is 's2', not 's1'"):
+            await done(journal.verify("Finished", server="s1", outcome="rst"))
+        with pytest.raises(UnknownServer, match="there is no server 's3'; there are s1, s2"):
+            await done(journal.verify("Finished", server="s3", outcome="rst", count=0))
+        await done(it.remove(await done(it.add())))
+        assert await done((await done(journal.since())).where("Asked", server="s3")) == []
         with pytest.raises(Unverified, match=r"within 0.05 s, but it happened never"):
             await done(journal.wait_for("Queued", timeout=0.05))
         with pytest.raises(LookupError, match="no record 'Finised'; did you mean 'Finished'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, cast
 
@@ -24,6 +25,11 @@ class Written:
     def __init__(self, *records: Record) -> None:
         self.records = records
         self.ended = False
+        self.places: dict[str, Any] = {}
+
+    async def names(self) -> Sequence[str]:
+        """There was a server of which nothing is told."""
+        return ("s1", "s2", "s3")
 
     async def read(self, since: int) -> Read:
         """What is there."""
@@ -55,7 +61,9 @@ def asked(exchange: int, server: str = "s1", t: float = 0.0) -> records.Asked:
     )
 
 
-def finished(exchange: int, outcome: str, server: str = "s1", **more: Any) -> records.Finished:
+def finished(
+    exchange: int, outcome: records.Outcome, server: str = "s1", **more: Any
+) -> records.Finished:
     told = {"t": 100.5 + exchange, "status": 200, "tokens": 20, "body_bytes": 100} | more
     return records.Finished(server=server, exchange=exchange, outcome=outcome, **told)
 
@@ -181,6 +189,52 @@ def test_words_stand_for_members() -> None:
     assert asyncio.run(journal(closed, moved).where(records.Closed, how=How.RST)) == [closed]
     assert asyncio.run(journal(closed, moved).where("DoorMoved", door="open")) == []
     assert "how is 'rst', not 'fin'" in said(journal(closed).verify("Closed", how="fin"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "words"),
+    [
+        ("Asked", {"server": "s9"}, "Asked: there is no server 's9'; there are s1, s2, s3"),
+        ("Record", {"server": 1}, "Record: there is no server 1; did you mean 's1'?; there"),
+        ("Struck", {"fault": "HttpErro"}, "no fault 'HttpErro'; did you mean 'HttpError'?; there"),
+        ("Injected", {"fault": "Hangs"}, "no fault 'Hangs'; did you mean 'Hang'?"),
+        ("Behaved", {"behavior": "normal"}, "no behavior 'normal'; did you mean 'Normal'?"),
+        ("Struck", {"source": "rules"}, "no source 'rules'; did you mean 'rule'?"),
+        (
+            "Finished",
+            {"outcome": "compleet"},
+            "Finished: there is no outcome 'compleet'; did you mean 'complete'?; "
+            "there are cancelled, complete, error, fin, left, rst",
+        ),
+        ("Closed", {"how": "reset"}, "no how 'reset'; did you mean 'rst'?; there are fin, rst"),
+        ("DoorMoved", {"door": "shutt"}, "no door 'shutt'; did you mean 'shut'?"),
+        ("ModelUnloaded", {"why": "expire"}, "no why 'expire'; did you mean 'expired'?"),
+        ("Queued", {"waits_for": "a load"}, "no waits_for 'a load'; did you mean 'load'?"),
+    ],
+)
+def test_values_that_can_not_be(kind: str, fields: dict[str, Any], words: str) -> None:
+    """Else `count=0` would say of a misspelt one that all is well."""
+    it = journal(*STORY)
+    for ask in (
+        lambda: it.verify(kind, count=0, **fields),
+        lambda: it.where(kind, **fields),
+        lambda: it.wait_for(kind, timeout=0.01, **fields),
+        lambda: it.verify_order(happening(kind, **fields)),
+    ):
+        with pytest.raises(LookupError, match=re.escape(words)):
+            asyncio.run(ask())
+
+
+def test_values_that_can_be() -> None:
+    """What is in the journal can, even if nobody here knows it, and a server that came later can
+    be waited for."""
+    strange = records.Struck(t=0.0, server="s8", fault="Elsewhere")
+    it = journal(strange)
+    assert asyncio.run(it.verify("Struck", fault="Elsewhere", server="s8")) == [strange]
+    assert asyncio.run(it.verify("Asked", count=0, server="s3")) == []
+    assert asyncio.run(it.verify("ServerAdded", count=0, server="s4")) == []
+    assert asyncio.run(it.where("Struck", fault=str.isalpha, server=len)) == [strange]
+    assert asyncio.run(it.where("Left", how=How.FIN)) == []
 
 
 def test_every_kind_can_be_named() -> None:

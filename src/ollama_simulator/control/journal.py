@@ -3,6 +3,7 @@
 It must not import the servers' insides.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from ollama_simulator.control.operation import Call, Example, Table
 from ollama_simulator.control.problems import Culprit, Problem
 from ollama_simulator.control.views import SCHEMA
 from ollama_simulator.journal import Filter
+from ollama_simulator.mistakes import instead
 from ollama_simulator.records import Record
 
 operation = Table("Journal")
@@ -32,12 +34,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exchange: str = ""
     """Only those of the requests with these numbers, separated by commas."""
 
-    def filter(self) -> Filter:
-        """The same as a filter. Raises `Problem`."""
+    def filter(self, servers: Sequence[str]) -> Filter:
+        """The same as a filter; `servers` are all that there are or were. Raises `Problem`."""
         for kind in _words(self.kind):
             if kind not in KINDS:
-                there = ", ".join(sorted(KINDS))
-                raise _bad("kind", f"there is no kind {kind!r}; there are {there}")
+                raise _bad("kind", f"there is no kind {kind!r}; {instead(kind, sorted(KINDS))}")
+        for server in _words(self.server):
+            if server not in servers:
+                words = f"there is no server {server!r}; {instead(server, servers)}"
+                raise _bad("server", words)
         for exchange in _words(self.exchange):
             if not (exchange.isascii() and exchange.isdigit()):
                 raise _bad("exchange", f"{exchange!r} is not the number of a request")
@@ -98,7 +103,7 @@ async def get_journal(call: Call) -> JournalPage:
     Ask again with `since` as `next` says for what comes later.
     """
     query, journal = call.query(PageQuery), call.fleet.journal
-    wanted = query.filter()
+    wanted = query.filter(call.fleet.names)
     if query.nonce:
         carried = journal.exchanges(query.nonce)
         own = wanted.exchanges
@@ -132,7 +137,7 @@ async def follow_journal(call: Call) -> Stream:
         since = int(last) + 1
     # An index from another run: nothing of this one is behind it.
     since = 0 if since > journal.total else since
-    stream = events(call.pulse, query.filter(), since)
+    stream = events(call.pulse, query.filter(call.fleet.names), since)
     return Stream(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 

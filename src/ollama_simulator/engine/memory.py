@@ -22,12 +22,13 @@ from ollama_simulator.engine.runner import Runner
 from ollama_simulator.engine.shape import Shape
 from ollama_simulator.engine.vram import Vram
 from ollama_simulator.model import Loaded, Model
+from ollama_simulator.records import Unloading
 from ollama_simulator.settings import Settings
 
 LONGEST_NS = 2**63 - 1
 """Go's longest duration, about 292 years: what "for ever" is."""
 
-Unloaded = Callable[[str, str, float], None]
+Unloaded = Callable[[str, Unloading, float], None]
 """Told when a model leaves memory: its name, why, and when."""
 
 
@@ -148,7 +149,7 @@ class Memory:
         if not runner.users and runner in self._runners.values():
             self._rest(runner)
 
-    def condemn(self, runner: Runner, why: str) -> None:
+    def condemn(self, runner: Runner, why: Unloading) -> None:
         """Have a runner go: now if it is idle, else after the last request that uses it."""
         runner.keep_alive = 0.0
         runner.why = why
@@ -160,7 +161,7 @@ class Memory:
         runner.expires_ns = self._wall(0.0)
         self.condemn(runner, "asked")
 
-    def drop(self, runner: Runner, why: str, when: float) -> None:
+    def drop(self, runner: Runner, why: Unloading, when: float) -> None:
         """Forget a runner, used or not, and its cache with it."""
         del self._runners[runner.key]
         self.departures += 1

@@ -20,6 +20,7 @@ from ollama_simulator.engine.slots import Slots
 from ollama_simulator.engine.ticker import Ticker
 from ollama_simulator.engine.vram import Room
 from ollama_simulator.model import Model
+from ollama_simulator.records import Unloading
 
 
 class Runner:
@@ -54,7 +55,7 @@ class Runner:
         """The moment when it goes; `inf` for never, and while it is in use."""
         self.expires_ns: int | None = None
         """The wall time that was last set for it; None before it was ever idle."""
-        self.why = "asked"
+        self.why: Unloading = "asked"
         """Why it goes when its `keep_alive` is over at once."""
         self.crashed = False
         """Whether its process has died. It stays in memory until somebody looks."""

@@ -211,7 +211,7 @@ class Scheduler:
     def _fits(self, entry: Entry) -> bool:
         return self.memory.fits(entry.model, entry.shape)
 
-    def _evict(self, entry: Entry, runner: Runner, why: str) -> None:
+    def _evict(self, entry: Entry, runner: Runner, why: records.Unloading) -> None:
         """Have a runner leave. It is marked only once: a request may overrule that (6.5)."""
         entry.victims.add(runner)
         if runner.users:

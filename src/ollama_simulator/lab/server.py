@@ -212,7 +212,7 @@ class Server:
         elif kind is records.ModelLoaded:
             self.counts.loads += 1
 
-    def _unloaded(self, model: str, why: str, when: float) -> None:
+    def _unloaded(self, model: str, why: records.Unloading, when: float) -> None:
         self.counts.evictions += why == "replaced"
         self.counts.reloads += why == "reloaded"
         if self._journal is not None:

@@ -52,7 +52,7 @@ class Journal:
             fields: Values of fields, or functions that say whether a value will do.
 
         Raises:
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
             TypeError: It has no such field.
         """
         return self._thread.look(self._core.where(kind, **fields))
@@ -71,7 +71,7 @@ class Journal:
 
         Raises:
             Unverified: It didn't come; the text tells the nearest thing that did.
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
             TypeError: It has no such field.
         """
         return self._thread.look(self._core.wait_for(kind, timeout=timeout, **fields))
@@ -136,7 +136,7 @@ class Journal:
         Raises:
             Unverified: It happened more often or less; the text tells the nearest thing that did
                 happen, and what stands round it in the journal.
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
             TypeError: It has no such field.
             ValueError: The numbers contradict each other.
         """
@@ -156,7 +156,7 @@ class Journal:
         Raises:
             Unverified: One of them didn't happen in its turn; the text tells which, and the
                 nearest thing that did.
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
         """
         return self._thread.look(self._core.verify_order(*steps))
 

@@ -13,8 +13,9 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
+from ollama_simulator.fleet import UnknownServer
 from ollama_simulator.records import Record
-from ollama_simulator.simulation import attempts
+from ollama_simulator.simulation import attempts, values
 from ollama_simulator.simulation.attempts import Attempt
 from ollama_simulator.simulation.link import Link
 from ollama_simulator.simulation.pattern import Pattern
@@ -49,6 +50,15 @@ class AsyncJournal:
             return records
         return [record for record in records if record.server == self._server]
 
+    async def _check(self, pattern: Pattern[Any], seen: Sequence[Record]) -> None:
+        """Raise `LookupError` for a value that can't be, `UnknownServer` for such a server."""
+        values.check(pattern, seen)
+        if values.unknown_server(pattern, self._link.places) is None:
+            return
+        there = [*await self._link.names(), *(record.server for record in seen)]
+        if wrong := values.unknown_server(pattern, there):
+            raise UnknownServer(wrong)
+
     @property
     async def records(self) -> list[Record]:
         """Every record that is kept, the oldest first."""
@@ -70,11 +80,12 @@ class AsyncJournal:
             fields: Values of fields, or functions that say whether a value will do.
 
         Raises:
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
             TypeError: It has no such field.
         """
         pattern: Pattern[Any] = Pattern(kind, fields)
         seen = await self._read()
+        await self._check(pattern, seen)
         return [record for record in seen if pattern.matches(record)]
 
     @overload
@@ -91,12 +102,13 @@ class AsyncJournal:
 
         Raises:
             Unverified: It didn't come; the text tells the nearest thing that did.
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
             TypeError: It has no such field.
         """
         pattern: Pattern[Any] = Pattern(kind, fields)
         read = await self._link.read(self._since)
         seen = list(self._mine(read.records))
+        values.check(pattern, seen)
         for record in seen:
             if pattern.matches(record):
                 return record
@@ -104,6 +116,8 @@ class AsyncJournal:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     return await self._coming(pattern, read.next, seen)
+        # Only now: meanwhile such a server could have come.
+        await self._check(pattern, seen)
         raise Unverified(counted(pattern, seen, 1, f"within {timeout:g} s"))
 
     async def _coming(self, pattern: Pattern[Any], since: int, seen: list[Record]) -> Any:
@@ -177,13 +191,14 @@ class AsyncJournal:
         Raises:
             Unverified: It happened more often or less; the text tells the nearest thing that did
                 happen, and what stands round it in the journal.
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
             TypeError: It has no such field.
             ValueError: The numbers contradict each other.
         """
         fewest, most = count_wanted(count, at_least, at_most)
         pattern: Pattern[Any] = Pattern(kind, fields)
         seen = await self._read()
+        await self._check(pattern, seen)
         found = [record for record in seen if pattern.matches(record)]
         if not fewest <= len(found) <= most:
             raise Unverified(counted(pattern, seen, fewest, times(fewest, most)))
@@ -201,10 +216,12 @@ class AsyncJournal:
         Raises:
             Unverified: One of them didn't happen in its turn; the text tells which, and the
                 nearest thing that did.
-            LookupError: There is no such kind.
+            LookupError: There is no such kind, server, fault, or value of a field of few values.
         """
         patterns = [step if isinstance(step, Pattern) else Pattern(step, {}) for step in steps]
         seen = await self._read()
+        for pattern in patterns:
+            await self._check(pattern, seen)
         places: list[int] = []
         for pattern in patterns:
             after = places[-1] + 1 if places else 0

@@ -9,7 +9,7 @@ Rules of this file:
 It must not import the fleet's insides: those are the links'.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -56,6 +56,9 @@ class Link(Protocol):
 
     async def refresh(self) -> None:
         """Learn which servers there are."""
+
+    async def names(self) -> Collection[str]:
+        """The names of all servers that there are or were, as far as is known."""
 
     async def add(self, fields: Mapping[str, Any], port: int) -> str:
         """Start a server with these settings; 0 takes a free port. Returns its name."""

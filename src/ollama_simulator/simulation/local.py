@@ -10,7 +10,7 @@ It must not import the remote link, or anything above.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from ollama_simulator.clock import Clock
@@ -63,6 +63,10 @@ class LocalLink:
 
     async def refresh(self) -> None:
         """There is nothing to learn."""
+
+    async def names(self) -> Collection[str]:
+        """The names of all servers that there are or were."""
+        return self._there.names
 
     def _port(self, name: str) -> int | None:
         return None if name == ALL else self._fleet.named(name).listener.port

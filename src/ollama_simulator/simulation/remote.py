@@ -13,7 +13,7 @@ It must not import the local link, or anything above.
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Union
 
 import msgspec
@@ -85,6 +85,12 @@ class RemoteLink:
     async def refresh(self) -> None:
         """Learn which servers there are."""
         await self.infos()
+
+    async def names(self) -> Collection[str]:
+        """The names of all servers that there are, and of those of which the journal tells."""
+        await self.refresh()
+        told = (record.server for record in (await self.read(0)).records)
+        return tuple(dict.fromkeys([*self._places, *told]))
 
     async def add(self, fields: Mapping[str, Any], port: int) -> str:
         """Start a server."""
