@@ -13,10 +13,13 @@ import pytest
 
 from ollama_simulator.cli import judged
 from ollama_simulator.conformance import scenario
+from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
 from ollama_simulator.conformance.balancers.program import CLAIMS
+from ollama_simulator.conformance.balancers.url import Url
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.report import Report, Result, Subject, Verdict
 from ollama_simulator.conformance.select import selected
+from ollama_simulator.net import kernel
 
 REPOSITORY = Path(__file__).parent.parent
 SUITE = "from ollama_simulator.entry import suite; suite()"
@@ -59,6 +62,7 @@ def test_wrong_options_of_the_suite(tmp_path: Path) -> None:
     cases = {
         ("--balancer", "/no/such/program"): "--balancer /no/such/program: there is no such file",
         ("--flaw", "nonsense"): "there is no flaw 'nonsense'; there are abandons-silent, ",
+        ("--flaw", "drops-querry"): "there is no flaw 'drops-querry'; did you mean drops-query?\n",
         ("--flaw", "buffers", "--balancer", "x"): "can't be used with --balancer",
         ("--balancer", "reference", "--program", "x"): "the balancer reference has no program",
         ("--url", "http://127.0.0.1:1", "--program", "x"): "what is at --url runs already",
@@ -105,6 +109,19 @@ def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
         done = suite("--balancer", str(script))
     assert done.returncode == 2
     assert f"port 11434 is taken{holder}" in done.stderr
+
+
+def test_a_taken_port_of_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite puts servers there itself: whoever has a simulator there is told to stop it."""
+    with kernel.listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(judged, "SERVER_PORTS", (port,))
+        monkeypatch.setattr(judged, "CONTROL_PORT", port)
+        holder = f"port {port} is taken by {psutil.Process().name()}"
+        with pytest.raises(
+            BrokenEnvironment, match=rf"^{holder}.*: .* so stop your simulator first$"
+        ):
+            judged.plan_of(Url("http://127.0.0.1:1"), [], 0, 1.0, 1)
 
 
 def test_a_flawed_balancer_fails() -> None:

@@ -1,5 +1,6 @@
 """What the adapters write for the products they start, without starting any."""
 
+import asyncio
 import json
 import os
 import re
@@ -30,6 +31,7 @@ from ollama_simulator.conformance.balancers.reference import Reference
 from ollama_simulator.conformance.balancers.url import Url
 from ollama_simulator.conformance.balancers.vllm_router import VllmRouter
 from ollama_simulator.conformance.player import fitting
+from ollama_simulator.net import kernel
 from ollama_simulator.settings import Settings
 
 SETUP = Setup((11501, 11502, 11503), 1.5)
@@ -299,3 +301,31 @@ def test_a_url_of_this_machine() -> None:
     }.items():
         with pytest.raises(BrokenEnvironment, match=re.escape(words)):
             Url(wrong)
+
+
+class Hasty(Url):
+    """One that is not waited for."""
+
+    ready_s = 0.1
+
+
+def test_a_url_where_nobody_listens() -> None:
+    """That is told before anything is played; and who listens, but never answers, is told of in
+    other words than what we started."""
+
+    async def use(adapter: Url) -> None:
+        async with adapter.in_use(), adapter.running(SETUP):
+            pytest.fail("it is taken to be ready")
+
+    with kernel.reserve("127.0.0.1", 0) as sock:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        words = f"--url {url}: nothing listens there (connection refused by {url[7:]})"
+        with pytest.raises(BrokenEnvironment, match=re.escape(words)):
+            asyncio.run(use(Url(url)))
+        kernel.start_listening(sock)
+        words = (
+            f"--url {url}: it did not answer GET /api/version with 200 within 0.1 s, though the "
+            "servers behind it are there"
+        )
+        with pytest.raises(BrokenEnvironment, match=re.escape(words)):
+            asyncio.run(use(Hasty(url)))

@@ -27,6 +27,10 @@ T = TypeVar("T")
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
 """Where a balancer that is a program finds its servers."""
+OURS = (
+    f"the suite starts servers of its own on {SERVER_PORTS[0]} to {SERVER_PORTS[-1]}, with a "
+    f"control API on {CONTROL_PORT}, so stop your simulator first"
+)
 
 
 def seedlike(balancer: str | None, url: str | None) -> bool:
@@ -130,7 +134,9 @@ def show(cases: "list[Case]") -> None:
 
 
 def plan_of(subject: "Balancer", cases: "list[Case]", seed: int, scale: float, jobs: int) -> "Plan":
-    """How it is judged. Raises `PortTaken` if a port is not free that must be."""
+    """How it is judged. Raises `PortTaken` if a port is not free where the balancer must listen,
+    and `BrokenEnvironment` if it is one of the servers'."""
+    from ollama_simulator.conformance.balancers.adapter import BrokenEnvironment
     from ollama_simulator.conformance.balancers.ports import EVERYWHERE
     from ollama_simulator.conformance.judging import Plan
 
@@ -138,7 +144,12 @@ def plan_of(subject: "Balancer", cases: "list[Case]", seed: int, scale: float, j
         return Plan(subject, cases, seed, scale, jobs)
     for port in (*subject.takes, CONTROL_PORT, *SERVER_PORTS):
         for host in EVERYWHERE:
-            kernel.listen(host, port).close()
+            try:
+                kernel.listen(host, port).close()
+            except kernel.PortTaken as taken:
+                if port in subject.takes:
+                    raise
+                raise BrokenEnvironment(f"{taken}: {OURS}") from None
     return Plan(subject, cases, seed, scale, 1, SERVER_PORTS, CONTROL_PORT)
 
 

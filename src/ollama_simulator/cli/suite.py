@@ -119,8 +119,9 @@ def suite(
         str | None,
         typer.Option(
             metavar="URL",
-            help="A balancer that is running already, in front of servers on ports 11501 to "
-            "11503. Nothing is started; nobody else is asked.",
+            help="A balancer that is running already, set up for servers on ports 11501 to 11503. "
+            "The suite starts these servers itself, so a simulator of yours must be stopped; the "
+            "balancer is neither started nor stopped.",
             rich_help_panel=JUDGED,
         ),
     ] = None,
@@ -247,9 +248,9 @@ def suite(
     environment is broken, or what counts could not be judged.
     """
     from ollama_simulator.conformance import feature, outside, scenario
-    from ollama_simulator.conformance.flaws import flaw as flaws
     from ollama_simulator.conformance.report import Level
     from ollama_simulator.conformance.select import SEED_GROUP, NothingSelected, selected
+    from ollama_simulator.mistakes import instead
 
     for path in load_file or ():
         try:
@@ -261,8 +262,8 @@ def suite(
         return
     if level.upper() not in (names := [each.value for each in Level]):
         wrong(f"--level: {level!r} is none; there are {', '.join(names)}")
-    if flaw is not None and flaw not in flaws.known():
-        wrong(f"--flaw: there is no flaw {flaw!r}; there are {', '.join(flaws.known())}")
+    if flaw is not None and flaw not in (flaws := _flaws()):
+        wrong(f"--flaw: there is no flaw {flaw!r}; {instead(flaw, flaws)}")
     if flaw is not None and (balancer is not None or url is not None):
         wrong("--flaw is for the reference balancer; it can't be used with --balancer or --url")
     if balancer is not None and url is not None:

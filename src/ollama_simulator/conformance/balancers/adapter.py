@@ -159,6 +159,10 @@ class Balancer(ABC):
         while await fetch(running.port, self.ready_path, running.headers) is None:
             await pause(running)
 
+    def late(self, output: IO[bytes]) -> str:
+        """What is told if it is not ready in time."""
+        return f"the balancer was not ready within {self.ready_s:g} s{said(output)}"
+
     @contextlib.asynccontextmanager
     async def in_use(self) -> AsyncIterator[None]:
         """Called around all cases of a run: for what they can share."""
@@ -189,8 +193,7 @@ class Balancer(ABC):
                         await self.ready(running)
                 except TimeoutError:
                     self.misses += 1
-                    late = f"the balancer was not ready within {self.ready_s:g} s{said(output)}"
-                    raise self._not_started(late) from None
+                    raise self._not_started(self.late(output)) from None
                 except NotStarted as ended:
                     raise self._not_started(str(ended)) from None
                 self.known_to_start, self.misses = True, 0

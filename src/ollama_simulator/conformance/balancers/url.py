@@ -4,10 +4,11 @@ It must not import the scenarios.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 from ollama_simulator.conformance.balancers.adapter import (
+    HOST,
     Balancer,
     BrokenEnvironment,
     Place,
@@ -15,6 +16,10 @@ from ollama_simulator.conformance.balancers.adapter import (
 )
 from ollama_simulator.conformance.balancers.program import CLAIMS
 from ollama_simulator.conformance.feature import Feature
+from ollama_simulator.net.client import Broken, Client
+
+CONNECT_S = 5.0
+"""Seconds that a connection to it may take before anything is played."""
 
 
 class Url(Balancer):
@@ -52,6 +57,23 @@ class Url(Balancer):
     def configuration(self, place: Place, commands: object) -> str:
         """Nothing is known of it."""
         return f"running already at {self._url}"
+
+    @contextlib.asynccontextmanager
+    async def in_use(self) -> AsyncIterator[None]:
+        """Where nobody listens there is nothing to wait for. Raises `BrokenEnvironment`."""
+        try:
+            (await Client.connect(HOST, self._port, CONNECT_S)).close()
+        except Broken as broken:
+            words = f"--url {self._url}: nothing listens there ({broken}); start the balancer first"
+            raise BrokenEnvironment(words) from None
+        yield
+
+    def late(self, output: object) -> str:
+        """What it prints is not ours to read."""
+        return (
+            f"--url {self._url}: it did not answer GET {self.ready_path} with 200 within "
+            f"{self.ready_s:g} s, though the servers behind it are there"
+        )
 
     @contextlib.contextmanager
     def ports(self) -> Iterator[tuple[int, ...]]:
