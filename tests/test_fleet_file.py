@@ -174,7 +174,8 @@ SOUND = MODEL.replace("a b", "a")
         ),
         (
             "[[servers]]\n[[servers.installed_models]]\nname = 'a'",
-            "2:11: servers[0].installed_models[0]: `size` is missing",
+            "2:11: servers[0].installed_models[0]: `size`, `digest`, `family`, "
+            "`parameter_size` and `quantization_level` are missing",
         ),
         (
             "[[servers]]\n[[servers.scripts]]\nanswer = [{ error = 'a', status = 200 }]",
@@ -306,6 +307,39 @@ wires = 1
         (11, "servers[2].port"),
         (12, "servers[2].environment.OLLAMA_NO"),
         (16, "defaults.wires"),
+    ]
+
+
+def test_mistakes_of_a_server_hide_no_others(tmp_path: Path) -> None:
+    """What is wrong with its zone, its upstream or a field of a model isn't all that is told."""
+    file = written(
+        tmp_path,
+        """
+[[servers]]
+port = 5
+zone = "Mars"
+upstream = "foo"
+rules = [{ fault = { type = "HttpError", status_code = "x" }, probability = 2 }]
+
+[[servers]]
+port = 5
+zone = "Venus"
+installed_models = [{ name = "a", size = "big", family = "f" }]
+""",
+    )
+    with pytest.raises(BadFile) as caught:
+        read(file)
+    assert [str(each).partition(", and not")[0] for each in caught.value.complaints] == [
+        "servers[0].zone: 'Mars' is not the name of a time zone",
+        "servers[0].upstream: 'foo' is no URL; one begins with http:// or https://",
+        "servers[0].rules[0].fault: `message` is missing",
+        "servers[0].rules[0].fault.status_code: it must be a whole number",
+        "servers[0].rules[0].probability: it must be a number <= 1",
+        "servers[1].port: 5 stands twice",
+        "servers[1].zone: 'Venus' is not the name of a time zone",
+        "servers[1].installed_models[0]: `digest`, `parameter_size` and `quantization_level` "
+        "are missing",
+        "servers[1].installed_models[0].size: it must be a whole number",
     ]
 
 

@@ -118,6 +118,31 @@ def test_what_is_told(document: dict[str, Any], mistakes: dict[str, str]) -> Non
     assert told(document) == mistakes
 
 
+class Places(msgspec.Struct):
+    """Some places, and an animal that is at home there."""
+
+    places: tuple[Place, ...] = ()
+    cat: Cat | Dog | None = None
+
+
+class Place(msgspec.Struct):
+    """Fields that must all be there."""
+
+    name: str
+    x: int
+    y: int
+
+
+def test_all_that_is_missing_is_told() -> None:
+    """But for what was taken out as a mistake, and what another kind of struct would need."""
+    assert told({"places": [{"name": 1, "y": 2}, {}], "cat": {}}, Places) == {
+        "places[0].name": "it must be a string, and not 1",
+        "places[0]": "`x` is missing",
+        "places[1]": "`name`, `x` and `y` are missing",
+        "cat": "`type` is missing",
+    }
+
+
 def test_the_rest_is_read_and_the_document_stays() -> None:
     """And what is left knows where it stood."""
     document = {"animals": [1, {"type": "Cat", "live": 9}, DOG], "doors": {"a": "b"}}

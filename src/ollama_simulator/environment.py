@@ -26,6 +26,7 @@ WITHOUT_EFFECT = frozenset(
 """What Ollama reads, too, and nothing on the wire depends on."""
 
 _FALSE = frozenset("0 f F FALSE false False".split())
+_TRUE = frozenset("1 t T TRUE true True".split())
 _SCHEMES = tuple(
     f"{scheme}://"
     for scheme in "http https chrome-extension moz-extension safari-web-extension".split()
@@ -51,6 +52,21 @@ def settings_in(environment: Mapping[str, str]) -> dict[str, Any]:
         if value is not None:
             out[field] = value
     return out
+
+
+def doubt(name: str, given: str) -> str | None:
+    """What may not be meant by the value of a variable: Ollama ignores it, or takes it for
+    something else. None if it is plain."""
+    text = given.strip().strip("\"'")
+    _, read = _READINGS.get(name, ("", str))
+    if not text or name == "OLLAMA_HOST":
+        return None
+    if read is _truth:
+        plain = text in _FALSE or text in _TRUE
+        return None if plain else f"Ollama takes {given!r} for true, as all that isn't false"
+    if read(text) is None:
+        return f"Ollama ignores {given!r}, and takes its default"
+    return None
 
 
 def _count(text: str) -> int | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from ollama_simulator.clock import FASTEST, SLOWEST
 from ollama_simulator.complaints import about_models
-from ollama_simulator.environment import KNOWN, Invalid, settings_in
+from ollama_simulator.environment import KNOWN, Invalid, doubt, settings_in
 from ollama_simulator.faults.rule import complaint
 from ollama_simulator.fleet_types import Server
 from ollama_simulator.mistakes import Mistake, instead
@@ -87,6 +87,14 @@ def variables(table: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | 
             yield name, str(error).partition(" - at ")[0]
         else:
             yield name, fields
+
+
+def doubts(document: dict[str, Any]) -> Iterator[Mistake]:
+    """What can be meant, but hardly is."""
+    for place, table in _tables(document):
+        for name, value in table.get("environment", {}).items():
+            if words := doubt(name, str(value)):
+                yield Mistake((*place, "environment", name), words)
 
 
 def _tables(document: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ollama_simulator.fleet_checks import about, variables
+from ollama_simulator.fleet_checks import about, doubts, variables
 from ollama_simulator.fleet_types import FleetFile as FleetFile
 from ollama_simulator.fleet_types import Given, document, plain, readable
 from ollama_simulator.fleet_types import Server as Server
@@ -66,6 +66,11 @@ class BadFile(Exception):
 
 def read(path: Path) -> FleetFile:
     """The fleet in a file. Raises `BadFile`."""
+    return doubted(path)[0]
+
+
+def doubted(path: Path) -> tuple[FleetFile, list[Complaint]]:
+    """The fleet in a file, and what is in it that can be meant but hardly is. Raises `BadFile`."""
     try:
         # Some editors begin a file with a mark, which TOML 1.1 wants to be ignored.
         text = path.read_text(encoding="utf-8-sig")
@@ -86,7 +91,7 @@ def read(path: Path) -> FleetFile:
                 mistakes.append(found_at)  # else it was told for another one of servers alike
     if mistakes:
         raise BadFile(path, _placed(mistakes, Places(text)))
-    return FleetFile(
+    fleet = FleetFile(
         servers=tuple(server for _, server in servers),
         given=tuple(_given(servers)),
         seed=whole.seed,
@@ -95,6 +100,7 @@ def read(path: Path) -> FleetFile:
         journal_size=whole.journal_size,
         host=whole.host,
     )
+    return fleet, _placed(list(doubts(reading.document)), Places(text))
 
 
 def _placed(mistakes: list[Mistake], places: Places) -> list[Complaint]:
@@ -172,7 +178,8 @@ def _servers(document: dict[str, Any], host: str) -> Servers:
         count = fields.pop("count", 1)
         reading = Reading(fields, readable())
         wrong += [Mistake(("servers", index, *each.place), each.words) for each in reading.mistakes]
-        if not reading.mistakes:
+        # What is right of it is looked at together with the others, whatever else is wrong.
+        if reading.value is not None:
             server = plain(reading.value)
             ports = range(server.port, server.port + count) if server.port else [0] * count
             found += [(index, replace(server, port=port)) for port in ports]

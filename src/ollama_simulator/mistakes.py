@@ -99,15 +99,17 @@ class Reading:
         """Take out what the complaint is about. Returns False if nothing would be left."""
         message, place = self._placed(error)
         unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL)
-        missing = re.fullmatch(r"Object missing required field `(.*)`", message)
+        missing = message.startswith("Object missing required field")
         if unknown:
             culprit = (*place, unknown[1])
             names = [name for kind in self._kinds(place) for name in _fields(kind)]
             self._tell(culprit, f"there is no such field; {instead(unknown[1], names)}")
             return self._take(culprit)
         if missing:
-            if self.original((*place, missing[1])) not in self._gone:
-                self._tell(place, f"`{missing[1]}` is missing")
+            # `msgspec` names the first only, which may be one that was taken out.
+            if lacking := self._lacking(message, place):
+                told = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
+                self._tell(place, f"{told} {'is' if len(lacking) == 1 else 'are'} missing")
             return self._take(place)
         if (own := self._own(message, place)) is not None:
             self._tell((*place, *own), message.partition(f"{'.'.join(own)}: ")[2])
@@ -116,6 +118,17 @@ class Reading:
         if not any(gone[: len(first)] == first for gone in self._gone):
             self._tell(place, self._explained(message, place))
         return self._take(place)
+
+    def _lacking(self, message: str, place: Place) -> list[str]:
+        """The fields, in backquotes, that a table needs and never had."""
+        value = _inside(self.document, *place)
+        first = re.findall(r"`(.*)`", message)
+        needed = [name for kind in self._kinds(place) for name in _needed(kind, value)]
+        return [
+            f"`{name}`"
+            for name in dict.fromkeys([*first, *needed])
+            if name not in value and self.original((*place, name)) not in self._gone
+        ]
 
     def _own(self, message: str, place: Place) -> tuple[str, ...] | None:
         """The field, and the key in it, that a check of a struct's own complains of, if it begins
@@ -242,6 +255,15 @@ def _fields(kind: inspect.Type) -> list[str]:
         return []
     tag = [kind.tag_field] if kind.tag_field else []
     return [*tag, *(field.encode_name for field in kind.fields)]
+
+
+def _needed(kind: inspect.Type, value: Any) -> list[str]:
+    """The fields that a struct can't be without, if the value says that it is that struct."""
+    if not isinstance(kind, inspect.StructType):
+        return []
+    if kind.tag_field is not None and _inside(value, kind.tag_field) != kind.tag:
+        return []
+    return [field.encode_name for field in kind.fields if field.required]
 
 
 def _choices(kind: inspect.Type) -> list[Any]:

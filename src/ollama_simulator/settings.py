@@ -146,6 +146,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _check_stand_ins(self) -> None:
         if self.upstream is not None:
             try:
+                if "://" not in self.upstream:
+                    words = "is no URL; one begins with http:// or https://"
+                    raise BadAddress(f"{self.upstream!r} {words}")
                 Address.parse(self.upstream)
             except BadAddress as bad:
                 raise BadAddress(f"upstream: {bad}") from None

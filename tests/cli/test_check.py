@@ -39,6 +39,10 @@ profile = "rtx-4090-llama3-8b"
 engine = "legacy"
 [[servers.scripts]]
 contains = "a"
+[[servers.rules]]
+fault = { type = "FailMidStream", tokens_before_fail = 5 }
+[[servers.rules]]
+fault = { type = "Hang" }
 [[servers]]
 count = 2
 installed_models = []
@@ -55,7 +59,7 @@ def test_a_sound_file(folder: Path) -> None:
         "  s1 to s3 on ports 12000 to 12002: Ollama 0.33, machine seed, engine seed, "
         "test-model:latest, behaves as Hang",
         "  s4 on a free port: Ollama 0.13.5, machine rtx-4090-llama3-8b, engine legacy, "
-        "test-model:latest, llama3:8b-instruct-q4_K_M, 1 script",
+        "test-model:latest, llama3:8b-instruct-q4_K_M, 1 script, 2 rules: FailMidStream, Hang",
         "  s5 to s6 on free ports: Ollama 0.33, machine seed, engine seed, no models",
     ]
 
@@ -72,6 +76,39 @@ def test_mistakes(folder: Path) -> None:
     )
     assert second.startswith("a.toml:3:1: servers[0].wire: ")
     assert rest[0].startswith("b.toml: sound; 1 server, ")
+
+
+def test_warnings(folder: Path) -> None:
+    """A variable that Ollama would ignore, or take for something else: the file is sound."""
+    text = """[defaults.environment]
+OLLAMA_KEEP_ALIVE = "10q"
+OLLAMA_NO_CLOUD = true
+[[servers]]
+[servers.environment]
+OLLAMA_NUM_PARALLEL = -3
+OLLAMA_NO_CLOUD = "off"
+OLLAMA_MAX_QUEUE = 3
+OLLAMA_KEEP_ALIVE = "-1"
+OLLAMA_KV_CACHE_TYPE = "q5"
+OLLAMA_HOST = ":1"
+OLLAMA_ORIGINS = ""
+OLLAMA_DEBUG = "maybe"
+"""
+    (folder / "a.toml").write_text(text)
+    done = run("a.toml")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[2:] == [
+        "a.toml:2:1: warning: defaults.environment.OLLAMA_KEEP_ALIVE: "
+        "Ollama ignores '10q', and takes its default",
+        "a.toml:6:1: warning: servers[0].environment.OLLAMA_NUM_PARALLEL: "
+        "Ollama ignores '-3', and takes its default",
+        "a.toml:7:1: warning: servers[0].environment.OLLAMA_NO_CLOUD: "
+        "Ollama takes 'off' for true, as all that isn't false",
+        "a.toml:10:1: warning: servers[0].environment.OLLAMA_KV_CACHE_TYPE: "
+        "Ollama ignores 'q5', and takes its default",
+    ]
+    (told,) = map(json.loads, run("--json", "a.toml").stdout.splitlines())
+    assert [each["line"] for each in told["warnings"]] == [2, 6, 7, 10]
 
 
 def test_no_file(folder: Path) -> None:

@@ -116,6 +116,18 @@ def test_a_file_says_everything(served: list[tuple[int, FleetFile]], tmp_path: P
     assert (control_port, fleet.ports, fleet.seed, fleet.clock_speed) == (11600, [11700], 3, 4.0)
 
 
+def test_what_is_doubtful_in_a_file_is_told(
+    served: list[tuple[int, FleetFile]], tmp_path: Path
+) -> None:
+    """On standard error, and the fleet is served."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("[[servers]]\nenvironment = { OLLAMA_KEEP_ALIVE = '10q' }\n", encoding="utf-8")
+    done = run("--config", str(file))
+    assert (done.exit_code, len(served)) == (0, 1)
+    place = f"{file}:2:17: warning: servers[0].environment.OLLAMA_KEEP_ALIVE"
+    assert done.stderr == f"--config: {place}: Ollama ignores '10q', and takes its default\n"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -274,7 +274,7 @@ BAD_TABLES: list[tuple[Any, str, str]] = [
     ),
     ({"environment": {"a/b~": 3}}, "#/environment/a~1b~0", "variable"),
     ({"environment": 5}, "#/environment", "object"),
-    ({"installed_models": [{"name": "m"}]}, "#/installed_models/0", "`size` is missing"),
+    ({"installed_models": [{"name": "m"}]}, "#/installed_models/0", "`size`, `digest`, `family`,"),
     ({"model_profiles": {"m": "none"}}, "#/model_profiles/m", "no profile"),
     (b"[]", "#", "object"),
 ]

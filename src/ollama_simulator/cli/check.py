@@ -32,7 +32,8 @@ def check(
 ) -> None:
     """Check files that describe fleets, and tell what they would start. Nothing is started.
 
-    Every mistake is a line with the file, the line, the column and the place in the document. Exit
+    Every mistake is a line with the file, the line, the column and the place in the document. So
+    is every warning of a variable that Ollama would ignore; it doesn't make a file unsound. Exit
     status: 0 all are sound, 1 there are mistakes, 2 a file can't be read, or wrong options.
     """
     from ollama_simulator import fleet_file, fleet_schema
@@ -49,15 +50,16 @@ def check(
     for path in files:
         found: FleetFile | None = None
         bad: fleet_file.BadFile | None = None
+        doubts: list[fleet_file.Complaint] = []
         try:
-            found = fleet_file.read(path)
+            found, doubts = fleet_file.doubted(path)
         except fleet_file.BadFile as error:
             bad = error
             worst = max(worst, 1 if error.complaints[0].line else 2)
         if json:
-            say(described.as_json(path, found, bad.complaints if bad else []))
+            say(described.as_json(path, found, bad.complaints if bad else [], doubts))
         elif found is not None:
-            say(described.as_lines(path, found))
+            say("\n".join([described.as_lines(path, found), *described.warnings(path, doubts)]))
         elif bad is not None:
             say("\n".join(bad.lines))
     raise typer.Exit(worst)

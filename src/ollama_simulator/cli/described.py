@@ -35,12 +35,24 @@ def as_lines(path: Path, fleet: FleetFile) -> str:
     return "\n".join(lines)
 
 
-def as_json(path: Path, fleet: FleetFile | None, complaints: Sequence[Complaint]) -> str:
-    """One line of JSON: whether the file is sound, its mistakes, and what would be started."""
+def warnings(path: Path, doubts: Sequence[Complaint]) -> list[str]:
+    """A line for each."""
+    return [f"{path}:{each.line}:{each.column}: warning: {each}" for each in doubts]
+
+
+def as_json(
+    path: Path,
+    fleet: FleetFile | None,
+    complaints: Sequence[Complaint],
+    doubts: Sequence[Complaint],
+) -> str:
+    """One line of JSON: whether the file is sound, its mistakes and what is doubtful in it, and
+    what would be started."""
     found: dict[str, Any] = {
         "file": str(path),
         "sound": fleet is not None,
         "mistakes": complaints,
+        "warnings": doubts,
     }
     if fleet is not None:
         found["fleet"] = fleet
@@ -64,6 +76,9 @@ def _line(alike: Sequence[tuple[int, Server]]) -> str:
         told.append(f"{len(server.scripts)} script{'s' if len(server.scripts) > 1 else ''}")
     if type(server.behavior).__name__ != "Normal":
         told.append(f"behaves as {type(server.behavior).__name__}")
+    if server.rules:
+        struck = [type(rule.fault).__name__ for rule in server.rules]
+        told.append(f"{len(struck)} rule{'s' if len(struck) > 1 else ''}: {', '.join(struck)}")
     who = f"s{first}" if first == last else f"s{first} to s{last}"
     return f"  {who} on {_ports([each.port for _, each in alike])}: {', '.join(told)}"
 

@@ -3,6 +3,7 @@
 It must not import the programs.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ def named(profile: str) -> hardware.HardwareProfile:
 
 def in_file(context: typer.Context, config: Path) -> "FleetFile":
     """The fleet in a file; options that it decides are refused."""
-    from ollama_simulator.fleet_file import BadFile, read
+    from ollama_simulator.cli.described import warnings
+    from ollama_simulator.fleet_file import BadFile, doubted
 
     for option in (
         "server_ports",
@@ -47,9 +49,12 @@ def in_file(context: typer.Context, config: Path) -> "FleetFile":
         if given(context, option):
             wrong(f"--{option.replace('_', '-')}: with --config, the file says that")
     try:
-        return read(config)
+        fleet, doubts = doubted(config)
     except BadFile as bad:
         wrong(*(f"--config: {line}" for line in bad.lines))
+    for line in warnings(config, doubts):
+        print(f"--config: {line}", file=sys.stderr, flush=True)
+    return fleet
 
 
 def ports(words: str) -> list[int]:
