@@ -44,6 +44,12 @@ OUT = r"\[([^\]]*)\]\((?:\.\./)*(?:src/[^)]*|docs)\)"
 """Links that lead out of the site: to the code, and to a folder as a whole."""
 INTO = r"\[([^\]]*)\]\(([\w.-]+)\.md#([\w.-]+)\)"
 """A link into a report, whose places are marked in HTML."""
+MADE = (
+    (r"\[([Ee]very fault)\]\(faults\.md\)", r"[\1](faults/index.md)"),
+    (r"\[([Ee]very scenario)\]\(suite\.md\)", r"[\1](scenarios/index.md)"),
+)
+"""Links of the guides that lead to pages which the site alone has. In the repository, where there
+are no such pages, they lead to the guide that comes nearest."""
 LEVELS = {
     "MUST": "Failing it fails a run.",
     "SHOULD": "Failing it is told, and fails a run with `--strict`.",
@@ -81,6 +87,9 @@ def write(source: Path) -> None:
         shutil.copy(ROOT / name, source / name)
     for path in source.rglob("*.md"):
         text = re.sub(OUT, r"\1", path.read_text("utf-8"))
+        if path.parent == source / "docs":
+            for guide, page in MADE:
+                text = re.sub(guide, page, text)
         if path.parent.name == "results":
             text = _report(path, text)
         path.write_text(text, encoding="utf-8")

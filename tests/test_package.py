@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -142,3 +144,26 @@ def test_the_programs(wheel: zipfile.ZipFile) -> None:
     told = wheel.read(f"{NAME}.dist-info/entry_points.txt").decode()
     for program, entry in PROJECT["scripts"].items():
         assert f"{program} = {entry}\n" in told
+
+
+def test_a_wheel_as_the_readme_makes_it(tmp_path: Path) -> None:
+    """By pip alone: the same file."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"`pip (wheel [^`]*)`", readme)
+    assert f"`pip {told}`" in (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
+    words = told.replace("-w dist", f"-w {tmp_path}").split()
+    # What builds it is here, so that no index has to be asked.
+    run("pip", *words, "--no-build-isolation", "--disable-pip-version-check")
+    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}-py3-none-any.whl"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is a script of a Unix shell")
+def test_without_an_environment_the_script_says_what_makes_one(tmp_path: Path) -> None:
+    """And removes nothing."""
+    script = tmp_path / "scripts" / "package"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts" / "package", script)
+    (tmp_path / "dist").mkdir()
+    done = subprocess.run([script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, "First run: python3 run.py test\n")
+    assert (tmp_path / "dist").is_dir()

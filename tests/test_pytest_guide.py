@@ -52,6 +52,7 @@ def test_each_snippet_is_a_file() -> None:
         "test_clients.py",
         "test_marked.py",
         "test_left_behind.py",
+        "test_patience.py",
         "test_async.py",
         "test_together.py",
     ]
@@ -69,7 +70,22 @@ def test_the_client_that_tries_again_passes(tmp_path: Path, site: Path) -> None:
     """And so do the other files that should."""
     done = play(tmp_path, site, *FILES[1:5], *FILES[6:])
     assert done.status == 0, done.output
-    assert len(done.cases) == 10
+    assert len(done.cases) == 11
+
+
+def test_a_client_that_waits_for_ever_is_caught(tmp_path: Path, site: Path) -> None:
+    """And keeps nobody waiting; nor does one whose time-out counts from byte to byte."""
+    ((name, test),) = [each for each in FILES if each[0] == "test_patience.py"]
+    for_ever = test.replace("timeout=0.5", "timeout=None")
+    drops = test.replace("Hang", "Trickle").replace("Trickle()", "Trickle(pause_ms=400)")
+    assert "`timeout=None`" in GUIDE
+    assert "`Trickle(pause_ms=400)`" in GUIDE
+    done = play(tmp_path, site, (name, for_ever), ("test_drops.py", drops))
+    (shown,) = [each for each in SHOWN if "expected Left()" in each]
+    assert shown in done.output
+    assert done.output.count("expected Left() within 3 s, but it happened never") == 2
+    assert "Exception in thread" not in done.output
+    assert "2 failed" in done.output
 
 
 def test_what_is_left_behind_is_told_as_shown(tmp_path: Path, site: Path) -> None:

@@ -134,6 +134,30 @@ def test_what_the_repository_has_is_in_the_site(source: Path) -> None:
         assert f'<a id="{place}"></a>' in (source / "results" / f"{page}.md").read_text("utf-8")
 
 
+def test_links_lead_somewhere_in_a_clone() -> None:
+    """Not in the site alone: whoever reads the repository's pages finds what they link to."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    for folder in ("docs", "examples", "scripts", "results"):
+        pages += (path for path in (ROOT / folder).rglob("*.md") if ".venv" not in path.parts)
+    dead, links = [], 0
+    for page in pages:
+        for link in re.findall(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)", page.read_text("utf-8")):
+            if "://" not in link:
+                links += 1
+                if not (page.parent / link).exists():
+                    dead.append(f"{page.relative_to(ROOT)}: {link}")
+    assert dead == []
+    assert links > 300
+
+
+def test_links_to_what_the_site_alone_has(source: Path) -> None:
+    """The lists of faults and scenarios, where the repository has only guides to them."""
+    index = (source / "docs" / "index.md").read_text(encoding="utf-8")
+    assert "[Every fault](faults/index.md), [every scenario](scenarios/index.md)" in index
+    tutorial = (source / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    assert "[Every fault](faults/index.md) works" in tutorial
+
+
 def test_a_place_that_a_report_has_not(tmp_path: Path) -> None:
     (tmp_path / "one.md").write_text('### <a id="here"></a>Here\n', encoding="utf-8")
     path = tmp_path / "README.md"

@@ -50,6 +50,7 @@ def test_its_curl_lines_in_their_order() -> None:
         said, complete = ask(whole)
         assert complete
         assert len(said.splitlines()) == 21, "twenty tokens, and the end"
+        assert "\nTwenty-one lines come, " in TUTORIAL
         assert json.loads(ask(rule)[0])["servers"] == ["s1"]
         said, complete = ask(cut)
         assert not complete
