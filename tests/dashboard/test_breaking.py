@@ -261,6 +261,17 @@ def standing(program: Program) -> dict[str, dict[str, object]]:
     }
 
 
+def test_a_behaviour_is_told_beside_the_rules(fleet: Program, page: Page) -> None:
+    """A broken server whose behaviour is Normal would be a riddle."""
+    rule = {"fault": {"type": "Hang"}}
+    assert fleet.control("POST", "/servers/s2/rules", rule).status == 201
+    page.locator(".card[data-server=s2] .name").click()
+    told = page.locator("#panel dd", has_text="Normal")
+    eventually(lambda: told.inner_text().endswith("; its rules come first"), True)
+    fleet.accepted("DELETE", "/servers/s2/rules")
+    eventually(lambda: "rules" in told.inner_text(), False)
+
+
 @pytest.mark.parametrize("doing", DOINGS)
 def test_the_shown_command_does_what_the_button_does(
     fleet: Program, page: Page, doing: str

@@ -13,7 +13,7 @@ import pytest
 from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.control.dashboard.routes import HERE
 from tests.acceptance.program import Program
-from tests.acceptance.rawhttp import Connection
+from tests.acceptance.rawhttp import Connection, ask
 from tests.dashboard.asking import chat, eventually, server
 from tests.dashboard.browser import PATIENCE_MS, Visit, visiting
 
@@ -196,6 +196,44 @@ def test_charts_are_drawn_of_the_fleet_and_of_a_server(fleet: Program, page: Pag
     page.select_option("#chart-of", "s3")
     eventually(lambda: page.locator(".chart .value").first.inner_text(), "0")
     assert drawn("--blue") != line
+
+
+def test_a_single_request_is_seen_in_the_charts(fleet: Program, page: Page) -> None:
+    """Its time to the first token is a point, and it was active, though nobody looked then."""
+    drawn = """(title) => {
+      const charts = [...document.querySelectorAll(".chart")];
+      const chart = charts.find((each) => each.querySelector(".title").textContent === title);
+      const colour = getComputedStyle(document.documentElement).getPropertyValue(
+        title === "Requests" ? "--green" : "--violet");
+      const copy = document.createElement("canvas");
+      const probe = copy.getContext("2d", { willReadFrequently: true });
+      probe.fillStyle = colour;
+      probe.fillRect(0, 0, 1, 1);
+      const wanted = probe.getImageData(0, 0, 1, 1).data;
+      const canvas = chart.querySelector("canvas");
+      Object.assign(copy, { width: canvas.width, height: canvas.height });
+      probe.drawImage(canvas, 0, 0);
+      // The lowest rows are those of the axis, and of a line at nothing.
+      const { data } = probe.getImageData(0, 0, canvas.width, canvas.height - 30);
+      let found = 0;
+      for (let at = 0; at < data.length; at += 4) {
+        const near = (part) => Math.abs(data[at + part] - wanted[part]) < 30;
+        found += [0, 1, 2].every(near) && data[at + 3] > 200;
+      }
+      return found;
+    }"""
+    page.select_option("#chart-span", "60")
+    page.select_option("#chart-of", "s3")
+    page.wait_for_timeout(1500)
+    # Whoever healed a server left green marks.
+    marks = page.evaluate(drawn, "Requests")
+    ask(fleet.ports[2], "GET", "/api/tags")
+    page.wait_for_timeout(2500)
+    assert page.evaluate(drawn, "Requests") > marks + 20
+    assert page.evaluate(drawn, "First token") == 0
+    chat(fleet, "s3")
+    page.wait_for_timeout(2500)
+    assert page.evaluate(drawn, "First token") > 3
 
 
 def background(page: Page) -> str:

@@ -179,7 +179,7 @@ export class Charts {
       series: [
         {},
         ...chart.lines.map(([, name]) => ({
-          stroke: () => colour(name), width: 1.5, points: { show: false }, spanGaps: chart.whole === true,
+          stroke: () => colour(name), width: 1.5, points: { show: false, size: 4, width: 0, fill: () => colour(name), filter: lone }, spanGaps: chart.whole === true,
           fill: chart.lines.length === 1 ? () => `${colour(name)}22` : undefined,
         })),
       ],
@@ -215,6 +215,18 @@ export class Charts {
   recolour() {
     for (const { plot } of this.charts) plot?.redraw(false);
   }
+}
+
+/** The values of a line that it can't join to others, which would be seen only if they were points. */
+function lone(plot, line) {
+  const values = plot.data[line];
+  const joined = plot.series[line].spanGaps
+    ? values.filter((value) => value !== null).length > 1
+    : null;
+  const there = (at) => (values[at] ?? null) !== null;
+  const found = values.flatMap((_, at) => (
+    there(at) && !(joined ?? (there(at - 1) || there(at + 1))) ? [at] : []));
+  return found.length ? found : null;
 }
 
 function ago(x) {

@@ -51,7 +51,8 @@ export class Details {
     const rates = this.store.tokenRates();
     this.fact("URL", info.url);
     this.fact("State", `${condition(info)}; the door is ${info.door}${info.down ? ", the process is down" : ""}`);
-    this.fact("Behaviour", fault(info.behavior));
+    const rules = info.rules.some((rule) => rule.active) ? "; its rules come first" : "";
+    this.fact("Behaviour", fault(info.behavior) + rules);
     this.fact("Requests", `${count(info.active)} active, ${count(info.queued)} queued, ${count(info.requests)} in all`);
     this.fact("Tokens", `${rate(rates.get(this.name) ?? 0)} a second, ${count(info.tokens)} in all`);
     this.fact("VRAM", info.vram.total ? `${bytes(info.vram.used)} of ${bytes(info.vram.total)}` : `${bytes(info.vram.used)}, no limit`);

@@ -8,7 +8,7 @@
 
 export const KEPT = 900;
 const COUNTS = ["requests", "tokens", "errors", "left"];
-/** What is looked at now and then: a second in which nobody looked has no number. */
+/** What is looked at now and then, and when a request comes: else a second has no number. */
 const SAMPLES = ["active", "queued"];
 
 export class Series {
@@ -46,9 +46,10 @@ export class Series {
     if (place >= 0) this[name][place] += 1;
   }
 
+  /** How much there is of something; of several looks in one second the highest counts. */
   sample(name, t, value) {
     const place = this.at(t);
-    if (place >= 0) this[name][place] = value;
+    if (place >= 0 && !(this[name][place] > value)) this[name][place] = value;
   }
 
   first(t, seconds) {

@@ -128,6 +128,11 @@ export class Store {
     };
     this.exchanges.set(exchange.id, exchange);
     this.running.add(exchange);
+    // Most are over before somebody looks at the servers again.
+    let here = 0;
+    for (const other of this.running) if (other.server === record.server) here += 1;
+    this.of(record.server).sample("active", record.t, here);
+    this.all.sample("active", record.t, this.running.size);
     if (this.exchanges.size > MOST_EXCHANGES) this.shorten();
   }
 
