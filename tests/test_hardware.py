@@ -137,6 +137,7 @@ def test_a_profile_that_is_not_there(tmp_path: Path) -> None:
         ("abc", "there are seed, .*, tiny"),
         ("x", "there are seed, .*, tiny"),
         ("RTX-4090", "similar ones are 2x-rtx-4090-llama3-70b, rtx-4090-llama3-8b"),
+        ("rtx4090", "similar ones are 2x-rtx-4090-llama3-70b, rtx-4090-llama3-8b"),
         ("rtx-5090-qwen3-23b", "similar ones are rtx-5090-qwen3-32b, .*"),
     ):
         with pytest.raises(BadProfile, match=rf"^there is no profile '{name}'; {there}$"):

@@ -68,6 +68,16 @@ def test_nothing_happened() -> None:
             at(records.Finished, 0, outcome="left", status=None, tokens=0, body_bytes=0),
             "is done: its client left, no status, 0 tokens, 0 bytes",
         ),
+        # The whole of a refusal counts as a token, and is none.
+        (
+            at(records.Finished, 0, outcome="complete", status=503, tokens=1, body_bytes=23),
+            "is done: complete, status 503, 23 bytes",
+        ),
+        (
+            at(records.Finished, 0, outcome="rst", status=200, tokens=1, body_bytes=1),
+            "is done: reset, status 200, 1 token, 1 byte",
+        ),
+        (at(records.Left, 0, how=How.FIN, tokens=1), "sees its client leave (FIN) after 1 token"),
         (
             at(records.Closed, 0, connection=4, by="us", how=How.RST),
             "we end connection 4 with a reset",

@@ -276,10 +276,15 @@ def named(name: str) -> HardwareProfile:
     return _read(file.read_text(encoding="utf-8"), name)
 
 
+def _plain(name: str) -> str:
+    """The letters and digits of a name."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
 def _no_profile(name: str) -> str:
     """A complaint that tells which may have been meant, or else all."""
-    part = name.strip().lower()
-    near = [each for each in names() if len(part) >= PART and part in each]
+    part = _plain(name)
+    near = [each for each in names() if len(part) >= PART and part in _plain(each)]
     near = near or difflib.get_close_matches(part, names())
     there = f"similar ones are {', '.join(near)}" if near else f"there are {', '.join(names())}"
     return f"there is no profile {name!r}; {there}"

@@ -75,13 +75,17 @@ def words(record: records.Record) -> str:
     return ", ".join([kind.__name__, *own])
 
 
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _asked(it: records.Asked) -> str:
     return f"is asked {it.method} {it.target} (connection {it.connection})"
 
 
 def _received(it: records.Received) -> str:
     nonce = f", {it.nonce}" if it.nonce else ""
-    return f"has read its body: {it.size} bytes{nonce}"
+    return f"has read its body: {_many(it.size, 'byte')}{nonce}"
 
 
 def _struck(it: records.Struck) -> str:
@@ -102,14 +106,14 @@ def _released(it: records.Released) -> str:
     wasted = ""
     if it.wasted_tokens or it.wasted_prompt:
         wasted = (
-            f"; {it.wasted_tokens} tokens were made for nobody, "
+            f"; {_many(it.wasted_tokens, 'token')} made for nobody, "
             f"{it.wasted_prompt} of the prompt read for nobody"
         )
     return f"slot {it.slot} of {it.model} is free again{wasted}"
 
 
 def _left(it: records.Left) -> str:
-    return f"sees its client leave ({it.how.value.upper()}) after {it.tokens} tokens"
+    return f"sees its client leave ({it.how.value.upper()}) after {_many(it.tokens, 'token')}"
 
 
 _ENDS = {
@@ -123,7 +127,10 @@ _ENDS = {
 def _finished(it: records.Finished) -> str:
     status = "no status" if it.status is None else f"status {it.status}"
     end = _ENDS.get(it.outcome, f"is done: {it.outcome}")
-    return f"{end}, {status}, {it.tokens} tokens, {it.body_bytes} bytes"
+    # Whoever is refused gets no token; the whole answer is counted as one (docs/faults.md).
+    refused = it.status is not None and it.status >= 400 and it.tokens == 1
+    tokens = "" if refused else f"{_many(it.tokens, 'token')}, "
+    return f"{end}, {status}, {tokens}{_many(it.body_bytes, 'byte')}"
 
 
 def _closed(it: records.Closed) -> str:
@@ -151,11 +158,13 @@ _WORDS: dict[type[records.Record], Any] = {
     records.ModelLoaded: lambda it: f"has loaded {it.model} in {it.seconds:.3f} s",
     records.ModelUnloaded: lambda it: f"has unloaded {it.model}: {it.why}",
     records.Evaluated: lambda it: (
-        f"has read the prompt: {it.prompt} tokens, {it.cached} from its cache"
+        f"has read the prompt: {_many(it.prompt, 'token')}, {it.cached} from its cache"
     ),
-    records.CacheMoved: lambda it: f"has {it.how} {it.tokens} tokens of KV cache of {it.model}",
+    records.CacheMoved: lambda it: (
+        f"has {it.how} {_many(it.tokens, 'token')} of KV cache of {it.model}"
+    ),
     records.FirstToken: lambda it: f"makes the first token after {it.seconds:.3f} s",
-    records.Generated: lambda it: f"has made all {it.tokens} tokens",
+    records.Generated: lambda it: f"has made all {_many(it.tokens, 'token')}",
     records.Left: _left,
     records.Finished: _finished,
     records.Closed: _closed,

@@ -105,6 +105,11 @@ def test_nothing_to_convert(tmp_path: Path) -> None:
         ("record http://127.0.0.1:1 --to no/new.jsonl", "no/new.jsonl: there is no folder 'no'"),
         ("record http://127.0.0.1:1 --to {odd}", "{odd}:1: no line of a recording: "),
         ("record ftp://x --to {new}", "upstream: 'ftp://x': ftp:// is not spoken; http:// and "),
+        (
+            "record 127.0.0.1:11434 --to {new}",
+            "upstream: '127.0.0.1:11434' is no URL; one begins with http:// or https://",
+        ),
+        ("--upstream foo", "--upstream: 'foo' is no URL; one begins with http:// or https://"),
         ("record http://x --to {new} --port 7 --control-port 7", "--port: 7 is the control port"),
         ("convert {new}", "{new}: No such file or directory"),
         ("convert {odd}", "{odd}:1: no line of a recording: "),

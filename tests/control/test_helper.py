@@ -95,7 +95,7 @@ async def test_a_helper_is_a_process_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "the body is not JSON"),
+        (b"", "the body is empty; it must be a JSON object"),
         (b"q8_0", "the body is not JSON"),
         (b"{}", "missing required field `type`; $.type must be one of q8_0 and q16"),
         (b'{"type": "f16"}', "$.type must be one of q8_0 and q16"),

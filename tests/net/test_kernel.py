@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +87,32 @@ def test_port_taken_names_port_and_holder() -> None:
     assert said.startswith(f"port {port} is taken")
     if sys.platform == "linux":
         assert said.endswith(f"(pid {os.getpid()})")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux cuts names of scripts")
+def test_the_holder_of_a_port_has_its_whole_name(tmp_path: Path) -> None:
+    script = tmp_path / "a_script_of_a_long_name"
+    script.write_text(
+        f"#!{sys.executable}\nimport socket, sys\nsock = socket.create_server(('{HOST}', 0))\n"
+        "print(sock.getsockname()[1], flush=True)\nsys.stdin.read()\n",
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    with subprocess.Popen([script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        port = int(holder.stdout.readline())
+        try:
+            with pytest.raises(PortTaken, match="taken by a_script_of_a_long_name "):
+                kernel.listen(HOST, port)
+        finally:
+            holder.stdin.close()
+
+
+def test_an_address_of_another_machine() -> None:
+    """One of those that no machine has (RFC 5737)."""
+    with pytest.raises(OSError, match=r"^192\.0\.2\.1 is no address of this machine$"):
+        kernel.listen("192.0.2.1", 0)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 10**9])

@@ -50,6 +50,13 @@ def test_conditions_may_be_added_to_a_rule() -> None:
         wishes.rule(rule, {"fault": Hang()})
 
 
+def test_a_value_that_can_not_be_is_told() -> None:
+    with pytest.raises(ValueError, match=r"^limit: Expected `int` >= 0, and not -1$"):
+        wishes.rule(Hang(), {"limit": -1})
+    with pytest.raises(ValueError, match=r"^max_queue: Expected `int` >= 0, and not -2$"):
+        wishes.settings(Settings(), {"max_queue": -2})
+
+
 def test_values_that_are_given_are_checked_deeply() -> None:
     model = Model("m", -1, "d", "f", "1B", "Q4")
     for fields in ({"installed_models": [model]}, {"scripts": [Script(times=0)]}):

@@ -16,6 +16,7 @@ from ollama_simulator.model import Model
 from ollama_simulator.places import Place, written
 
 T = TypeVar("T")
+EMPTY = "the body is empty; it must be a JSON object"
 
 
 class BadBody(Exception):
@@ -33,7 +34,9 @@ def decode(body: bytes, kind: type[T], *, hints: dict[str, str], empty: T | None
     `hints` maps a path in the document (`$.port`) to a phrase that says what belongs there.
     An empty body is `empty`, if that is given. Raises `BadBody`.
     """
-    if not body.strip() and empty is not None:
+    if not body.strip():
+        if empty is None:
+            raise BadBody(EMPTY)
         return empty
     try:
         return msgspec.json.decode(body, type=kind)
@@ -74,6 +77,8 @@ def read(body: bytes, kind: type[T], *, empty: T | None = None) -> T:
 
 def document(body: bytes) -> dict[str, Any]:
     """A body as a JSON object. Raises `BadBody`."""
+    if not body.strip():
+        raise bad((), EMPTY)
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -15,6 +15,10 @@ import os
 import socket
 import struct
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 BACKLOG = 1024
 """Connections that the kernel completes before anybody accepts them."""
@@ -25,6 +29,10 @@ _KNOCK_S = 0.05
 
 _TAKEN = {errno.EADDRINUSE, 10013, 10048}
 """The second and third are Windows' WSAEACCES (held exclusively) and WSAEADDRINUSE."""
+
+
+_FOREIGN = {errno.EADDRNOTAVAIL, 10049}
+"""The second is Windows' WSAEADDRNOTAVAIL."""
 
 
 CAN_BE_DEAF = sys.platform == "linux"
@@ -76,6 +84,8 @@ def reserve(host: str, port: int, *, again: bool = False) -> socket.socket:
         _reuse(sock, False)
     except OSError as error:
         sock.close()
+        if error.errno in _FOREIGN:
+            raise OSError(f"{host} is no address of this machine") from None
         raise _taken(error, port) from None
     except OverflowError:
         sock.close()
@@ -125,10 +135,24 @@ def _holder(port: int) -> str:
             if entry.laddr and entry.laddr.port == port and entry.status == psutil.CONN_LISTEN:
                 if entry.pid is None:
                     break
-                return f" by {psutil.Process(entry.pid).name()} (pid {entry.pid})"
+                return f" by {_name(psutil.Process(entry.pid))} (pid {entry.pid})"
     except (psutil.Error, OSError):
         pass
     return ""
+
+
+def _name(process: "psutil.Process") -> str:
+    """What a program is called. Linux cuts that of a script after 15 letters; its command line has
+    all of it."""
+    import psutil
+
+    name: str = process.name()
+    if len(name) >= 15:
+        # Another user's may be hidden.
+        with contextlib.suppress(psutil.Error):
+            words = map(os.path.basename, process.cmdline())
+            return next((word for word in words if word.startswith(name)), name)
+    return name
 
 
 async def deafen(sock: socket.socket) -> list[socket.socket]:

@@ -64,8 +64,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         end = "goes on" if self.outcome is None else self.outcome
         if self.status is not None:
             end += f", status {self.status}"
-        if self.tokens:
-            end += f", {self.tokens} tokens"
+        # The whole of a refusal counts as a token, and is none.
+        if self.tokens > (self.status is not None and self.status >= 400):
+            end += f", {self.tokens} token{'' if self.tokens == 1 else 's'}"
         if self.ended_at is not None:
             end += f", after {self.ended_at - self.asked_at:.3f} s"
         struck = f" [{', '.join(self.faults)}]" if self.faults else ""

@@ -139,7 +139,7 @@ def rule(wish: Fault | Rule, conditions: Mapping[str, Any]) -> Rule:
     try:
         made = msgspec.convert(given | dict(conditions), Rule)
     except msgspec.ValidationError as error:
-        raise ValueError(_placed(error)) from None
+        raise ValueError(_placed(error, conditions)) from None
     made = msgspec.structs.replace(made, fault=fault(made.fault))
     if wrong := complaint(made):
         raise ValueError(f"{wrong[0]}: {wrong[1]}")
@@ -159,7 +159,7 @@ def settings(base: Settings, fields: Mapping[str, Any]) -> Settings:
     except BadProfile as error:
         raise ValueError(str(error)) from None
     except msgspec.ValidationError as error:
-        raise ValueError(_placed(error)) from None
+        raise ValueError(_placed(error, wanted)) from None
     return made
 
 
@@ -245,9 +245,13 @@ def _known(fields: Mapping[str, Any], kind: type[msgspec.Struct], what: str, but
             )
 
 
-def _placed(error: Exception) -> str:
-    """A complaint of msgspec with its place in front."""
+def _placed(error: Exception, given: Mapping[str, Any] | None = None) -> str:
+    """A complaint of msgspec with its place in front, and the value behind it if that is among
+    what was given and is short."""
     message, _, place = str(error).partition(" - at `$")
     place = place.rstrip("`").removeprefix(".")
     message = with_choices(message, field_of(place))
+    if given is not None and place in given and ", got " not in message:
+        shown = repr(given[place])
+        message += f", and not {shown}" if len(shown) <= LONGEST_SHOWN else ""
     return f"{place}: {message}" if place else message
