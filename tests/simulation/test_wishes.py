@@ -9,6 +9,7 @@ import pytest
 
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.http import HttpError
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.model import Model
 from ollama_simulator.script import Script
@@ -27,6 +28,13 @@ def test_every_setting_is_a_keyword() -> None:
     hints = typing.get_type_hints(wishes.AllFields)
     assert set(hints) == set(Settings.__struct_fields__)
     assert set(hints) - set(typing.get_type_hints(wishes.Fields)) == {"speed"}
+
+
+def test_a_fault_that_is_made_wrongly_is_called_by_its_name() -> None:
+    with pytest.raises(TypeError, match=r"^HttpError: Missing required argument 'message'$"):
+        HttpError(503)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^Hang: Unexpected keyword argument 'for_s'$"):
+        Hang(for_s=3)
 
 
 def test_a_fault_of_ones_own_will_do() -> None:

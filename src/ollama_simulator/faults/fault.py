@@ -25,7 +25,28 @@ from ollama_simulator.answering import answer
 from ollama_simulator.exchange import Exchange, Handler
 
 
-class Fault(msgspec.Struct, frozen=True, tag_field="type", tag=True, forbid_unknown_fields=True):
+class Named(msgspec.StructMeta):
+    """The type of classes of faults: one that is made wrongly is called by its name."""
+
+    # Type checkers know the arguments of each class, and would forget them.
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **fields: Any) -> Any:
+            """Make one. Raises `TypeError`."""
+            try:
+                return super().__call__(*args, **fields)
+            except TypeError as error:
+                raise TypeError(f"{cls.__name__}: {error}") from None
+
+
+class Fault(
+    msgspec.Struct,
+    metaclass=Named,
+    frozen=True,
+    tag_field="type",
+    tag=True,
+    forbid_unknown_fields=True,
+):
     """Something that a server does instead of answering well."""
 
     door: ClassVar[Door] = Door.OPEN

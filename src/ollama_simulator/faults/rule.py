@@ -167,5 +167,6 @@ def named(words: str) -> Fault:
     except msgspec.MsgspecError as error:
         raise BadFault(str(error)) from None
     except TypeError as error:
-        raise BadFault(f"{text} needs its fields, as JSON: {error}") from None
+        why = str(error).removeprefix(f"{text}: ")
+        raise BadFault(f"{text} needs its fields, as JSON: {why}") from None
     raise BadFault(f"there is no fault {text!r}; {instead(text, list(fault.known()))}")
