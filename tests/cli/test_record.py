@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from ollama_simulator.cli import simulator
 from ollama_simulator.cli.program import application
+from ollama_simulator.fleet import HOST
+from ollama_simulator.net import kernel
 from ollama_simulator.recording.entries import Content, Exchange, Head, Piece, Request
 from ollama_simulator.recording.reading import read
 from ollama_simulator.script import Script
@@ -86,6 +88,15 @@ def test_scripts_in_a_file(tmp_path: Path) -> None:
     (script,) = msgspec.convert(body["scripts"], list[Script])
     assert script.answer is not None
     assert [step.content for step in script.answer] == ["Hi"]
+
+
+def test_it_is_said_to_record_only_when_it_listens(tmp_path: Path) -> None:
+    with kernel.listen(HOST, 0) as sock:
+        port = str(sock.getsockname()[1])
+        to = ("--to", str(tmp_path / "new.jsonl"), "--control-port", "0", "--port", port)
+        done = run_to_end("record", "http://127.0.0.1:1", *to)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: port {port} is taken")
 
 
 def test_nothing_to_convert(tmp_path: Path) -> None:

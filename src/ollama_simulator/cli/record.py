@@ -85,13 +85,13 @@ def record(
         wrong(str(bad))
     before = len(there.exchanges) if there is not None else 0
     already = f", which has {_many(before)} already" if before else ""
-    say(f"Recording {upstream} to {to}{already}")
+    first = f"Recording {upstream} to {to}{already}"
     with environment():
         with contextlib.suppress(KeyboardInterrupt):
             from ollama_simulator.cli.serving import serve
 
             log = "live" if sys.stdout.isatty() else "plain"
-            run(serve(control_port, FleetFile((server,)), log))
+            run(serve(control_port, FleetFile((server,)), log, first))
         say(f"{to}: {_many(len(read(to).exchanges) - before)} recorded")
 
 

@@ -14,11 +14,13 @@ from ollama_simulator.settings import HELPER_OFFSET
 from ollama_simulator.terminal import say, stop_event
 
 
-async def serve(control_port: int, described: FleetFile, log: str = "plain") -> None:
+async def serve(
+    control_port: int, described: FleetFile, log: str = "plain", first: str = ""
+) -> None:
     """Serve a fleet and its control API until Ctrl-C or SIGTERM.
 
     `log` says what is shown of what happens: a view of all servers (`live`), where they are
-    (`plain`), every record (`json`), or nothing (`none`).
+    (`plain`), every record (`json`), or nothing (`none`). `first` is said when everything listens.
     """
     stop = stop_event()
     kernel.raise_limit()
@@ -41,15 +43,22 @@ async def serve(control_port: int, described: FleetFile, log: str = "plain") -> 
             [(given.servers, given.rule) for given in described.given],
         )
         async with asyncio.TaskGroup() as group:
-            await _control(fleet, kernel.listen(host, control_port), stop, group, log)
+            await _control(fleet, kernel.listen(host, control_port), stop, group, log, first)
 
 
 async def _control(
-    fleet: Fleet, control: socket.socket, stop: asyncio.Event, group: asyncio.TaskGroup, log: str
+    fleet: Fleet,
+    control: socket.socket,
+    stop: asyncio.Event,
+    group: asyncio.TaskGroup,
+    log: str,
+    first: str,
 ) -> None:
     for helper in fleet.helpers.values():
         kernel.start_listening(helper)
     port: int = control.getsockname()[1]
+    if first:
+        say(first)
     if log in ("plain", "live"):
         say("\n".join(_first_lines(fleet, port)) + "\n")
     # The slowest import of the package; the servers answer meanwhile.
