@@ -240,7 +240,7 @@ def broken_for_health(case: Case, seen: Seen) -> bool:
 
 
 ROWS: list[Row] = [
-    whole(Normal(tokens_per_sec=50.0), lambda case: case.generates),
+    whole(Normal(tokens_per_sec=50.0), never),
     whole(Slow(tokens_per_sec=2.0, num_tokens=20), lambda case: case.generates),
     row(Hang(), Ends.SILENT, no_answer),
     row(TimeoutAfterHeaders(500), unless_head(Ends.CUT, Ends.COMPLETE), bare_head),

@@ -398,7 +398,10 @@ def program(code: str) -> subprocess.Popen[str]:
 def test_ctrl_c_ends_it() -> None:
     """While the main thread waits for the fleet, too."""
     with program(
+        "import signal\n"
         "from ollama_simulator import simulate\n"
+        # What runs the tests in the background may have it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with simulate() as fleet:\n"
         "    print(fleet[0].port, flush=True)\n"
         "    fleet.journal.wait_for('Asked', timeout=60)\n"
