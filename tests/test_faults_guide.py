@@ -16,8 +16,8 @@ import pytest
 
 from ollama_simulator.acts import End, How, Idle
 from ollama_simulator.faults import fault
-from ollama_simulator.faults.cut import NoTerminator
 from ollama_simulator.faults.laid import Ending
+from ollama_simulator.faults.no_terminator import NoTerminator
 from ollama_simulator.simulation import wishes
 from tests.acceptance.program import Program
 from tests.acceptance.rawhttp import ask

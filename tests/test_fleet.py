@@ -14,10 +14,12 @@ from ollama_simulator.acts import How
 from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
-from ollama_simulator.faults.door import ConnectionRefused, Frozen
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.fleet import Fleet, UnknownServer
 from ollama_simulator.model import Model
 from ollama_simulator.net import kernel

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ollama_simulator.faults.cut import FailMidStream
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet_file import BadFile, read
 from ollama_simulator.script import Script, Step

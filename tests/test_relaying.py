@@ -17,13 +17,16 @@ from ollama_simulator import records
 from ollama_simulator.acts import How
 from ollama_simulator.address import Address
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Slow
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.faults.rule import Rule
+from ollama_simulator.faults.slow import Slow
+from ollama_simulator.faults.timeout_after_headers import TimeoutAfterHeaders
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net.client import Broken, Client
 from ollama_simulator.net.client import End as Ending

@@ -12,9 +12,11 @@ import pytest
 from ollama_simulator import records
 from ollama_simulator.acts import How
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.recording.entries import Content, Exchange, Head, Piece, Request
 from ollama_simulator.recording.reading import read

@@ -12,8 +12,9 @@ import pytest
 from ollama_simulator import records
 from ollama_simulator.acts import Door, How
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.door import ConnectionRefused, Frozen
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.frozen import Frozen
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.model import Model
 from ollama_simulator.net.kernel import PortTaken

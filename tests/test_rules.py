@@ -12,12 +12,14 @@ import pytest
 from ollama_simulator import records
 from ollama_simulator.acts import Door, Stance
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused, Frozen
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.frozen import Frozen
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import BadFault, Rule, complaint, named, plain, readable
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.fleet import BadRule, Fleet, UnknownServer
 from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.records import Healed, Injected, Struck

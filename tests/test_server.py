@@ -19,12 +19,16 @@ from ollama_simulator.clock import WallClock
 from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.exchange import Exchange, Handler
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ollama_simulator.clock import VirtualClock, WallClock
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.records import Finished, Generated
 from ollama_simulator.settings import Settings

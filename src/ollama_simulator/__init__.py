@@ -22,48 +22,50 @@ if TYPE_CHECKING:
     from ollama_simulator.control.views import ServerInfo as ServerInfo
     from ollama_simulator.control.views import SlotInfo as SlotInfo
     from ollama_simulator.control.views import VramInfo as VramInfo
-    from ollama_simulator.faults.cut import AbruptClose as AbruptClose
-    from ollama_simulator.faults.cut import EmptyReply as EmptyReply
-    from ollama_simulator.faults.cut import FailMidStream as FailMidStream
-    from ollama_simulator.faults.cut import NoTerminator as NoTerminator
-    from ollama_simulator.faults.door import ConnectionRefused as ConnectionRefused
-    from ollama_simulator.faults.door import ConnectTimeout as ConnectTimeout
-    from ollama_simulator.faults.door import Crash as Crash
-    from ollama_simulator.faults.door import Flapping as Flapping
-    from ollama_simulator.faults.door import Frozen as Frozen
-    from ollama_simulator.faults.door import RollingRestart as RollingRestart
+    from ollama_simulator.faults.abrupt_close import AbruptClose as AbruptClose
+    from ollama_simulator.faults.bad_chunk import BadChunk as BadChunk
+    from ollama_simulator.faults.bad_chunk import Size as Size
+    from ollama_simulator.faults.bandwidth import Bandwidth as Bandwidth
+    from ollama_simulator.faults.buffered import Buffered as Buffered
+    from ollama_simulator.faults.close_idle import CloseIdle as CloseIdle
+    from ollama_simulator.faults.conflicting_framing import Conflict as Conflict
+    from ollama_simulator.faults.conflicting_framing import ConflictingFraming as ConflictingFraming
+    from ollama_simulator.faults.connect_timeout import ConnectTimeout as ConnectTimeout
+    from ollama_simulator.faults.connection_refused import ConnectionRefused as ConnectionRefused
+    from ollama_simulator.faults.crash import Crash as Crash
+    from ollama_simulator.faults.custom import Custom as Custom
+    from ollama_simulator.faults.empty_reply import EmptyReply as EmptyReply
+    from ollama_simulator.faults.fail_health import FailHealth as FailHealth
+    from ollama_simulator.faults.fail_mid_stream import FailMidStream as FailMidStream
     from ollama_simulator.faults.fault import Fault as Fault
-    from ollama_simulator.faults.framing import BadChunk as BadChunk
-    from ollama_simulator.faults.framing import Conflict as Conflict
-    from ollama_simulator.faults.framing import ConflictingFraming as ConflictingFraming
-    from ollama_simulator.faults.framing import Size as Size
-    from ollama_simulator.faults.framing import WrongLength as WrongLength
+    from ollama_simulator.faults.flapping import Flapping as Flapping
+    from ollama_simulator.faults.frozen import Frozen as Frozen
     from ollama_simulator.faults.garbage import Garbage as Garbage
-    from ollama_simulator.faults.garbage import MalformedJson as MalformedJson
     from ollama_simulator.faults.hang import Hang as Hang
-    from ollama_simulator.faults.hang import TimeoutAfterHeaders as TimeoutAfterHeaders
-    from ollama_simulator.faults.health import FailHealth as FailHealth
-    from ollama_simulator.faults.health import Liar as Liar
-    from ollama_simulator.faults.health import SlowHealth as SlowHealth
-    from ollama_simulator.faults.http import Custom as Custom
-    from ollama_simulator.faults.http import HttpError as HttpError
-    from ollama_simulator.faults.http import ModelNotFound as ModelNotFound
-    from ollama_simulator.faults.idle import CloseIdle as CloseIdle
+    from ollama_simulator.faults.http_error import HttpError as HttpError
+    from ollama_simulator.faults.jitter import Jitter as Jitter
     from ollama_simulator.faults.laid import Ending as Ending
-    from ollama_simulator.faults.limit import RateLimited as RateLimited
-    from ollama_simulator.faults.narrow import Bandwidth as Bandwidth
-    from ollama_simulator.faults.narrow import Trickle as Trickle
-    from ollama_simulator.faults.pace import Normal as Normal
-    from ollama_simulator.faults.pace import Slow as Slow
+    from ollama_simulator.faults.liar import Liar as Liar
+    from ollama_simulator.faults.malformed_json import MalformedJson as MalformedJson
+    from ollama_simulator.faults.model_not_found import ModelNotFound as ModelNotFound
+    from ollama_simulator.faults.no_terminator import NoTerminator as NoTerminator
+    from ollama_simulator.faults.normal import Normal as Normal
+    from ollama_simulator.faults.out_of_memory import OutOfMemory as OutOfMemory
+    from ollama_simulator.faults.queue_full import QueueFull as QueueFull
+    from ollama_simulator.faults.rate_limited import RateLimited as RateLimited
+    from ollama_simulator.faults.rolling_restart import RollingRestart as RollingRestart
     from ollama_simulator.faults.rule import Rule as Rule
-    from ollama_simulator.faults.runner import OutOfMemory as OutOfMemory
-    from ollama_simulator.faults.runner import QueueFull as QueueFull
-    from ollama_simulator.faults.runner import StreamError as StreamError
-    from ollama_simulator.faults.split import SplitWrites as SplitWrites
-    from ollama_simulator.faults.split import Where as Where
-    from ollama_simulator.faults.tempo import Buffered as Buffered
-    from ollama_simulator.faults.tempo import Jitter as Jitter
-    from ollama_simulator.faults.tempo import Stall as Stall
+    from ollama_simulator.faults.slow import Slow as Slow
+    from ollama_simulator.faults.slow_health import SlowHealth as SlowHealth
+    from ollama_simulator.faults.split_writes import SplitWrites as SplitWrites
+    from ollama_simulator.faults.split_writes import Where as Where
+    from ollama_simulator.faults.stall import Stall as Stall
+    from ollama_simulator.faults.stream_error import StreamError as StreamError
+    from ollama_simulator.faults.timeout_after_headers import (
+        TimeoutAfterHeaders as TimeoutAfterHeaders,
+    )
+    from ollama_simulator.faults.trickle import Trickle as Trickle
+    from ollama_simulator.faults.wrong_length import WrongLength as WrongLength
     from ollama_simulator.fleet import UnknownServer as UnknownServer
     from ollama_simulator.fleet_file import BadFile as BadFile
     from ollama_simulator.model import Found as Found
@@ -105,23 +107,45 @@ _HOMES = {
     "acts": "Door How",
     "clock": "VirtualClock",
     "control.views": "ActiveRule LoadedInfo ServerInfo SlotInfo VramInfo",
-    "faults.cut": "AbruptClose EmptyReply FailMidStream NoTerminator",
-    "faults.door": "ConnectTimeout ConnectionRefused Crash Flapping Frozen RollingRestart",
+    "faults.abrupt_close": "AbruptClose",
+    "faults.bad_chunk": "BadChunk Size",
+    "faults.bandwidth": "Bandwidth",
+    "faults.buffered": "Buffered",
+    "faults.close_idle": "CloseIdle",
+    "faults.conflicting_framing": "Conflict ConflictingFraming",
+    "faults.connect_timeout": "ConnectTimeout",
+    "faults.connection_refused": "ConnectionRefused",
+    "faults.crash": "Crash",
+    "faults.custom": "Custom",
+    "faults.empty_reply": "EmptyReply",
+    "faults.fail_health": "FailHealth",
+    "faults.fail_mid_stream": "FailMidStream",
     "faults.fault": "Fault",
-    "faults.framing": "BadChunk Conflict ConflictingFraming Size WrongLength",
-    "faults.garbage": "Garbage MalformedJson",
-    "faults.hang": "Hang TimeoutAfterHeaders",
-    "faults.health": "FailHealth Liar SlowHealth",
-    "faults.http": "Custom HttpError ModelNotFound",
-    "faults.idle": "CloseIdle",
+    "faults.flapping": "Flapping",
+    "faults.frozen": "Frozen",
+    "faults.garbage": "Garbage",
+    "faults.hang": "Hang",
+    "faults.http_error": "HttpError",
+    "faults.jitter": "Jitter",
     "faults.laid": "Ending",
-    "faults.limit": "RateLimited",
-    "faults.narrow": "Bandwidth Trickle",
-    "faults.pace": "Normal Slow",
+    "faults.liar": "Liar",
+    "faults.malformed_json": "MalformedJson",
+    "faults.model_not_found": "ModelNotFound",
+    "faults.no_terminator": "NoTerminator",
+    "faults.normal": "Normal",
+    "faults.out_of_memory": "OutOfMemory",
+    "faults.queue_full": "QueueFull",
+    "faults.rate_limited": "RateLimited",
+    "faults.rolling_restart": "RollingRestart",
     "faults.rule": "Rule",
-    "faults.runner": "OutOfMemory QueueFull StreamError",
-    "faults.split": "SplitWrites Where",
-    "faults.tempo": "Buffered Jitter Stall",
+    "faults.slow": "Slow",
+    "faults.slow_health": "SlowHealth",
+    "faults.split_writes": "SplitWrites Where",
+    "faults.stall": "Stall",
+    "faults.stream_error": "StreamError",
+    "faults.timeout_after_headers": "TimeoutAfterHeaders",
+    "faults.trickle": "Trickle",
+    "faults.wrong_length": "WrongLength",
     "fleet": "UnknownServer",
     "fleet_file": "BadFile",
     "model": "Found Layer Message Model ToolCall",

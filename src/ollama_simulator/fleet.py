@@ -26,7 +26,7 @@ import msgspec
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, WallClock
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule, complaint
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ollama_simulator.faults import fault, rule
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.ports import HOST
 from ollama_simulator.settings import Settings

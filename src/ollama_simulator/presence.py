@@ -19,7 +19,7 @@ from ollama_simulator.acts import SEVERITY, Door, Stance
 from ollama_simulator.clock import Clock, Handle
 from ollama_simulator.downtime import Downtime
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.rules import Active, Rules

@@ -28,7 +28,7 @@ from ollama_simulator.engine.scripts import Scripts
 from ollama_simulator.engine.store import TEST_MODEL, Store
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import BadFault
 from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model

@@ -13,11 +13,12 @@ from ollama_simulator.calibrate.findings import Findings
 from ollama_simulator.calibrate.server import Failed, Server
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.store import TEST_MODEL
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.custom import Custom
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import Custom, HttpError
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.hardware import HardwareProfile, Memory, Overhead
 from ollama_simulator.load.target import Target

@@ -12,9 +12,10 @@ from typing import Any
 import anthropic
 import pytest
 
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.script import Call, Step
 from tests.clients.conftest import Farm, says
 

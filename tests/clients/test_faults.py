@@ -15,18 +15,25 @@ import openai
 import pytest
 
 from ollama_simulator.acts import How
-from ollama_simulator.faults.cut import NoTerminator
+from ollama_simulator.faults.bad_chunk import BadChunk, Size
+from ollama_simulator.faults.bandwidth import Bandwidth
+from ollama_simulator.faults.buffered import Buffered
+from ollama_simulator.faults.close_idle import CloseIdle
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.framing import BadChunk, Size, WrongLength
-from ollama_simulator.faults.garbage import Garbage, MalformedJson
-from ollama_simulator.faults.health import Liar
-from ollama_simulator.faults.idle import CloseIdle
+from ollama_simulator.faults.garbage import Garbage
+from ollama_simulator.faults.jitter import Jitter
 from ollama_simulator.faults.laid import Ending
-from ollama_simulator.faults.limit import RateLimited
-from ollama_simulator.faults.narrow import Bandwidth, Trickle
-from ollama_simulator.faults.runner import OutOfMemory, QueueFull, StreamError
-from ollama_simulator.faults.split import SplitWrites, Where
-from ollama_simulator.faults.tempo import Buffered, Jitter, Stall
+from ollama_simulator.faults.liar import Liar
+from ollama_simulator.faults.malformed_json import MalformedJson
+from ollama_simulator.faults.no_terminator import NoTerminator
+from ollama_simulator.faults.out_of_memory import OutOfMemory
+from ollama_simulator.faults.queue_full import QueueFull
+from ollama_simulator.faults.rate_limited import RateLimited
+from ollama_simulator.faults.split_writes import SplitWrites, Where
+from ollama_simulator.faults.stall import Stall
+from ollama_simulator.faults.stream_error import StreamError
+from ollama_simulator.faults.trickle import Trickle
+from ollama_simulator.faults.wrong_length import WrongLength
 from ollama_simulator.records import Closed
 from tests.clients.conftest import Farm, says
 

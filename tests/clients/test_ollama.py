@@ -15,8 +15,8 @@ import ollama
 import pytest
 from pydantic import BaseModel
 
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.script import Call, Step
 from tests.clients.conftest import Farm, says
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.script import Step
 from tests.clients.conftest import Farm, says
 

@@ -13,9 +13,9 @@ import openai
 import pydantic
 import pytest
 
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.script import Call, Step
 from tests.clients.conftest import Farm, says
 

@@ -15,8 +15,8 @@ from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenarios.leak.flood import PIECE, Flood, Tap
 from ollama_simulator.conformance.steadiness import Steadiness
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.settings import Settings
 

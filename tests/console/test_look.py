@@ -8,9 +8,9 @@ from ollama_simulator.console.follow import Follower
 from ollama_simulator.console.lines import started
 from ollama_simulator.console.look import Watch
 from ollama_simulator.console.words import BAD, CHANGED, GOOD
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal

@@ -13,7 +13,7 @@ import pytest
 from ollama_simulator import records
 from ollama_simulator.conformance.balancers.ports import claimed
 from ollama_simulator.control.serve import helping
-from ollama_simulator.faults.door import Frozen
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken

@@ -21,12 +21,13 @@ from ollama_simulator import records
 from ollama_simulator.acts import Door
 from ollama_simulator.clock import VirtualClock, WallClock
 from ollama_simulator.control.metrics import PREFIX, Numbers
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
-from ollama_simulator.faults.door import Frozen
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal

@@ -6,7 +6,7 @@ from typing import Any
 
 from ollama_simulator import records
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from tests.control.api import Api, controlled
 from tests.net.loops import on_each_loop
 from tests.net.peers import Peer, until

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Tick
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import Pace
-from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import (
     HEAD,

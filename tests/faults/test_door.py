@@ -9,16 +9,14 @@ import pytest
 
 from ollama_simulator.acts import Door, How, Stance
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.door import (
-    ConnectionRefused,
-    ConnectTimeout,
-    Crash,
-    Flapping,
-    Frozen,
-    RollingRestart,
-)
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.crash import Crash
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.flapping import Flapping
+from ollama_simulator.faults.frozen import Frozen
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.rolling_restart import RollingRestart
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net.client import Broken, End
 from ollama_simulator.records import Closed, ModelUnloaded, Restarted, Stopped

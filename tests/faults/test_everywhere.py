@@ -16,35 +16,45 @@ import pytest
 
 from ollama_simulator import hardware
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream, NoTerminator
-from ollama_simulator.faults.door import (
-    ConnectionRefused,
-    ConnectTimeout,
-    Crash,
-    Flapping,
-    Frozen,
-    RollingRestart,
-)
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.bad_chunk import BadChunk, Size
+from ollama_simulator.faults.bandwidth import Bandwidth
+from ollama_simulator.faults.buffered import Buffered
+from ollama_simulator.faults.close_idle import CloseIdle
+from ollama_simulator.faults.conflicting_framing import Conflict, ConflictingFraming
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.crash import Crash
+from ollama_simulator.faults.custom import Custom
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_health import FailHealth
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault, known
-from ollama_simulator.faults.framing import (
-    BadChunk,
-    Conflict,
-    ConflictingFraming,
-    Size,
-    WrongLength,
-)
-from ollama_simulator.faults.garbage import Garbage, MalformedJson
-from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
-from ollama_simulator.faults.health import HEALTH, FailHealth, Liar, SlowHealth
-from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound
-from ollama_simulator.faults.idle import CloseIdle
+from ollama_simulator.faults.flapping import Flapping
+from ollama_simulator.faults.frozen import Frozen
+from ollama_simulator.faults.garbage import Garbage
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.health import HEALTH
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.jitter import Jitter
 from ollama_simulator.faults.laid import Ending
-from ollama_simulator.faults.limit import RateLimited
-from ollama_simulator.faults.narrow import Bandwidth, Trickle
-from ollama_simulator.faults.pace import Normal, Slow
-from ollama_simulator.faults.runner import OutOfMemory, QueueFull, StreamError
-from ollama_simulator.faults.split import SplitWrites, Where
-from ollama_simulator.faults.tempo import Buffered, Jitter, Stall
+from ollama_simulator.faults.liar import Liar
+from ollama_simulator.faults.malformed_json import MalformedJson
+from ollama_simulator.faults.model_not_found import ModelNotFound
+from ollama_simulator.faults.no_terminator import NoTerminator
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.out_of_memory import OutOfMemory
+from ollama_simulator.faults.queue_full import QueueFull
+from ollama_simulator.faults.rate_limited import RateLimited
+from ollama_simulator.faults.rolling_restart import RollingRestart
+from ollama_simulator.faults.slow import Slow
+from ollama_simulator.faults.slow_health import SlowHealth
+from ollama_simulator.faults.split_writes import SplitWrites, Where
+from ollama_simulator.faults.stall import Stall
+from ollama_simulator.faults.stream_error import StreamError
+from ollama_simulator.faults.timeout_after_headers import TimeoutAfterHeaders
+from ollama_simulator.faults.trickle import Trickle
+from ollama_simulator.faults.wrong_length import WrongLength
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.net.client import Broken, Client

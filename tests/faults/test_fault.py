@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,11 +13,14 @@ from ollama_simulator.acts import Act, Body, Door, End, Hangup, Head, How, Reply
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults import fault as faults
-from ollama_simulator.faults.cut import AbruptClose, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused, Frozen
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault, any_fault, bend, known, register
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.records import Struck
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import CHAT, HEAD, STREAM, WHOLE, collected, exchange, request, scripted
@@ -47,6 +51,13 @@ def test_all_of_the_seeds_faults_are_known() -> None:
         assert issubclass(kind, Fault)
         assert (kind.__doc__ or "").strip()
         assert kind.__struct_config__.frozen
+
+
+@pytest.mark.parametrize(("name", "kind"), known().items())
+def test_a_fault_has_a_file_of_its_own(name: str, kind: type[Fault]) -> None:
+    """It is called like the fault, so that who looks for one finds it."""
+    file = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    assert kind.__module__ == f"ollama_simulator.faults.{file}"
 
 
 def test_two_of_one_name_are_an_error() -> None:

@@ -6,14 +6,10 @@ import msgspec
 import pytest
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, Hold, How, Raw, Tick
-from ollama_simulator.faults.framing import (
-    BadChunk,
-    Conflict,
-    ConflictingFraming,
-    Size,
-    WrongLength,
-)
+from ollama_simulator.faults.bad_chunk import BadChunk, Size
+from ollama_simulator.faults.conflicting_framing import Conflict, ConflictingFraming
 from ollama_simulator.faults.laid import Ending
+from ollama_simulator.faults.wrong_length import WrongLength
 from tests.faults.acting import HEAD, STREAM, WHOLE, bent, request
 from tests.net.test_perform import Played
 

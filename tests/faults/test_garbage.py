@@ -9,7 +9,8 @@ import pytest
 
 from ollama_simulator.acts import Act, Body, End, Framing, Hangup, Head, How, Raw, Tick
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.garbage import Garbage, MalformedJson, half
+from ollama_simulator.faults.garbage import Garbage
+from ollama_simulator.faults.malformed_json import MalformedJson, half
 from ollama_simulator.records import Admitted, Received
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import (

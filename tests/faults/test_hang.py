@@ -9,7 +9,8 @@ import pytest
 from ollama_simulator.acts import Act, Framing, Hangup, Head, Hold, How, Wait
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.timeout_after_headers import TimeoutAfterHeaders
 from ollama_simulator.net.request import Request
 from ollama_simulator.records import Admitted, Received
 from tests.engine.driving import Machine, virtual

@@ -9,10 +9,12 @@ import pytest
 
 from ollama_simulator.acts import Act, Door, Head, Hold, Wait
 from ollama_simulator.clock import VirtualClock
+from ollama_simulator.faults.fail_health import FailHealth
 from ollama_simulator.faults.fault import Fault, any_fault, known
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.health import FailHealth, Liar, SlowHealth
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.liar import Liar
+from ollama_simulator.faults.slow_health import SlowHealth
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import WHOLE, collected, exchange, request, scripted
 

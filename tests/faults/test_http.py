@@ -9,8 +9,10 @@ import pytest
 
 from ollama_simulator.acts import Act, Body, End, Head, Tick, Wait
 from ollama_simulator.clock import VirtualClock
+from ollama_simulator.faults.custom import Custom
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.http import Custom, HttpError, ModelNotFound
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.model_not_found import ModelNotFound
 from ollama_simulator.records import Admitted, Received
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import CHAT, WHOLE, body_of, collected, exchange, request, scripted

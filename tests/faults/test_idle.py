@@ -6,7 +6,7 @@ import pytest
 
 from ollama_simulator.acts import Act, End, How, Idle
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.idle import CloseIdle
+from ollama_simulator.faults.close_idle import CloseIdle
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.records import Asked, Closed, Struck
 from tests.engine.driving import virtual

@@ -9,9 +9,10 @@ from __future__ import annotations
 import pytest
 
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.door import ConnectTimeout
-from ollama_simulator.faults.pace import Normal, Slow
-from ollama_simulator.faults.runner import StreamError
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
+from ollama_simulator.faults.stream_error import StreamError
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.records import Asked, Failed, Finished, Relayed

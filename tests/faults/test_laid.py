@@ -21,9 +21,9 @@ from ollama_simulator.acts import (
 )
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.exchange import Exchange, Handler
-from ollama_simulator.faults.cut import NoTerminator
 from ollama_simulator.faults.laid import Ending, Whole, ended, laid
-from ollama_simulator.faults.runner import StreamError
+from ollama_simulator.faults.no_terminator import NoTerminator
+from ollama_simulator.faults.stream_error import StreamError
 from ollama_simulator.net.request import Request
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import HEAD, bent, body_of, collected, exchange, request, scripted

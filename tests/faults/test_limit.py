@@ -10,8 +10,8 @@ import pytest
 
 from ollama_simulator.acts import Head
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.faults.limit import RateLimited
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.rate_limited import RateLimited
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net.client import Client
 from tests.engine.driving import Machine, virtual

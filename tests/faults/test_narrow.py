@@ -8,8 +8,9 @@ import pytest
 
 from ollama_simulator.acts import Act, Throttle
 from ollama_simulator.clock import VirtualClock
+from ollama_simulator.faults.bandwidth import Bandwidth
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.narrow import Bandwidth, Trickle
+from ollama_simulator.faults.trickle import Trickle
 from ollama_simulator.model import Refusal
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import STREAM, WHOLE, bent, collected, exchange, request, scripted

@@ -11,7 +11,8 @@ from ollama_simulator.answering import answer
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import DEFAULT_PACE, Pace
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 from tests.engine.driving import Machine, virtual
 from tests.faults.acting import CHAT, STREAM, collected, exchange, request, scripted
 

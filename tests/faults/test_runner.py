@@ -11,7 +11,9 @@ from ollama_simulator.acts import Act, Body, End, Head, Tick, Wait
 from ollama_simulator.answering import answer
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.faults.fault import Fault, bend
-from ollama_simulator.faults.runner import OutOfMemory, QueueFull, StreamError
+from ollama_simulator.faults.out_of_memory import OutOfMemory
+from ollama_simulator.faults.queue_full import QueueFull
+from ollama_simulator.faults.stream_error import StreamError
 from ollama_simulator.records import Admitted, Released, Struck
 from ollama_simulator.settings import Profile, Settings
 from tests.engine.driving import Machine, virtual

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.acts import Act, Body, End, Head, Tick, Wait
-from ollama_simulator.faults.split import SplitWrites, Where
+from ollama_simulator.faults.split_writes import SplitWrites, Where
 from tests.faults.acting import HEAD, STREAM, WHOLE, bent, body_of, request
 
 

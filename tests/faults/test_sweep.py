@@ -16,7 +16,7 @@ from ollama_simulator.acts import Act, End, Hangup, How
 from ollama_simulator.engine.machine import Pace
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net.client import Broken, Client
 from ollama_simulator.net.client import End as Ending

@@ -12,8 +12,10 @@ from ollama_simulator.acts import Act, Body, End, Framing, Head, Hold, Tick, Wai
 from ollama_simulator.answering import answer
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.engine.machine import Pace
+from ollama_simulator.faults.buffered import Buffered
 from ollama_simulator.faults.fault import Fault, bend
-from ollama_simulator.faults.tempo import Buffered, Jitter, Stall
+from ollama_simulator.faults.jitter import Jitter
+from ollama_simulator.faults.stall import Stall
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net.client import Client
 from ollama_simulator.records import Struck

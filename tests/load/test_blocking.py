@@ -9,12 +9,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ollama_simulator.clock import WallClock
-from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.custom import Custom
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
-from ollama_simulator.faults.http import Custom, HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.timeout_after_headers import TimeoutAfterHeaders
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.load.answer import Answer
 from ollama_simulator.load.ask import Asker

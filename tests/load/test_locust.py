@@ -18,8 +18,8 @@ import msgspec
 import pytest
 
 from ollama_simulator.conformance.balancers.ports import claimed
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.load.conversation import Conversation
 from ollama_simulator.load.dialects import NativeChat

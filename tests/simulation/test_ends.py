@@ -20,7 +20,8 @@ import pytest
 
 from ollama_simulator.clock import VirtualClock
 from ollama_simulator.conformance.balancers.ports import claimed
-from ollama_simulator.faults.door import ConnectTimeout, Frozen
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.faults.hang import Hang
 from ollama_simulator.fleet_file import BadFile
 from ollama_simulator.net.client import Client

@@ -13,11 +13,11 @@ import pytest
 from ollama_simulator import records
 from ollama_simulator.acts import Door
 from ollama_simulator.conformance.balancers.ports import claimed
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import UnknownServer
 from ollama_simulator.net.kernel import PortTaken

@@ -9,7 +9,7 @@ import pytest
 
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.model import Model
 from ollama_simulator.script import Script

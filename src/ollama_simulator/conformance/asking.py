@@ -23,7 +23,7 @@ from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.session import PATIENCE_S, Session
 from ollama_simulator.conformance.spelling import Part, Spelled
 from ollama_simulator.engine.text import pieces, prompt_tokens
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.model import Message
 

@@ -22,7 +22,7 @@ from ollama_simulator.conformance.faults import Chosen, First, Turns
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.session import Session
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net.client import Broken, Client, End
 from ollama_simulator.records import Asked, Struck

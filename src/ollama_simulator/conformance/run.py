@@ -21,7 +21,7 @@ from ollama_simulator.conformance.drive import Stage
 from ollama_simulator.conformance.plain import plain
 from ollama_simulator.conformance.report import Check, Figure
 from ollama_simulator.conformance.steadiness import Steadiness
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net.client import End
 from ollama_simulator.records import Asked, Finished, Left, Received

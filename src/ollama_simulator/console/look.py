@@ -14,7 +14,7 @@ import msgspec
 from ollama_simulator.acts import Door
 from ollama_simulator.console.follow import Follower
 from ollama_simulator.console.words import Words
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.server import SimServer
 

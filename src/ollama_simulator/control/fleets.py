@@ -23,7 +23,7 @@ from ollama_simulator.control.views import (
     fleet_info,
     server_info,
 )
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import complaint
 from ollama_simulator.fleet_types import plain
 

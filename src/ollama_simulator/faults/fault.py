@@ -6,6 +6,7 @@ Rules of this file:
 2. It bends the acts of an answer or sets the server's door. It never knows an endpoint.
 3. Every module of this folder is loaded; a fault registers by being defined. Two of one name
    are an error that names both files.
+4. A fault has a file of its own, called like it; what several share is in files without one.
 
 It must not import the journal or anything above.
 """

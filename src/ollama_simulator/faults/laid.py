@@ -108,6 +108,18 @@ def ended(exchange: Exchange, ending: Ending, *, counted: bool = False) -> Act:
     return Hangup(How.FIN if ending is Ending.FIN and framed else How.RST)
 
 
+def cut(whole: Whole, left: int, exchange: Exchange, ending: Ending) -> list[Act]:
+    """The acts of a whole answer that is cut after `left` bytes of its body or before the last."""
+    head = whole.head
+    if not whole.body or whole.bodiless:
+        # There is no byte of a body to leave out, so the head stays without its end.
+        return [torn(head), ended(exchange, ending, counted=True)]
+    counted = head.framing is not Framing.CHUNKED
+    sent = whole.body[: min(left, len(whole.body) - counted)]
+    body = [Body(sent)] if sent else []
+    return [head, *body, ended(exchange, ending, counted=counted)]
+
+
 def torn(head: Head) -> Head:
     """A head that never completes, for answers that have no body to spoil."""
     return msgspec.structs.replace(head, blank_line=False)

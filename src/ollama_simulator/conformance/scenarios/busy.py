@@ -12,7 +12,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.saying import Says, error
 from ollama_simulator.conformance.scenario import scenario, variant
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Asked, Finished
 from ollama_simulator.settings import Settings
 

@@ -8,10 +8,10 @@ from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.failover.endings import Rejects
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Asked, Finished
 
 STEADY = Normal(tokens_per_sec=40)

@@ -7,10 +7,10 @@ from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.server import SimServer
 
 BACK_S = 12.0

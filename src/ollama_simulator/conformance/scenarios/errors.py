@@ -12,7 +12,7 @@ from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.saying import Says, error
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.failover.endings import Rejects
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.records import Asked
 

@@ -13,7 +13,7 @@ from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.health import breaking
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 
 WITHIN_S = 33.0
 """As for a single server that recovered (`health.reinstated`)."""

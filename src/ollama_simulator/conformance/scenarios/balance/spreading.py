@@ -9,7 +9,8 @@ from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 
 LONG = Slow(tokens_per_sec=10, num_tokens=600)
 SPREAD = 15

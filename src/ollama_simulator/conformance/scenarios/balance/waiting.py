@@ -9,7 +9,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.conformance.yardstick import Work
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 
 REQUESTS = 12
 TOKENS_PER_S = 40.0

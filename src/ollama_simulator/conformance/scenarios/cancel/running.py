@@ -15,7 +15,7 @@ from ollama_simulator.conformance.scenarios.cancel.leaving import (
     leave,
     still_there,
 )
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 
 SPOKEN = {name: variant(dialect=dialect, needs=dialect.needs) for name, dialect in DIALECTS.items()}
 BOTH = {each: SPOKEN[each] for each in ("chat", "openai")}

@@ -10,7 +10,7 @@ from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.failover.endings import Rejects
 from ollama_simulator.conformance.scenarios.http.sending import bodies, ours, sent, values
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 
 TRIES = 13
 """As many as who draws one of three servers at random meets a dead one in a row once in a million

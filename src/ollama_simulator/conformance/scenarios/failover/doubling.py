@@ -9,7 +9,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Left, Released
 
 LATE_S = 2.5

@@ -11,7 +11,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.failover.endings import Rejects, Retires
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 
 EVIDENCE = (
     "envoyproxy/envoy#1979",

@@ -6,8 +6,10 @@ from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.failover.endings import Resets
 from ollama_simulator.conformance.session import Session
-from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.faults.fault import Fault
+from ollama_simulator.faults.frozen import Frozen
 from ollama_simulator.faults.hang import Hang
 from ollama_simulator.net import kernel
 

@@ -7,11 +7,13 @@ from ollama_simulator.acts import Door
 from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.faults import Chosen
 from ollama_simulator.conformance.run import Run
-from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.server import SimServer
 
 REFUSED = ConnectionRefused()

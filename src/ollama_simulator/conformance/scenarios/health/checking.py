@@ -11,7 +11,7 @@ from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.health import breaking
 from ollama_simulator.exchange import Exchange
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Asked
 from ollama_simulator.server import SimServer
 

@@ -7,7 +7,7 @@ from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Asked, ModelLoaded, Received, Restarted
 
 CLIENTS = 6

@@ -11,7 +11,7 @@ from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.health import breaking
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.http import HttpError
+from ollama_simulator.faults.http_error import HttpError
 
 MOST = 16
 """Requests one after the other. Who draws one of three servers for each, and learns nothing, has

@@ -10,7 +10,7 @@ from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.scenarios.health import breaking
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Slow
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.settings import Settings
 
 IN_TURN = 16

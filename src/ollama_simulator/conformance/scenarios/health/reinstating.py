@@ -14,7 +14,7 @@ from ollama_simulator.conformance.scenarios.health import breaking
 from ollama_simulator.conformance.session import Session
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 
 WITHIN_S = 33.0
 """A server that recovered is used again within this. The longest cool-down that is usual is 30 s,

@@ -18,9 +18,10 @@ from ollama_simulator.conformance.scenarios.leak.storm import (
     storm,
     upstream,
 )
-from ollama_simulator.faults.cut import EmptyReply, FailMidStream
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 
 LEAVERS = 45
 FAILURES = 32

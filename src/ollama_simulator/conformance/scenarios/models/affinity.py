@@ -16,7 +16,7 @@ from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
 from ollama_simulator.conformance.session import Session
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.settings import Settings
 

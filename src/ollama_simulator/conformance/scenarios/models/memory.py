@@ -11,7 +11,7 @@ from ollama_simulator.conformance.installed_models import LONG_S, install
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario, variant
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.records import ModelLoaded, ModelUnloaded
 from ollama_simulator.settings import Settings

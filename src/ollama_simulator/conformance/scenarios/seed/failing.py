@@ -4,10 +4,15 @@ from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
-from ollama_simulator.faults.cut import AbruptClose, EmptyReply, FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused, ConnectTimeout, Frozen
-from ollama_simulator.faults.hang import Hang, TimeoutAfterHeaders
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.abrupt_close import AbruptClose
+from ollama_simulator.faults.connect_timeout import ConnectTimeout
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.empty_reply import EmptyReply
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
+from ollama_simulator.faults.frozen import Frozen
+from ollama_simulator.faults.hang import Hang
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.timeout_after_headers import TimeoutAfterHeaders
 from ollama_simulator.net import kernel
 
 CONNECT_S = 1.0

@@ -6,9 +6,10 @@ from ollama_simulator.conformance.drive import QUICK
 from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.http import Custom, HttpError
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.custom import Custom
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Evaluated
 
 MODEL = "test-model:latest"

@@ -7,7 +7,7 @@ from ollama_simulator.conformance.asking import SOON_S
 from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
-from ollama_simulator.faults.pace import Normal
+from ollama_simulator.faults.normal import Normal
 from ollama_simulator.records import Asked, Evaluated
 
 GAP_S = 0.1

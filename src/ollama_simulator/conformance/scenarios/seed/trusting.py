@@ -6,11 +6,12 @@ from ollama_simulator.conformance.feature import SEED
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import scenario
 from ollama_simulator.conformance.session import Session
-from ollama_simulator.faults.cut import FailMidStream
-from ollama_simulator.faults.door import ConnectionRefused
+from ollama_simulator.faults.connection_refused import ConnectionRefused
+from ollama_simulator.faults.fail_mid_stream import FailMidStream
 from ollama_simulator.faults.hang import Hang
-from ollama_simulator.faults.http import HttpError
-from ollama_simulator.faults.pace import Normal, Slow
+from ollama_simulator.faults.http_error import HttpError
+from ollama_simulator.faults.normal import Normal
+from ollama_simulator.faults.slow import Slow
 from ollama_simulator.server import SimServer
 
 BUSY = Slow(tokens_per_sec=10, num_tokens=600)

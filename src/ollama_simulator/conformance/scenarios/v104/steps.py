@@ -16,7 +16,7 @@ from ollama_simulator.conformance.installed_models import HELPED, LONG_S, busy, 
 from ollama_simulator.conformance.report import Level
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenario import Variant, scenario, variant
-from ollama_simulator.faults.cut import EmptyReply
+from ollama_simulator.faults.empty_reply import EmptyReply
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.server import SimServer
 

@@ -1,4 +1,4 @@
-"""Faults of kept connections: the answer is whole, what comes behind it is not."""
+"""A kept connection that ends behind a whole answer."""
 
 from collections.abc import AsyncGenerator
 

@@ -1,4 +1,4 @@
-"""Faults of gateways: those who ask too often, or for too much, are refused."""
+"""A gateway that refuses who asks too often, or for too much."""
 
 import math
 from collections import deque

@@ -1,26 +1,22 @@
-"""Faults of Ollama's runner and scheduler, in Ollama's own words and statuses."""
+"""A runner that dies within the answer."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 from msgspec import UNSET, UnsetType
 
-from ollama_simulator.acts import Act, End, Hangup, Head, How, Reply, Tick, Wait
+from ollama_simulator.acts import Act, End, Hangup, Head, How, Tick
 from ollama_simulator.answering import TICKING, failed
 from ollama_simulator.engine.answer.failures import DIED, STOPPED
-from ollama_simulator.engine.loading import terminated
-from ollama_simulator.engine.queue import BUSY
 from ollama_simulator.exchange import Events, Exchange, Handler
 from ollama_simulator.faults.fault import Fault, register
 from ollama_simulator.faults.laid import Whole, laid
-from ollama_simulator.faults.pace import Count, Milliseconds, lengthen
+from ollama_simulator.faults.pace import Count, lengthen
 from ollama_simulator.model import Origin, Refusal
 from ollama_simulator.wire.redirects import Fixed
 
 REFUSED = 400
 """The lowest status of an answer that failed already."""
-NO_MEMORY = "cudaMalloc failed: out of memory"
-"""The last words of a runner that finds no room on its GPU."""
 
 
 class _Died(Exception):
@@ -124,47 +120,3 @@ async def _broken_off(
         for act in (*held, *acts):
             yield act
         held.clear()
-
-
-@register
-class OutOfMemory(Fault, frozen=True):
-    """Fail to load the model: there is not enough memory.
-
-    Every request gets a 500 in the words of its dialect, `llama-server process has terminated:
-    exit status 1: cudaMalloc failed: out of memory` (native specification, 6.4), streamed or not,
-    as no byte of an answer goes out before a model is loaded. Models that are loaded already stay
-    so, and are not used. A real server says it only to requests that make it load a model: give a
-    rule a `model` or a `path` for that.
-    """
-
-    load_ms: Milliseconds = 0
-    """Milliseconds that it tries before it fails."""
-
-    async def around(self, exchange: Exchange, handler: Handler) -> AsyncGenerator[Act, None]:
-        """Read, try, refuse; the engine is not asked."""
-        await exchange.drain()
-        if self.load_ms:
-            yield Wait(self.load_ms / 1000)
-        for act in exchange.fail(500, terminated(1, [NO_MEMORY], exchange.profile)):
-            yield act
-
-
-@register
-class QueueFull(Fault, frozen=True):
-    """Refuse because too many wait already.
-
-    Every request gets a 503 at once, streamed or not: `server busy, please try again.  maximum
-    pending requests exceeded`, with both blanks, in the words of its dialect (native
-    specification, 6.2; `overloaded_error` in Anthropic's). A real server says so when more
-    requests than `OLLAMA_MAX_QUEUE` wait for a model; there is no `Retry-After`.
-    """
-
-    def around(self, exchange: Exchange, handler: Handler) -> Reply:
-        """Read, refuse; the engine is not asked."""
-        return _busy(exchange)
-
-
-async def _busy(exchange: Exchange) -> AsyncGenerator[Act, None]:
-    await exchange.drain()
-    for act in exchange.fail(503, BUSY):
-        yield act

@@ -1,4 +1,4 @@
-"""Faults that no client should notice: the same bytes, cut at odd places."""
+"""An answer that is cut where it should hold together."""
 
 from collections.abc import AsyncGenerator, Iterator
 from enum import Enum
