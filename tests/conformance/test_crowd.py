@@ -11,6 +11,7 @@ import pytest
 from ollama_simulator.clock import WallClock
 from ollama_simulator.conformance import crowd
 from ollama_simulator.conformance.dialect import CHAT, OPENAI, Dialect
+from ollama_simulator.conformance.drive import NotArranged
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.conformance.run import Run
 from ollama_simulator.conformance.scenarios.leak.flood import PIECE, Flood, Tap
@@ -136,5 +137,19 @@ def test_a_flood_is_in_the_dialect_that_a_server_was_asked_in(dialect: Dialect) 
         (answer,) = await run.together(session)
         assert answer.finished()
         assert sum(len(text) for _, text in answer.tokens()) == tap.lines * len(PIECE) > 0
+
+    play(scenario)
+
+
+def test_who_answered_is_told() -> None:
+    """A request that reached nobody was answered by none, which is another thing than a name that
+    nobody has."""
+
+    async def scenario(run: Run) -> None:
+        assert run.named("s2") is run.s2
+        with pytest.raises(NotArranged, match=r"^the request reached no server$"):
+            run.named("")
+        with pytest.raises(NotArranged, match=r"^there is no server 's3'$"):
+            run.named("s3")
 
     play(scenario)

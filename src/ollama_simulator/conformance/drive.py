@@ -89,10 +89,13 @@ class Stage(Asking):
         return self.servers[2]
 
     def named(self, name: str) -> SimServer:
-        """The server of a name. Raises `NotArranged` if nobody has it."""
+        """The server of a name; "" stands for that of a request that reached none. Raises
+        `NotArranged` if nobody has it."""
         for server in self.servers:
             if server.name == name:
                 return server
+        if not name:
+            raise NotArranged("the request reached no server")
         raise NotArranged(f"there is no server {name!r}")
 
     # --- arrange ------------------------------------------------------------------------------
