@@ -29,9 +29,10 @@ def test_every_column_stands_there() -> None:
     assert re.split(r"  +", heads) == [column.head for column in COLUMNS]
 
 
-@pytest.mark.parametrize("line", JSON[1:])
+@pytest.mark.parametrize("line", [line for line in JSON if '"kind":"Started"' not in line])
 def test_records_are_written_so(line: str) -> None:
-    """Every field, in this order."""
+    """Every field, in this order; in a file behind the index."""
+    line = re.sub(r'^{"index":\d+,', "{", line)
     kind = getattr(records, json.loads(line)["kind"])
     assert msgspec.json.encode(msgspec.json.decode(line, type=kind)).decode() == line
 

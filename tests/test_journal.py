@@ -11,8 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollama_simulator.clock import VirtualClock
-from ollama_simulator.journal import Journal
-from ollama_simulator.records import Asked, Finished, Opened, Outcome, Received, Record
+from ollama_simulator.journal import AT_ONCE, Journal
+from ollama_simulator.records import (
+    Asked,
+    Eased,
+    Finished,
+    Hindered,
+    Opened,
+    Outcome,
+    Received,
+    Record,
+)
 from tests.engine.driving import virtual
 
 
@@ -241,6 +250,32 @@ def test_a_limit_keeps_the_newest_and_changes_no_number(limit: int, count: int) 
     assert journal.records == whole.records[journal.dropped :]
     assert journal.requests == whole.requests
     assert whole.dropped == 0
+
+
+def test_few_are_dropped_at_a_time() -> None:
+    """However large the journal is: to let go of many would hold servers up."""
+    journal = Journal(limit=100_000)
+    before = longest = 0
+    for number in range(103_000):
+        journal.add(finished(number))
+        longest = max(longest, journal.dropped - before)
+        before = journal.dropped
+        assert len(journal.records) <= 100_000 + AT_ONCE
+    assert 0 < longest <= AT_ONCE + 1
+    assert journal.total == 103_000
+    assert journal.where(Finished, since=102_999) == [finished(102_999)]
+
+
+def test_what_is_lacked_is_counted_and_said_at_once() -> None:
+    """And is a record like any other."""
+    journal, told = Journal(), list[Record]()
+    journal.warned.append(told.append)
+    lacked = Hindered(t=1.0, server="", what="descriptors", detail="no more")
+    over = Eased(t=2.0, server="", what="descriptors", seconds=1.0)
+    journal.warn(lacked)
+    journal.warn(over)
+    assert told == journal.records == [lacked, over]
+    assert journal.hindrances == {"descriptors": 1}
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

@@ -55,6 +55,8 @@ LAYERS = {
     "served": 4,
     "downtime": 3,
     "presence": 4,
+    "shortage": 5,
+    "spill": 6,
     "ports": 4,
     "rules": 4,
     "overriding": 4,

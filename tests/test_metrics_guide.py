@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from ollama_simulator.control.metrics import PREFIX
+from ollama_simulator.control.metrics import HINDRANCES, KEPT, PREFIX
 from ollama_simulator.tally.counts import COUNTS, HISTOGRAMS
 from ollama_simulator.tally.gauges import GAUGES
 from tests.acceptance.program import Program
@@ -22,6 +22,8 @@ ROWS = {
 def test_every_number_stands_there_with_its_labels() -> None:
     told = {f"{each.name}_total": (list(each.by), each.says[:-1]) for each in COUNTS}
     told |= {each.name: (list(each.by), each.says[:-1]) for each in (*GAUGES, *HISTOGRAMS)}
+    told |= {f"{each.name}_total": ([], each.says[:-1]) for each in KEPT}
+    told[f"{HINDRANCES[0]}_total"] = (["what"], HINDRANCES[1][:-1])
     assert told == ROWS
 
 

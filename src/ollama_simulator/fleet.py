@@ -32,12 +32,14 @@ from ollama_simulator.journal import Journal
 from ollama_simulator.model import Model
 from ollama_simulator.net import kernel
 from ollama_simulator.net.listener import Listener
+from ollama_simulator.net.room import Room
 from ollama_simulator.ports import HOST as HOST
 from ollama_simulator.ports import alone, with_helper
 from ollama_simulator.rules import Active, Counts
 from ollama_simulator.script import Script
 from ollama_simulator.server import SimServer
 from ollama_simulator.settings import KvType, Settings
+from ollama_simulator.shortage import Shortage
 
 ALL = "all"
 """What stands for every server, where names of servers are asked for."""
@@ -94,6 +96,7 @@ class Fleet:
         self.started_ns = 0
         """When it was entered, in nanoseconds since 1970, by its clock."""
         self._group: asyncio.TaskGroup
+        self._room: Room
         self._exchanges = itertools.count(1)
         self._names = itertools.count(1)
         self._numbers = itertools.count(1)
@@ -117,6 +120,8 @@ class Fleet:
                     undo.callback(helper.close)
             undo.pop_all()
         self.started_ns = self.clock.wall_ns()
+        short = Shortage(self.journal, self.clock, "descriptors")
+        self._room = Room(short.begin, short.end)
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         for sock, settings in zip(sockets, self._settings, strict=True):
@@ -136,7 +141,7 @@ class Fleet:
         )
         if name not in self.names:
             self.names.append(name)
-        server.listener = Listener(server, self.clock, sock, self._spawn)
+        server.listener = Listener(server, self.clock, sock, self._spawn, self._room)
         server.listener.start()
         self.servers[server.listener.port] = server
         return server

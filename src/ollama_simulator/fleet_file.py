@@ -98,6 +98,8 @@ def doubted(path: Path) -> tuple[FleetFile, list[Complaint]]:
         clock_speed=whole.clock_speed,
         control_port=whole.control_port,
         journal_size=whole.journal_size,
+        journal_file=whole.journal_file,
+        journal_file_max=whole.journal_file_max,
         host=whole.host,
     )
     return fleet, _placed(list(doubts(reading.document)), Places(text))
@@ -126,6 +128,8 @@ def _syntax(error: str, text: str) -> Complaint:
 def _near_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A document in which the files that it names are looked for beside its own."""
     placed = copy.deepcopy(document)
+    if isinstance(placed.get("journal_file"), str):
+        placed["journal_file"] = str(folder / placed["journal_file"])
     servers = placed.get("servers")
     for table in (placed.get("defaults"), *(servers if isinstance(servers, list) else ())):
         if not isinstance(table, dict):

@@ -17,12 +17,10 @@ from ollama_simulator.faults import fault, rule
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.ports import HOST
-from ollama_simulator.settings import Settings
+from ollama_simulator.settings import RECORDS, Settings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 MOST_SERVERS = 10_000
-RECORDS = 100_000
-"""Records that a simulator keeps, so that it can run for ever."""
 
 ADDRESS = r"^(\d{1,3}\.){3}\d{1,3}$"
 """An address of IPv4, as far as its digits go."""
@@ -68,6 +66,12 @@ class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None for the port that the command line says."""
     journal_size: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = RECORDS
     """Records that are kept; older ones are dropped."""
+    journal_file: str | None = None
+    """A file that every record is written into as well, as a line of JSON; a path beside this
+    file. None for none."""
+    journal_file_max: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Bytes after which that file is put aside, under its name and `.1`, and another one begun.
+    None for never."""
     host: Annotated[str, msgspec.Meta(pattern=ADDRESS)] = HOST
     """The address that servers and control API listen on: `0.0.0.0` for all there are."""
     given: tuple[Given, ...] = ()

@@ -11,16 +11,20 @@ It must not import the server or anything above.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from ollama_simulator.records import Asked, Received, Record
+from ollama_simulator.records import Asked, Eased, Hindered, Received, Record
 from ollama_simulator.tally.folds import Tally
 
 R = TypeVar("R", bound=Record)
+
+AT_ONCE = 1024
+"""Old records that are dropped together, at most: to let go of more would hold servers up."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,23 +53,44 @@ class Page(msgspec.Struct, frozen=True):
     """The index to go on from: whatever was wanted before it is here, or was dropped."""
 
 
+class Filed:
+    """How far the file is into which a journal is written."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.written = 0
+        """How many records are in it."""
+        self.lost = 0
+        """How many are not, and never will be."""
+        self.trouble = ""
+        """Why nothing can be written now; empty while it can."""
+
+
 class Journal:
     """The records of a fleet."""
 
     def __init__(self, limit: int | None = None) -> None:
-        """Keep at least the newest `limit` records, and at most a quarter more; None: all."""
+        """Keep at least the newest `limit` records, and at most a quarter more, or `AT_ONCE` if
+        that is less; None: all."""
         if limit is not None and limit < 1:
             raise ValueError(f"a journal of {limit} records keeps nothing")
         self.records: list[Record] = []
         self.dropped = 0
         """How many old records are not kept any more."""
+        self.file: Filed | None = None
+        """The file that it is written into, if there is one."""
         self._limit = limit
+        self._most = math.inf if limit is None else limit + min(limit // 4, AT_ONCE)
         self.requests: Counter[str] = Counter()
         """Requests of each server since the counters were cleared."""
         self.tally = Tally()
         """All other numbers."""
         self.heard: list[Callable[[], None]] = []
         """Who is called after each record that was added; it must be quick."""
+        self.warned: list[Callable[[Record], None]] = []
+        """Who is told what people should know at once."""
+        self.hindrances: Counter[str] = Counter()
+        """How often the simulator itself lacked something, by what it was."""
         self._waiting: list[tuple[Callable[[Record], bool], asyncio.Future[Record]]] = []
 
     @property
@@ -76,9 +101,8 @@ class Journal:
     def add(self, record: Record) -> None:
         """Append a record."""
         self.records.append(record)
-        if self._limit is not None and len(self.records) > self._limit + self._limit // 4:
-            self.dropped += len(self.records) - self._limit
-            del self.records[: -self._limit]
+        if len(self.records) > self._most:
+            self._drop()
         if isinstance(record, Asked):
             self.requests[record.server] += 1
         self.tally.add(record)
@@ -87,6 +111,20 @@ class Journal:
                 future.set_result(record)
         for told in self.heard:
             told()
+
+    def warn(self, record: Hindered | Eased) -> None:
+        """Append a record of what the simulator itself lacks, or has again, and say so."""
+        if isinstance(record, Hindered):
+            self.hindrances[record.what] += 1
+        self.add(record)
+        for told in self.warned:
+            told(record)
+
+    def _drop(self) -> None:
+        assert self._limit is not None
+        old = len(self.records) - self._limit
+        self.dropped += old
+        del self.records[:old]
 
     def clear_counters(self) -> None:
         """Start the counters anew. The records stay."""

@@ -3,12 +3,15 @@
 Rules of this file:
 
 1. A record is a past participle and a frozen value; its tag is its class name.
-2. `t` is the fleet's clock in seconds; `server` is the server's name; `exchange` is the
-   request's number in the fleet, or None where there is no request.
+2. `t` is the fleet's clock in seconds; `server` is the server's name, or empty for what happens to
+   the fleet as a whole; `exchange` is the request's number in the fleet, or None where there is no
+   request.
 3. Records are facts about servers. What a client saw is the client's to tell.
 4. A field that can only have a few values says so by its type.
 
 It must not import anything of this package but `acts`.
+
+Longer than 300 lines because it is the list of what can happen, a few lines each.
 """
 
 from typing import Any, Literal, Protocol
@@ -19,6 +22,8 @@ from ollama_simulator.acts import Door, How
 
 Unloading = Literal["expired", "asked", "replaced", "reloaded", "crashed", "reset", "restarted"]
 """Why a model left memory."""
+Lacking = Literal["descriptors", "journal-file"]
+"""What the simulator itself can be short of: open files, or room for the journal's file."""
 Outcome = Literal["complete", "fin", "rst", "left", "cancelled", "error"]
 """How an answer ended."""
 
@@ -285,6 +290,26 @@ class Failed(Record, frozen=True, kw_only=True, tag=True):
     """The simulator itself went wrong: a bug, never a simulated fault."""
 
     error: str
+
+
+class Hindered(Record, frozen=True, kw_only=True, tag=True):
+    """The simulator itself can't do something for lack of something, and nobody asked for that."""
+
+    what: Lacking
+    """`descriptors`: it may not open more files, so nobody is accepted. `journal-file`: the journal
+    can't be written into its file. It is about no single server, so `server` is empty."""
+    detail: str
+    """What the system said, or may have."""
+
+
+class Eased(Record, frozen=True, kw_only=True, tag=True):
+    """The simulator has again what it lacked."""
+
+    what: Lacking
+    seconds: float
+    """For how long it lacked it."""
+    lost: int = 0
+    """Records that are not in the journal's file, as they had been dropped meanwhile."""
 
 
 GAPS_S = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 5.0)

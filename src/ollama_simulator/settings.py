@@ -37,6 +37,8 @@ Miss = Literal["simulate", "refuse", "relay"]
 KvType = Literal["f16", "q8_0", "q4_0"]
 HELPER_OFFSET = 100
 """How much higher a helper's port is than that of its server (seed facts, 1.0.4)."""
+RECORDS = 100_000
+"""Records that a simulator keeps, so that it can run for ever."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

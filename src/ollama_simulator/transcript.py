@@ -51,7 +51,7 @@ def _line(record: records.Record, began: float) -> str:
 
 def _mark(record: records.Record) -> str:
     match record:
-        case records.Failed():
+        case records.Failed() | records.Hindered():
             return "!!"
         case records.Struck() | records.Stopped():
             return "!"
@@ -177,5 +177,7 @@ _WORDS: dict[type[records.Record], Any] = {
     records.Changed: lambda it: f"has other settings: {', '.join(it.fields)}",
     records.Stopped: lambda it: "its process ends",
     records.Restarted: lambda it: f"is there again after {it.seconds:.3f} s",
+    records.Hindered: lambda it: f"THE SIMULATOR LACKS {it.what}: {it.detail}",
+    records.Eased: lambda it: f"the simulator has {it.what} again, after {it.seconds:.3f} s",
     records.Failed: lambda it: f"THE SIMULATOR FAILED: {it.error}",
 }

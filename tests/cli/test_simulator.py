@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from ollama_simulator import hardware
 from ollama_simulator.cli import simulator
 from ollama_simulator.cli.program import application
 from ollama_simulator.fleet_file import FleetFile
-from tests.acceptance.program import Program
+from tests.acceptance.program import Program, run_to_end
 from tests.acceptance.rawhttp import ask
 
 
@@ -63,6 +65,85 @@ def test_helpers_are_beside_every_server(served: list[tuple[int, FleetFile]]) ->
     """If somebody wants them."""
     assert run("--helpers").exit_code == run().exit_code == 0
     assert [{each.helper for each in fleet.servers} for _, fleet in served] == [{True}, {False}]
+
+
+def test_how_much_of_the_journal_is_kept(
+    served: list[tuple[int, FleetFile]], tmp_path: Path
+) -> None:
+    """A part, unless somebody says so; options win over a file, whose paths are beside it."""
+    file = tmp_path / "fleet.toml"
+    file.write_text(
+        "journal_size = 7\njournal_file = 'j.jsonl'\njournal_file_max = 5\n[[servers]]\n",
+        encoding="utf-8",
+    )
+    other = ("--journal-size", "9", "--journal-file", "o.jsonl", "--journal-file-max", "6")
+    for options in ((), ("--config", str(file)), ("--config", str(file), *other)):
+        assert run(*options).exit_code == 0
+    assert [(f.journal_size, f.journal_file, f.journal_file_max) for _, f in served] == [
+        (100_000, None, None),
+        (7, str(tmp_path / "j.jsonl"), 5),
+        (9, "o.jsonl", 6),
+    ]
+    alone = run("--journal-file-max", "5")
+    assert (alone.exit_code, alone.stderr) == (
+        2,
+        "error: --journal-file-max: there is no --journal-file\n",
+    )
+
+
+def test_a_journal_in_a_file(tmp_path: Path) -> None:
+    """All that happened until the end, one record a line, with the indices of the control API."""
+    file = tmp_path / "journal.jsonl"
+    options = ("--control-port", "0", "--server-ports", "0", "--journal-file", str(file))
+    with Program(*options) as program:
+        for _ in range(20):
+            assert ask(program.ports[0], "GET", "/api/version").status == 200
+        fleet = program.accepted("GET", "/fleet")
+        page = program.accepted("GET", "/journal")
+    assert (fleet["dropped"], fleet["journal_file"]["lost"]) == (0, 0)
+    started, *lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    assert started["kind"] == "Started"
+    assert [line["index"] for line in lines] == [*range(len(lines))]
+    assert sum(line["kind"] == "Finished" for line in lines) == 20
+    told = [{"index": index, **record} for index, record in enumerate(page["records"])]
+    assert told == lines[: page["next"]]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_full_disk_under_the_journal() -> None:
+    """It is said once; everything else goes on, and ends as ever."""
+    options = ("--control-port", "0", "--server-ports", "0", "--journal-file", "/dev/full")
+    with Program(*options) as program:
+        for _ in range(5):
+            assert ask(program.ports[0], "GET", "/api/version").status == 200
+        deadline = time.monotonic() + 20
+        while not program.stderr and time.monotonic() < deadline:
+            time.sleep(0.01)
+        fleet = program.accepted("GET", "/fleet")
+        records = program.accepted("GET", "/journal?kind=Hindered,Eased")["records"]
+        program.send(signal.SIGTERM)
+        assert program.wait() == 0
+    assert fleet["journal_file"] == {
+        "written": 0,
+        "lost": 0,
+        "trouble": "No space left on device",
+    }
+    (record,) = records
+    assert (record["kind"], record["server"], record["what"]) == ("Hindered", "", "journal-file")
+    assert program.stderr.splitlines() == [
+        "warning: the simulator lacks journal-file: /dev/full: No space left on device; it is "
+        "tried again every second"
+    ]
+
+
+def test_a_journal_that_can_not_be_in_its_file(tmp_path: Path) -> None:
+    """One line that names it, and 2."""
+    options = ("--control-port", "0", "--server-ports", "0")
+    ended = run_to_end(*options, "--journal-file", str(tmp_path / "no" / "journal.jsonl"))
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        f"error: {tmp_path / 'no' / 'journal.jsonl'}: No such file or directory\n",
+    )
 
 
 def test_a_fault_by_header_where_it_is_allowed() -> None:

@@ -30,7 +30,7 @@ from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
-from ollama_simulator.journal import Journal
+from ollama_simulator.journal import Filed, Journal
 from ollama_simulator.model import Model
 from ollama_simulator.records import Record
 from ollama_simulator.script import Load, Script, Step
@@ -137,9 +137,36 @@ async def test_at_the_start_all_is_none() -> None:
         for sample in told.samples:
             one = sample.labels.get("door") == "open" or sample.name == f"{PREFIX}up"
             assert sample.value == one, sample
-        assert {(s.labels["server"], s.labels["port"]) for s in told.samples} == {
+        of = {(s.labels.get("server"), s.labels.get("port")) for s in told.samples}
+        assert of == {(None, None)} | {
             (server.name, str(port)) for port, server in fleet.servers.items()
         }
+
+
+def test_the_journal_and_what_the_simulator_lacks() -> None:
+    """What is about no server has no labels of one."""
+
+    async def main(clock: VirtualClock) -> None:
+        fleet = Fleet((), clock=clock, records=8)
+        for number in range(20):
+            fleet.journal.add(records.Behaved(t=number, server="s1", behavior="Hang"))
+        lacks = {"t": 20.0, "server": "", "detail": "no room"}
+        fleet.journal.warn(records.Hindered(what="journal-file", **lacks))
+        fleet.journal.file = Filed("journal.jsonl")
+        fleet.journal.file.written, fleet.journal.file.lost = 7, 5
+        own = [sample for sample in Scrape(fleet).samples if "server" not in sample.labels]
+        values = {(s.name.removeprefix(PREFIX), *s.labels.values()): s.value for s in own}
+        assert values == {
+            ("journal_records_total",): 21,
+            ("journal_dropped_records_total",): fleet.journal.dropped,
+            ("journal_file_records_total",): 7,
+            ("journal_file_lost_records_total",): 5,
+            ("hindrances_total", "descriptors"): 0,
+            ("hindrances_total", "journal-file"): 1,
+        }
+        assert fleet.journal.dropped > 10
+
+    virtual(main)
 
 
 @on_each_loop

@@ -7,10 +7,12 @@ import asyncio
 import socket
 
 from ollama_simulator.clock import WallClock
+from ollama_simulator.console.warnings import warn
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.fleet_file import FleetFile
 from ollama_simulator.net import kernel
 from ollama_simulator.settings import HELPER_OFFSET
+from ollama_simulator.spill import spilling
 from ollama_simulator.terminal import say, stop_event
 
 
@@ -33,7 +35,9 @@ async def serve(
         settings=[server.settings for server in described.servers],
         host=host,
     )
-    async with fleet:
+    fleet.journal.warned.append(warn)
+    spill = spilling(fleet.journal, described.journal_file, fleet.clock, described.journal_file_max)
+    async with spill, fleet:
         await fleet.begin(
             {
                 server.name: wanted.behavior

@@ -1,6 +1,8 @@
 """The program `ollama_simulator`, which starts servers and their control API.
 
 It must not import the other programs.
+
+Longer than 300 lines because it is the list of the program's options, a few lines each.
 """
 
 import contextlib
@@ -13,6 +15,7 @@ import typer
 from msgspec.structs import replace
 
 from ollama_simulator import hardware
+from ollama_simulator.cli import journaling
 from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.check import check
 from ollama_simulator.cli.convert import convert
@@ -28,7 +31,7 @@ from ollama_simulator.cli.wanted import (
     ports,
 )
 from ollama_simulator.clock import FASTEST, SLOWEST
-from ollama_simulator.settings import HELPER_OFFSET, PROFILES, Caching
+from ollama_simulator.settings import HELPER_OFFSET, PROFILES, RECORDS, Caching
 from ollama_simulator.terminal import environment, run, wrong
 
 if TYPE_CHECKING:
@@ -200,12 +203,15 @@ def simulator(
             "terminal, and else plain.",
         ),
     ] = LOGS[0],
+    journal_size: journaling.Size = RECORDS,
+    journal_file: journaling.File = None,
+    journal_file_max: journaling.Most = None,
     config: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="A fleet in TOML. Then the file tells what the other options would, but "
-            "--control-port.",
+            "--control-port and --log; what is said of the journal wins over it.",
         ),
     ] = None,
     list_profiles: Annotated[
@@ -281,6 +287,7 @@ def simulator(
             clock_speed=speed,
             host=host,
         )
+    fleet = journaling.given_to(fleet, context, journal_size, journal_file, journal_file_max)
     check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
     for server in fleet.servers:
         if clash := about_helper(server, fleet.servers, control_port):

@@ -54,7 +54,7 @@ COLUMNS = (
 
 def drawn(look: Look, control: str, width: int, height: int) -> Group:
     """A look in so many columns and lines."""
-    foot = _foot(look.rows, control, width)
+    foot = _foot(look, control, width)
     room = max(1, height - AROUND - len(foot))
     servers = min(len(look.rows), max(FEWEST, room - min(len(look.events), room // 3)), room)
     events = look.events[len(look.events) - min(len(look.events), room - servers) :]
@@ -104,9 +104,11 @@ def _rest(rows: Sequence[Row]) -> str:
     return f"{len(rows)} more: {wrong} with faults, {active} active"
 
 
-def _foot(rows: Sequence[Row], control: str, width: int) -> list[str]:
+def _foot(look: Look, control: str, width: int) -> list[str]:
     """How to go on; a command that has no room is no use."""
-    lines = [f"Ctrl-C ends it.  Dashboard: {control}/"]
+    rows = look.rows
+    lines = [look.journal] if look.journal else []
+    lines += [f"Ctrl-C ends it.  Dashboard: {control}/"]
     body = f'{{"port": {rows[0].port if rows else 0}, "behavior": {{"type": "Hang"}}}}'
     command = f"Break one: curl {control}/behavior -d '{body}'"
     return [*lines, command] if rows and len(command) <= width else lines

@@ -16,6 +16,7 @@ from ollama_simulator.console.follow import Follower
 from ollama_simulator.console.words import Words
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.fleet import Fleet
+from ollama_simulator.journal import Journal
 from ollama_simulator.server import SimServer
 
 EVENTS = 100
@@ -65,6 +66,8 @@ class Look(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...]
     events: tuple[Event, ...]
     """The last ones, the newest last."""
+    journal: str = ""
+    """What is missing in the journal, or in its file, in words; empty if nothing is."""
 
 
 class Watch:
@@ -86,7 +89,7 @@ class Watch:
         self._read()
         seconds, self._before = now - self._before, now
         rows = tuple(self._row(server, seconds) for server in self._fleet.servers.values())
-        return Look(rows, tuple(self._events))
+        return Look(rows, tuple(self._events), _missing(self._fleet.journal))
 
     def _read(self) -> None:
         _, found = self._follower.read()
@@ -128,6 +131,14 @@ class Watch:
             before += weight * (now - before)
         self._rates[server.name] = before
         return before
+
+
+def _missing(journal: Journal) -> str:
+    told = [f"{journal.dropped:,} old records dropped"] if journal.dropped else []
+    if (file := journal.file) is not None:
+        told += [f"{file.lost:,} not in the file"] if file.lost else []
+        told += [f"nothing can be written: {file.trouble}"] if file.trouble else []
+    return f"Journal: {', '.join(told)}" if told else ""
 
 
 def _state(server: SimServer) -> str:

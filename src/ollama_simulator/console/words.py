@@ -60,6 +60,10 @@ class Words:
                 return CHANGED, f"removed from port {port}"
             case records.Changed(fields=fields):
                 return CHANGED, f"other settings: {', '.join(fields)}"
+            case records.Hindered(what=what, detail=detail):
+                return BAD, f"the simulator lacks {what}: {detail}"
+            case records.Eased(what=what, seconds=seconds):
+                return CHANGED, f"the simulator has {what} again, after {seconds:.1f} s"
             case records.Failed(error=error):
                 return BAD, f"a bug of the simulator: {error}"
         return None

@@ -4,7 +4,8 @@ Source: Prometheus' text format 0.0.4, and OpenMetrics 1.0 for whoever asks for 
 
 Rules of this file:
 
-1. Nothing is counted here: every number is a fold of the journal's records.
+1. Nothing is counted here: every number is a fold of the journal's records, or is about the
+   journal itself.
 2. A scrape is one moment. It is written out in a thread: for many servers that takes longer than
    their clients may wait for a token.
 
@@ -12,10 +13,11 @@ It must not import the servers' insides: what it tells goes through the fleet.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from prometheus_client.core import (
@@ -29,13 +31,46 @@ from prometheus_client.registry import Collector
 
 from ollama_simulator.control.classic import fleet_in
 from ollama_simulator.fleet import Fleet
+from ollama_simulator.journal import Journal
+from ollama_simulator.records import Lacking
 from ollama_simulator.tally.counts import COUNTS, HISTOGRAMS, Buckets, Count, Histogram
 from ollama_simulator.tally.folds import ServerTally
 from ollama_simulator.tally.gauges import GAUGES, Gauge
 
 PREFIX = "ollama_simulator_"
 SERVER = ("server", "port")
-"""What every number is told apart by: the name in the journal, and the port."""
+"""What every number of a server is told apart by: the name in the journal, and the port."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Something that is told of the journal."""
+
+    name: str
+    says: str
+    """What it is, in a sentence."""
+    read: Callable[[Journal], int]
+
+
+KEPT = (
+    Kept("journal_records", "Records of what happened.", lambda journal: journal.total),
+    Kept(
+        "journal_dropped_records",
+        "Records that the journal doesn't keep any more.",
+        lambda journal: journal.dropped,
+    ),
+    Kept(
+        "journal_file_records",
+        "Records that were written into the journal's file.",
+        lambda journal: journal.file.written if journal.file else 0,
+    ),
+    Kept(
+        "journal_file_lost_records",
+        "Records that were dropped before they could be written into the journal's file.",
+        lambda journal: journal.file.lost if journal.file else 0,
+    ),
+)
+
+HINDRANCES = "hindrances", "Times that the simulator itself lacked something, by what it was."
 
 Each = Sequence[tuple[tuple[str, str], ServerTally]]
 """The numbers of every server, with what names it."""
@@ -66,6 +101,7 @@ class Numbers(Collector):
             *(_gauge(gauge, each) for gauge in GAUGES),
             *(_count(count, each) for count in COUNTS),
             *(_histogram(histogram, each) for histogram in HISTOGRAMS),
+            *_journal(fleet.journal),
         ]
 
     def collect(self) -> Iterator[Metric]:
@@ -96,6 +132,16 @@ def _histogram(histogram: Histogram, each: Each) -> Metric:
         for told, buckets in tally.sorted(histogram):
             family.add_metric((*name, *told), _cumulative(histogram, buckets), buckets.sum)
     return family
+
+
+def _journal(journal: Journal) -> Iterator[Metric]:
+    """The numbers of the journal, and of what is about no server."""
+    for count in KEPT:
+        yield CounterMetricFamily(PREFIX + count.name, count.says, count.read(journal))
+    lacked = CounterMetricFamily(PREFIX + HINDRANCES[0], HINDRANCES[1], labels=("what",))
+    for what in get_args(Lacking):
+        lacked.add_metric((what,), journal.hindrances[what])
+    yield lacked
 
 
 def _cumulative(histogram: Histogram, buckets: Buckets) -> list[tuple[str, float]]:

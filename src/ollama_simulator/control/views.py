@@ -33,6 +33,17 @@ SCHEMA = "#/components/schemas/"
 _GENERATED = next(count for count in COUNTS if count.name == "generated_tokens")
 
 
+class FiledInfo(msgspec.Struct, frozen=True):
+    """The file of a journal."""
+
+    written: int
+    """Records that are in it."""
+    lost: int
+    """Records that had been dropped before they could be written."""
+    trouble: str
+    """Why nothing can be written now; empty if it can."""
+
+
 class FleetInfo(msgspec.Struct, frozen=True):
     """The whole of the fleet."""
 
@@ -54,6 +65,8 @@ class FleetInfo(msgspec.Struct, frozen=True):
     """Records that are not kept any more."""
     next: int
     """The index of the next record."""
+    journal_file: FiledInfo | None
+    """The file that the journal is written into; null if there is none."""
 
 
 class ActiveRule(msgspec.Struct, frozen=True):
@@ -158,7 +171,7 @@ class Servers(msgspec.Struct, frozen=True):
 
 def fleet_info(fleet: Fleet, version: str) -> FleetInfo:
     """What is told of a fleet."""
-    journal = fleet.journal
+    journal, file = fleet.journal, fleet.journal.file
     return FleetInfo(
         version=version,
         seed=fleet.seed,
@@ -169,6 +182,7 @@ def fleet_info(fleet: Fleet, version: str) -> FleetInfo:
         records=len(journal.records),
         dropped=journal.dropped,
         next=journal.total,
+        journal_file=file and FiledInfo(file.written, file.lost, file.trouble),
     )
 
 

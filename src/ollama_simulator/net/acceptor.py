@@ -12,22 +12,26 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from ollama_simulator.net.room import Room
+
 AT_ONCE = 64
 """Connections taken in one turn of the event loop, so that others have theirs."""
-RETRY_S = 0.05
-"""Pause after an accept that failed because descriptors ran out."""
 
 
 class Acceptor:
     """Passes the connections of a listening socket on to a callback."""
 
-    def __init__(self, sock: socket.socket, accepted: Callable[[socket.socket], None]) -> None:
-        """`accepted` takes each connected socket, non-blocking, and owns it."""
+    def __init__(
+        self, sock: socket.socket, accepted: Callable[[socket.socket], None], room: Room
+    ) -> None:
+        """`accepted` takes each connected socket, non-blocking, and owns it. There is `room` for
+        so many."""
         self._sock = sock
         self._accepted = accepted
+        self._room = room
         self._loop = asyncio.get_running_loop()
-        self._retry: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._resumed = asyncio.Event()
 
     def start(self) -> None:
         """Begin."""
@@ -39,8 +43,8 @@ class Acceptor:
 
     async def stop(self) -> None:
         """End; afterwards nobody touches the listening socket."""
-        if self._retry is not None:
-            self._retry.cancel()
+        self._room.forget(self.start)
+        self._room.forget(self._resumed.set)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -49,22 +53,31 @@ class Acceptor:
 
     def _take(self) -> None:
         for _ in range(AT_ONCE):
+            if self._room.full:
+                self._pause()
+                return
             try:
                 client, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:
-                self._loop.remove_reader(self._sock)
-                self._retry = self._loop.call_later(RETRY_S, self.start)
+                self._pause()
                 return
+            self._room.taken(client.fileno())
             client.setblocking(False)
             self._accepted(client)
+
+    def _pause(self) -> None:
+        self._loop.remove_reader(self._sock)
+        self._room.wait(self.start)
 
     async def _run(self) -> None:
         while True:
             try:
                 client, _ = await self._loop.sock_accept(self._sock)
             except OSError:
-                await asyncio.sleep(RETRY_S)
+                self._resumed.clear()
+                self._room.wait(self._resumed.set)
+                await self._resumed.wait()
                 continue
             self._accepted(client)

@@ -57,6 +57,17 @@ def raise_limit() -> None:
                 return
 
 
+def most_files() -> int | None:
+    """How many files this process may have open; None on Windows, where sockets are none, and
+    where there is no limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
 class PortTaken(OSError):
     """A port can't be had. The text names it and, where the system tells, its holder."""
 

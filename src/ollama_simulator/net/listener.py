@@ -21,6 +21,7 @@ from ollama_simulator.net import kernel
 from ollama_simulator.net.acceptor import Acceptor
 from ollama_simulator.net.connection import Connection
 from ollama_simulator.net.request import Request
+from ollama_simulator.net.room import Room
 from ollama_simulator.net.service import Answering, Service
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
@@ -30,8 +31,16 @@ Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 class Listener:
     """Listens on one port for one service."""
 
-    def __init__(self, service: Service, clock: Clock, sock: socket.socket, spawn: Spawn) -> None:
-        """Take over a listening socket. `spawn` starts tasks that the caller's group owns."""
+    def __init__(
+        self,
+        service: Service,
+        clock: Clock,
+        sock: socket.socket,
+        spawn: Spawn,
+        room: Room | None = None,
+    ) -> None:
+        """Take over a listening socket. `spawn` starts tasks that the caller's group owns. `room`
+        is shared with the other listeners of the process."""
         self.clock = clock
         self.door = Door.OPEN
         self.host, self.port = sock.getsockname()[:2]
@@ -39,6 +48,7 @@ class Listener:
         self.spawn = spawn
         """Starts a task that ends with the others of this listener's owner."""
         self._sock = sock
+        self._room = room or Room()
         self._acceptor: Acceptor | None = None
         self._closed = False
         self._connections: set[Connection] = set()
@@ -47,7 +57,7 @@ class Listener:
 
     def start(self) -> None:
         """Begin to accept."""
-        self._acceptor = Acceptor(self._sock, self._accepted)
+        self._acceptor = Acceptor(self._sock, self._accepted, self._room)
         self._acceptor.start()
 
     async def move(self, door: Door) -> None:

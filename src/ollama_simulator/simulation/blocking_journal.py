@@ -136,7 +136,8 @@ class Journal:
         Raises:
             Unverified: It happened more often or less; the text tells the nearest thing that did
                 happen, and what stands round it in the journal.
-            LookupError: There is no such kind, server, fault, or value of a field of few values.
+            LookupError: There is no such kind, server, fault, or value of a field of few values;
+                or the journal has dropped records (`journal_size`), so that nobody knows.
             TypeError: It has no such field.
             ValueError: The numbers contradict each other.
         """

@@ -17,7 +17,7 @@ from ollama_simulator.fleet import UnknownServer
 from ollama_simulator.records import Record
 from ollama_simulator.simulation import attempts, values
 from ollama_simulator.simulation.attempts import Attempt
-from ollama_simulator.simulation.link import Link
+from ollama_simulator.simulation.link import Link, Read
 from ollama_simulator.simulation.pattern import Pattern
 from ollama_simulator.simulation.verdict import Unverified, count_wanted, counted, disordered, times
 from ollama_simulator.transcript import transcript
@@ -191,15 +191,19 @@ class AsyncJournal:
         Raises:
             Unverified: It happened more often or less; the text tells the nearest thing that did
                 happen, and what stands round it in the journal.
-            LookupError: There is no such kind, server, fault, or value of a field of few values.
+            LookupError: There is no such kind, server, fault, or value of a field of few values;
+                or the journal has dropped records (`journal_size`), so that nobody knows.
             TypeError: It has no such field.
             ValueError: The numbers contradict each other.
         """
         fewest, most = count_wanted(count, at_least, at_most)
         pattern: Pattern[Any] = Pattern(kind, fields)
-        seen = await self._read()
+        read = await self._link.read(self._since)
+        seen = self._mine(read.records)
         await self._check(pattern, seen)
         found = [record for record in seen if pattern.matches(record)]
+        if len(found) < fewest or most < float("inf"):
+            _nothing_missed(read)
         if not fewest <= len(found) <= most:
             raise Unverified(counted(pattern, seen, fewest, times(fewest, most)))
         return found
@@ -219,7 +223,8 @@ class AsyncJournal:
             LookupError: There is no such kind, server, fault, or value of a field of few values.
         """
         patterns = [step if isinstance(step, Pattern) else Pattern(step, {}) for step in steps]
-        seen = await self._read()
+        read = await self._link.read(self._since)
+        seen = self._mine(read.records)
         for pattern in patterns:
             await self._check(pattern, seen)
         places: list[int] = []
@@ -227,6 +232,7 @@ class AsyncJournal:
             after = places[-1] + 1 if places else 0
             place = next((i for i in range(after, len(seen)) if pattern.matches(seen[i])), None)
             if place is None:
+                _nothing_missed(read)
                 raise Unverified(disordered(patterns, seen, places))
             places.append(place)
         return [seen[place] for place in places]
@@ -239,3 +245,12 @@ class AsyncJournal:
         """
         seen = await self._read()
         return "\n".join(transcript(seen, most))
+
+
+def _nothing_missed(read: Read) -> None:
+    """Raise `LookupError` if records are not there of which something is asked."""
+    if read.missed:
+        raise LookupError(
+            f"nobody knows: the journal has dropped {read.missed:,} of the records that this is "
+            "about; a larger journal_size keeps more, and since() begins later"
+        )

@@ -39,6 +39,8 @@ class Read(msgspec.Struct, frozen=True):
     records: Sequence[Record]
     next: int
     """How many records were ever added: where the next reading begins."""
+    missed: int = 0
+    """How many were asked for that are not kept any more."""
 
 
 class Link(Protocol):

@@ -27,6 +27,7 @@ from ollama_simulator.settings import Settings
 from ollama_simulator.simulation import wishes
 from ollama_simulator.simulation.ended import OVER, Ended
 from ollama_simulator.simulation.link import Names, Place, Read
+from ollama_simulator.spill import spilling
 
 EVERYWHERE = "0.0.0.0"
 """The address that stands for every one of this machine."""
@@ -146,7 +147,8 @@ class LocalLink:
 
     def _read(self, since: int) -> Read:
         journal = self._journal
-        return Read(journal.records[max(0, since - journal.dropped) :], journal.total)
+        missed = max(0, journal.dropped - since)
+        return Read(journal.records[since + missed - journal.dropped :], journal.total, missed)
 
     async def follow(self, since: int) -> AsyncGenerator[Sequence[Record], None]:
         """The records from a place on, as they come."""
@@ -161,18 +163,26 @@ class LocalLink:
 
 @contextlib.asynccontextmanager
 async def opened(
-    described: FleetFile, *, clock: Clock, control_port: int | None, usual: Settings
+    described: FleetFile,
+    *,
+    clock: Clock,
+    control_port: int | None,
+    usual: Settings,
+    kept: int | None = None,
 ) -> AsyncIterator[LocalLink]:
     """A fleet, and its control API if that has a port, until the block ends. `usual` as for the
-    link. Raises `PortTaken`."""
+    link; its journal has so many records `kept`, or all. Raises `PortTaken`, and `OSError` if the
+    journal's file can't be written."""
     fleet = Fleet(
         described.ports,
         seed=described.seed,
         clock=clock,
+        records=kept,
         settings=[server.settings for server in described.servers],
         host=described.host,
     )
-    async with fleet:
+    spill = spilling(fleet.journal, described.journal_file, clock, described.journal_file_max)
+    async with spill, fleet:
         behaviors = {
             server.name: wanted.behavior
             for server, wanted in zip(fleet.servers.values(), described.servers, strict=True)

@@ -207,7 +207,8 @@ class RemoteLink:
             while await self._read_on():
                 pass
             first = self._next - len(self._records)
-            return Read(self._records[max(0, since - first) :], self._next)
+            missed = max(0, first - since)
+            return Read(self._records[since + missed - first :], self._next, missed)
 
     async def _read_on(self) -> bool:
         """Fetch those that came. Returns whether there may be more."""

@@ -93,6 +93,7 @@ def simulate(
     control: bool | int = False,
     config: str | os.PathLike[str] | None = None,
     clock: Clock | None = None,
+    journal_size: int | None = None,
     **settings: Unpack[Fields],
 ) -> Simulation:
     """A fleet of simulated Ollama servers in this process, on 127.0.0.1.
@@ -110,6 +111,8 @@ def simulate(
         config: The path of a fleet's file (TOML), which then tells everything but `control`.
         clock: The clock of the fleet, in place of real time; a `VirtualClock` within its own event
             loop (`async with`) makes waiting take no time.
+        journal_size: How many records the journal keeps at least, the newest ones; all of them
+            without it, whatever a file says, as what is asked of it later should be there.
         settings: The settings that all servers have: fields of `Settings`. `keep_bodies` is
             65,536 unless something else is said; for the `speed` of single machines give whole
             `Settings` as `servers`.
@@ -123,11 +126,14 @@ def simulate(
         ValueError: A value can't be so.
         BadFile: The file describes no fleet.
         PortTaken: Another program has a port; raised by the block.
+        OSError: The file's `journal_file` can't be written; raised by the block.
     """
     if clock is not None and speed is not None:
         raise TypeError("speed: a clock that is given has its own")
     if seed is not None:
         wishes.whole("seed", seed)
+    if journal_size is not None and wishes.whole("journal_size", journal_size) < 1:
+        raise ValueError(f"journal_size: {journal_size} records would be none")
     if config is not None:
         named = {"servers": servers, "ports": ports, "seed": seed, "speed": speed, "clock": clock}
         for name in (name for name, value in (named | settings).items() if value is not None):
@@ -147,6 +153,7 @@ def simulate(
             clock=own_clock(),
             control_port=control_port,
             usual=usual,
+            kept=journal_size,
         )
 
     return Simulation(opening, own_loop=isinstance(clock, VirtualClock))
