@@ -77,10 +77,12 @@ class _Pump(threading.Thread):
 class Program:
     """One running simulator: its process, its ports, its control API."""
 
-    def __init__(self, *arguments: str) -> None:
-        """Start it, and return when its start-up text is complete."""
+    def __init__(self, *arguments: str, files: int | None = None) -> None:
+        """Start it, and return when its start-up text is complete. It may have so many `files`
+        open, which needs a shell."""
+        limited = [] if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"]
         self.process = subprocess.Popen(
-            [*command(), *arguments],
+            [*limited, *command(), *arguments],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
