@@ -1,12 +1,12 @@
 """Where the programs begin.
 
 Until a program can end in order, Ctrl-C just ends it: nobody wants a traceback of imports. So
-the signal is set before anything else is imported.
+the signal is set before anything else is imported, even the module `signal`, which is slow.
 
 It must not import anything of this package but inside its functions.
 """
 
-import signal
+import _signal as signal  # type: ignore[import-not-found]
 
 
 def simulator() -> None:

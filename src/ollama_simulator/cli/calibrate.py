@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ollama_simulator.clock import WallClock
+from ollama_simulator.orderly import in_order
 from ollama_simulator.terminal import environment, run, say, wrong
 
 LONGEST_S = 86_400.0
@@ -84,11 +85,14 @@ def calibrate(
         if output is not None:
             output.touch()  # rather now than after the measurement
         try:
-            found = run(measure(server, model, nonce, _tell, engine=engine, context=num_ctx))
-        except Failed as failed:
+            measuring = measure(server, model, nonce, _tell, engine=engine, context=num_ctx)
+            found = run(in_order(measuring))
+        except BaseException as error:
             if output is not None and new:
                 output.unlink(missing_ok=True)
-            print(f"error: {failed}", file=sys.stderr, flush=True)
+            if not isinstance(error, Failed):
+                raise
+            print(f"error: {error}", file=sys.stderr, flush=True)
             raise typer.Exit(1) from None
         done = calibrated(
             found,

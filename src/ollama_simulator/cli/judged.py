@@ -3,17 +3,12 @@
 It must not import the programs.
 """
 
-import asyncio
-import contextlib
 import os
-import signal
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import typer
+from typing import TYPE_CHECKING
 
 from ollama_simulator.net import kernel
+from ollama_simulator.orderly import in_order
 from ollama_simulator.terminal import say, wrong
 
 if TYPE_CHECKING:
@@ -21,8 +16,6 @@ if TYPE_CHECKING:
     from ollama_simulator.conformance.judging import Plan
     from ollama_simulator.conformance.report import Report
     from ollama_simulator.conformance.scenario import Case
-
-T = TypeVar("T")
 
 CONTROL_PORT = 11500
 SERVER_PORTS = (11501, 11502, 11503)
@@ -193,30 +186,6 @@ async def play(plan: "Plan") -> "Report":
     from ollama_simulator.conformance import judging
 
     return await in_order(judging.judge(plan, lambda result: None))
-
-
-async def in_order(work: Coroutine[Any, Any, T]) -> T:
-    """Do something that a first SIGTERM or Ctrl-C cancels, so that no balancer outlives us. Later
-    ones don't hurry that: who is killed at once leaves processes of its own behind."""
-    this = asyncio.current_task()
-    assert this is not None
-    told: list[int] = []
-
-    def end(number: int) -> None:
-        if not told:
-            this.cancel()
-        told.append(number)
-
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, end, number)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if told:
-            raise typer.Exit(128 + told[0]) from None
-        raise
 
 
 async def judge(plan: "Plan", fifteen: bool, by_name: bool = False) -> "Report":

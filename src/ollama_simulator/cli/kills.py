@@ -14,6 +14,7 @@ import typer
 from ollama_simulator.cli import judged
 from ollama_simulator.cli.program import INTERRUPTED
 from ollama_simulator.clock import WallClock
+from ollama_simulator.orderly import in_order
 from ollama_simulator.terminal import environment, run, say, wrong
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def kills(
                     )
 
             with environment():
-                played = matrix.of(already) if pages else run(judged.in_order(play()))
+                played = matrix.of(already) if pages else run(in_order(play()))
                 if markdown is not None:
                     page = matrix.page(played, wanted, flaws.known())
                     markdown.write_text(page, encoding="utf-8")

@@ -43,15 +43,19 @@ def start(command: Command, sub_commands: Iterable[Command] = (), examples: Exam
 
     One with sub-commands takes a context, and first asks whether it is `alone` in it.
     """
-    _prepare()
-    application(command, sub_commands, examples, completion=True)()
+    _run(application(command, sub_commands, examples, completion=True))
 
 
-def _prepare() -> None:
+def _run(program: typer.Typer) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A balancer may answer what the terminal can't show.
         sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        program()
+    finally:
+        # All is ended. Nobody wants a traceback of the interpreter's own end.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start_flat(
@@ -62,8 +66,7 @@ def start_flat(
     below = list(sub_commands_of)
     first = _words()[1:2]
     if first and first[0] in {each.__name__ for each in below}:
-        _prepare()
-        sub_commands(below)()
+        _run(sub_commands(below))
         return
     names = ", ".join(each.__name__ for each in below)
     command.__doc__ = f"{command.__doc__}\n\nSub-commands, each with --help: {names}."

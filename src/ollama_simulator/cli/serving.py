@@ -4,6 +4,7 @@ It must not import the programs.
 """
 
 import asyncio
+import importlib
 import socket
 
 from ollama_simulator.clock import WallClock
@@ -14,6 +15,9 @@ from ollama_simulator.net import kernel
 from ollama_simulator.settings import HELPER_OFFSET
 from ollama_simulator.spill import spilling
 from ollama_simulator.terminal import say, stop_event
+
+SLOW = ("uvicorn", "litestar", "ollama_simulator.control.serve")
+"""What is imported in between for the control API, in turns in which others have theirs."""
 
 
 async def serve(
@@ -65,9 +69,26 @@ async def _control(
         say(first)
     if log in ("plain", "live"):
         say("\n".join(_first_lines(fleet, port)) + "\n")
-    # The slowest import of the package; the servers answer meanwhile.
+    # The slowest import of the package; the servers answer meanwhile. Who is ended now needn't
+    # wait for all of it.
+    for module in SLOW:
+        importlib.import_module(module)
+        await fleet.clock.breathe()
+        if stop.is_set():
+            control.close()
+            break
+    else:
+        await _shown(fleet, control, stop, group, log)
+    if log in ("plain", "live"):
+        say("\nShutting down simulator...")
+
+
+async def _shown(
+    fleet: Fleet, control: socket.socket, stop: asyncio.Event, group: asyncio.TaskGroup, log: str
+) -> None:
     from ollama_simulator.control.serve import helping, serving
 
+    port: int = control.getsockname()[1]
     async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
         if log == "live":
             from ollama_simulator.console.live import show
@@ -78,8 +99,6 @@ async def _control(
 
             await tell(fleet, port, stop)
         await stop.wait()
-        if log in ("plain", "live"):
-            say("\nShutting down simulator...")
 
 
 def _first_lines(fleet: Fleet, control_port: int) -> list[str]:

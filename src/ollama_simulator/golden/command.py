@@ -21,6 +21,7 @@ from ollama_simulator.golden.exceptions import exceptions
 from ollama_simulator.golden.play import Outcome, depends_on_time, play
 from ollama_simulator.golden.recording import BadRecording, Recording, read
 from ollama_simulator.golden.report import details, lines, summary
+from ollama_simulator.orderly import in_order
 
 AT_ONCE = 12
 """Recordings that are replayed at once: most wait more than they work."""
@@ -67,7 +68,7 @@ def golden(
     if not chosen:
         typer.echo(f"error: --only: no record's name begins with {' or '.join(prefixes)}", err=True)
         raise typer.Exit(2)
-    outcomes = asyncio.run(_replay(chosen, Earlier(recordings)))
+    outcomes = asyncio.run(in_order(_replay(chosen, Earlier(recordings))))
     for outcome in outcomes:
         for line in lines(outcome, _excused(outcome)):
             typer.echo(line)

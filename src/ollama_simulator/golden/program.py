@@ -51,14 +51,21 @@ class Program:
             *("-m", "ollama_simulator", "--control-port", "0", "--config", str(file)),
             stdout=asyncio.subprocess.PIPE,
         )
+        try:
+            self.port = await self._listening()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def _listening(self) -> int:
         assert self._process.stdout is not None
         async with asyncio.timeout(READY_S):
             said = await self._process.stdout.readuntil(b"Ollama server: ")
             said += await self._process.stdout.readline()
         found = _ADDRESS.search(said)
         assert found is not None
-        self.port = int(found[1])
-        return self
+        return int(found[1])
 
     async def __aexit__(
         self,
@@ -66,6 +73,9 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
         self._signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
         await self._process.wait()
         self._folder.cleanup()

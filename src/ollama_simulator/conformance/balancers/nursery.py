@@ -7,7 +7,8 @@ one.
 
 The nursery is told over its standard input, and tells over its standard output, a JSON object a
 line: `{"start": NUMBER, "words": [...], "output": PATH, "environment": {...}}`, `{"signal": NUMBER,
-"what": 15}`; back come `{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER, "status": STATUS}`.
+"what": 15}`; back come `{"ready": true}`, `{"started": NUMBER, "pid": PID}` and `{"ended": NUMBER,
+"status": STATUS}`.
 
 For products this file is run by their own Python, which has nothing of ours, with the names of the
 modules that it imports in advance. A child then runs the script that is its first word.
@@ -16,7 +17,8 @@ Rules of this file:
 
 1. A signal is sent by who waits for the process, so it never hits another one of the same id.
 2. When its input ends, the nursery ends, and its children with it. No signal but the kill that
-   nobody can refuse ends it before, since whoever ends the suite often ends all of its group.
+   nobody can refuse ends it before, since whoever ends the suite often ends all of its group; and
+   a terminal's Ctrl-C doesn't reach it, as it is in a session of its own.
 
 It must not import the scenarios, nor anything of this package when it is loaded.
 """
@@ -80,6 +82,7 @@ class Nursery:
         self._children: dict[int, Forked] = {}
         self._count = 0
         self._over = False
+        self._ready = asyncio.Event()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -89,8 +92,9 @@ class Nursery:
         modules: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> AsyncIterator["Nursery | None"]:
-        """One for a block; None where there is no fork. Of reference balancers, or of what another
-        Python runs, which imports some modules with some variables set."""
+        """One for a block, which has imported all; None where there is no fork. Of reference
+        balancers, or of what another Python runs, which imports some modules with some variables
+        set."""
         if not hasattr(os, "fork"):
             yield None
             return
@@ -101,15 +105,21 @@ class Nursery:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **(environment or {})},
+            start_new_session=True,
         )
         nursery = cls(process)
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(nursery._read())
             try:
+                # Until then nothing is started, so that who is ended meanwhile needn't wait.
+                await nursery._ready.wait()
                 yield nursery
             finally:
                 assert process.stdin is not None
                 process.stdin.close()
+                if not nursery._children:  # it would end by itself, but may be importing still
+                    with contextlib.suppress(ProcessLookupError):
+                        process.kill()
                 await process.wait()
                 reading.cancel()
 
@@ -140,13 +150,16 @@ class Nursery:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             heard = json.loads(line)
-            if "started" in heard:
+            if "ready" in heard:
+                self._ready.set()
+            elif "started" in heard:
                 child = self._children[heard["started"]]
                 child.pid = heard["pid"]
                 child.started.set()
             else:
                 self._children.pop(heard["ended"]).end(heard["status"])
         self._over = True
+        self._ready.set()
         for child in self._children.values():
             child.end(-signal.SIGKILL)
 
@@ -190,6 +203,8 @@ def _child(words: list[str], output: str, environment: Mapping[str, str]) -> Non
 
 def _serve() -> None:
     """Fork when told, and tell who ended, until the input ends."""
+    # They are for the suite, which then tells us. A child gets those meant for it when it is ready.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     for module in MODULES:
         with contextlib.suppress(ImportError):  # another version may not have it
             importlib.import_module(module)
@@ -199,11 +214,10 @@ def _serve() -> None:
         program.prepare()
         importlib.import_module("ollama_simulator.wire.routes")  # what version 1.0.4 imports late
     gc.freeze()  # what is there already is shared with the children, and stays so
-    # They are for the suite, which then tells us. A child gets those meant for it when it is ready.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     pids: dict[int, int] = {}
     try:
         with contextlib.suppress(BrokenPipeError):  # the suite is gone: as if its input had ended
+            _say({"ready": True})
             _fork_when_told(pids)
     finally:
         for pid in pids.values():
