@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from ollama_simulator import spill
 from ollama_simulator.clock import Clock, VirtualClock, WallClock
 from ollama_simulator.console.warnings import warn
 from ollama_simulator.journal import Journal
@@ -43,7 +42,7 @@ def numbers(path: Path) -> list[int]:
 def full(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """A disk that can be made full."""
     disk = Disk()
-    monkeypatch.setattr(spill.os, "write", disk.write)
+    monkeypatch.setattr(os, "write", disk.write)
     return disk
 
 

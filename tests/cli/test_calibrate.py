@@ -81,7 +81,10 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
             "--engine: 'seed' can't be calibrated; there are legacy and current",
         ),
         (("--timeout", "0"), "--timeout: it must be above 0 and at most 86,400 s, not 0"),
-        (("--output", "/no/folder/x.toml"), "--output: there is no folder '/no/folder'"),
+        (
+            ("--output", "/no/folder/x.toml"),
+            "--output: /no/folder/x.toml: there is no folder '/no/folder'",
+        ),
         (("--header", "x"), "'x' is no header; it must be 'Name: value'"),
     ],
 )

@@ -150,8 +150,8 @@ def test_the_journal_and_what_the_simulator_lacks() -> None:
         fleet = Fleet((), clock=clock, records=8)
         for number in range(20):
             fleet.journal.add(records.Behaved(t=number, server="s1", behavior="Hang"))
-        lacks = {"t": 20.0, "server": "", "detail": "no room"}
-        fleet.journal.warn(records.Hindered(what="journal-file", **lacks))
+        lacks = records.Hindered(t=20.0, server="", what="journal-file", detail="no room")
+        fleet.journal.warn(lacks)
         fleet.journal.file = Filed("journal.jsonl")
         fleet.journal.file.written, fleet.journal.file.lost = 7, 5
         own = [sample for sample in Scrape(fleet).samples if "server" not in sample.labels]

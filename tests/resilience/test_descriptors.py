@@ -6,7 +6,6 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from tests.acceptance.cells import CHAT
 from tests.acceptance.program import Program
 from tests.acceptance.rawhttp import HOST, Connection, Ended, ask
+from tests.resilience.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 
@@ -24,14 +24,6 @@ FILES = 100
 CLIENTS = 150
 """More than that."""
 OPTIONS = ("--control-port", "0", "--server-ports", "0,0")
-
-
-def until(holds: Callable[[], bool], words: str) -> None:
-    """Wait for something that must come."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, words
-        time.sleep(0.02)
 
 
 def told(program: Program) -> list[dict[str, Any]]:

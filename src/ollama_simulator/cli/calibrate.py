@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ollama_simulator.cli.judged import unwritable
 from ollama_simulator.clock import WallClock
 from ollama_simulator.orderly import in_order
 from ollama_simulator.terminal import environment, run, say, wrong
@@ -71,8 +72,8 @@ def calibrate(
         wrong(f"--engine: {engine!r} can't be calibrated; there are legacy and current")
     if not 0 < timeout <= LONGEST_S:
         wrong(f"--timeout: it must be above 0 and at most {LONGEST_S:,.0f} s, not {timeout:g}")
-    if output is not None and not output.parent.is_dir():
-        wrong(f"--output: there is no folder {str(output.parent)!r}")
+    if output is not None and (why := unwritable(output)):
+        wrong(f"--output: {why}")  # rather now than after the measurement
     try:
         target = Target.parse(url, tuple(header or ()))
     except BadTarget as bad:
@@ -80,19 +81,12 @@ def calibrate(
     clock = WallClock()
     nonce = f"{clock.wall_ns():x}"
     server = Server(target, clock, timeout)
-    new = output is not None and not output.exists()
     with environment():
-        if output is not None:
-            output.touch()  # rather now than after the measurement
         try:
             measuring = measure(server, model, nonce, _tell, engine=engine, context=num_ctx)
             found = run(in_order(measuring))
-        except BaseException as error:
-            if output is not None and new:
-                output.unlink(missing_ok=True)
-            if not isinstance(error, Failed):
-                raise
-            print(f"error: {error}", file=sys.stderr, flush=True)
+        except Failed as failed:
+            print(f"error: {failed}", file=sys.stderr, flush=True)
             raise typer.Exit(1) from None
         done = calibrated(
             found,

@@ -12,9 +12,11 @@ from ollama_simulator.orderly import in_order
 from ollama_simulator.terminal import say, wrong
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ollama_simulator.conformance.balancers.adapter import Balancer
     from ollama_simulator.conformance.judging import Plan
-    from ollama_simulator.conformance.report import Report
+    from ollama_simulator.conformance.report import Report, Result
     from ollama_simulator.conformance.scenario import Case
 
 CONTROL_PORT = 11500
@@ -191,14 +193,12 @@ async def play(plan: "Plan") -> "Report":
 async def judge(plan: "Plan", fifteen: bool, by_name: bool = False) -> "Report":
     """Play the cases of a plan and show how it goes; the `fifteen` in the seed's form. Who asked
     for cases `by_name` is told how to have them all played."""
-    from ollama_simulator.conformance import judging
     from ollama_simulator.conformance.reporters import console, seed
-    from ollama_simulator.conformance.watch import Watch
 
     if fifteen:
         say(f"{seed.BANNER}\n")
-    with Watch(plan.cases, seed.line if fifteen else console.entry, say) as watch:
-        report = await in_order(judging.judge(plan, watch.tell, watch.begin, watch.postpone))
+    # Whoever ends it wants the cursor back, too.
+    report = await in_order(_watched(plan, seed.line if fifteen else console.entry))
     if fifteen:
         say(f"\n{seed.summary(report.results, report.seconds)}")
     else:
@@ -206,3 +206,11 @@ async def judge(plan: "Plan", fifteen: bool, by_name: bool = False) -> "Report":
     if by_name and (words := unclaimed(report, list(plan.cases))):
         say(f"\n{words}")
     return report
+
+
+async def _watched(plan: "Plan", entry: "Callable[[Result], str]") -> "Report":
+    from ollama_simulator.conformance import judging
+    from ollama_simulator.conformance.watch import Watch
+
+    with Watch(plan.cases, entry, say) as watch:
+        return await judging.judge(plan, watch.tell, watch.begin, watch.postpone)

@@ -182,7 +182,7 @@ def fleet_info(fleet: Fleet, version: str) -> FleetInfo:
         records=len(journal.records),
         dropped=journal.dropped,
         next=journal.total,
-        journal_file=file and FiledInfo(file.written, file.lost, file.trouble),
+        journal_file=FiledInfo(file.written, file.lost, file.trouble) if file else None,
     )
 
 

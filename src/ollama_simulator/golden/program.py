@@ -37,12 +37,20 @@ class Program:
         """Models and scripts are those of the settings."""
         self._settings = settings
         self._folder: tempfile.TemporaryDirectory[str]
-        self._process: asyncio.subprocess.Process
+        self._process: asyncio.subprocess.Process | None = None
         self.port = 0
 
     async def __aenter__(self) -> Self:
         """Start it and wait until it listens. Raises `TimeoutError`, `EOFError`."""
         self._folder = tempfile.TemporaryDirectory()
+        try:
+            self.port = await self._start()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def _start(self) -> int:
         file = Path(self._folder.name) / "fleet.toml"
         text = document({"servers": [_given(msgspec.to_builtins(self._settings))]})
         file.write_text(text, encoding="utf-8")
@@ -51,14 +59,6 @@ class Program:
             *("-m", "ollama_simulator", "--control-port", "0", "--config", str(file)),
             stdout=asyncio.subprocess.PIPE,
         )
-        try:
-            self.port = await self._listening()
-        except BaseException:
-            await self._end()
-            raise
-        return self
-
-    async def _listening(self) -> int:
         assert self._process.stdout is not None
         async with asyncio.timeout(READY_S):
             said = await self._process.stdout.readuntil(b"Ollama server: ")
@@ -76,8 +76,9 @@ class Program:
         await self._end()
 
     async def _end(self) -> None:
-        self._signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-        await self._process.wait()
+        if self._process is not None:
+            self._signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            await self._process.wait()
         self._folder.cleanup()
 
     async def send(self, name: str, after_s: float) -> None:
@@ -89,7 +90,7 @@ class Program:
     def _signal(self, number: signal.Signals) -> None:
         # Not by `send_signal`: it looks whether the process is there by taking its exit status,
         # which the event loop then misses.
-        if self._process.returncode is None:
+        if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
 
