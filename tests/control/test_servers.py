@@ -52,6 +52,7 @@ async def test_the_fleet() -> None:
             "records": len(journal.records),
             "dropped": journal.dropped,
             "next": journal.dropped + len(journal.records),
+            "journal_file": None,
         }
         assert shown["dropped"] > 0
 
