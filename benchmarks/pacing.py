@@ -1,4 +1,4 @@
-"""How exactly tokens keep their time on the wall clock, and what they cost.
+"""How exactly tokens keep their time on the wall clock, and what they cost, beside bare servers.
 
     python benchmarks/pacing.py
 
@@ -9,34 +9,27 @@ starts 100 servers of 10 slots in one process on one core, and 1,000 clients in 
 - the lateness of tokens: from the moment when one is due until the kernel has it;
 - the CPU time that the servers' process took, in all and for each token.
 
-It does so for servers that take no time of their own (profile `seed`), and for such whose ten slots
-share iterations (`ten-slots.toml`).
+It does so for servers that take no time of their own (profile `seed`), for such whose ten slots
+share iterations (`ten-slots.toml`), and for bare ones (`baseline.py`) that write the same bytes;
+then for all of them again, as often as there are rounds, so that whatever else the machine does
+hits them alike.
 
 It must not import anything of `tests`.
 """
 
 import argparse
-import contextlib
-import json
-import multiprocessing
-import os
-import random
-import selectors
-import socket
 import time
-from multiprocessing.connection import Connection
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import msgspec
+from readers import SPREAD_S, Readers
+from sides import Servers, Side, machine, ours, sample, theirs
 
 RATE = 65.0
 """Tokens in a second that are due in each stream."""
 PROFILES = ("seed", str(Path(__file__).with_name("ten-slots.toml")))
-LONG = 10**6
-"""Tokens of an answer: more than anybody waits for."""
-SPREAD_S = 2.0
-"""Seconds within which the clients start, each at a moment of its own."""
+BARE = "bare"
 
 
 class Measured(msgspec.Struct):
@@ -46,144 +39,65 @@ class Measured(msgspec.Struct):
     rates: list[float]
     """Of each stream, in tokens a second."""
     tokens: int
-    """Those that the servers wrote."""
-    p50: float
-    p99: float
-    most: float
-    """Lateness, in seconds."""
+    """Those that were read."""
+    lateness: tuple[float, float, float] | None
+    """p50, p99 and the most, in seconds; None if nobody looked."""
     cpu: float
     """CPU time of the servers' process, in seconds."""
 
 
-# --- the servers ----------------------------------------------------------------------------------
-
-
-def serve(orders: Connection, profile: str, servers: int, slots: int, core: int | None) -> None:
-    """A process of servers. It tells their ports, and then at each order what it has come to."""
-    import asyncio
-
-    from ollama_simulator.clock import WallClock
-    from ollama_simulator.fleet import Fleet
-    from ollama_simulator.net import kernel
-    from ollama_simulator.settings import Settings
-    from ollama_simulator.terminal import run
-
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    kernel.raise_limit()
-
-    async def main() -> None:
-        clock = WallClock()
-        settings = Settings(num_parallel=slots, profile=profile)
-        async with Fleet((0,) * servers, clock=clock, settings=settings, records=10_000) as fleet:
-            orders.send(fleet.ports)
-            loop = asyncio.get_running_loop()
-            while True:
-                asked: asyncio.Future[None] = loop.create_future()
-                loop.add_reader(orders.fileno(), asked.set_result, None)
-                await asked
-                loop.remove_reader(orders.fileno())
-                if orders.recv() == "end":
-                    return
-                late, clock.lateness = clock.lateness, type(clock.lateness)()
-                orders.send((late, time.process_time()))
-
-    run(main())
-
-
-# --- the clients ----------------------------------------------------------------------------------
-
-
-def ask(orders: Connection, ports: tuple[int, ...], streams: int, cores: tuple[int, ...]) -> None:
-    """A process of clients. At each order it tells how many tokens each has read, and when."""
-    if cores:
-        os.sched_setaffinity(0, cores)
-    body = json.dumps(
-        {
-            "model": "test-model:latest",
-            "messages": [{"role": "user", "content": "hi"}],
-            "options": {"num_predict": LONG},
-        }
-    ).encode()
-    request = (
-        b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
-        + body
-    )
-    chance = random.Random(7)
-    begun = time.perf_counter()
-    starts = sorted((begun + chance.random() * SPREAD_S, number) for number in range(streams))
-    starts.reverse()
-    counts = [0] * streams
-    ready = selectors.DefaultSelector()
-    ready.register(orders, selectors.EVENT_READ)
-    while True:
-        while starts and starts[-1][0] <= time.perf_counter():
-            _, number = starts.pop()
-            sock = socket.create_connection(("127.0.0.1", ports[number % len(ports)]))
-            sock.sendall(request)
-            ready.register(sock, selectors.EVENT_READ, number)
-        for key, _ in ready.select(0.001 if starts else None):
-            if key.fileobj is orders:
-                if orders.recv() == "end":
-                    return
-                orders.send((time.perf_counter(), list(counts)))
-                continue
-            data = os.read(key.fd, 65536)
-            if not data:
-                raise RuntimeError("a stream ended")
-            counts[key.data] += data.count(b"}\n")
-
-
-# --- the measurement ------------------------------------------------------------------------------
-
-
-def measure(profile: str, servers: int, slots: int, warm_up: float, seconds: float) -> Measured:
-    """Play one arrangement."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    spawn = multiprocessing.get_context("spawn")
-    server, server_end = spawn.Pipe()
-    client, client_end = spawn.Pipe()
-    core = cores[-1] if cores else None
-    processes = [
-        spawn.Process(target=serve, args=(server_end, profile, servers, slots, core), daemon=True)
-    ]
-    processes[0].start()
-    try:
-        ports = server.recv()
-        processes.append(
-            spawn.Process(
-                target=ask,
-                args=(client_end, ports, servers * slots, tuple(cores[:-1])),
-                daemon=True,
-            )
-        )
-        processes[1].start()
+def measure(name: str, servers: int, slots: int, warm_up: float, seconds: float) -> Measured:
+    """Play one arrangement: that of a profile, or the bare servers."""
+    arranged = Servers(count=servers, slots=slots, rate=RATE)
+    with (
+        ours(Servers() if name == BARE else msgspec.structs.replace(arranged, profile=name)) as one,
+        theirs(arranged, sample(one.ports[0])) if name == BARE else nullcontext(one) as side,
+        Readers(side.ports, servers * slots) as readers,
+    ):
         time.sleep(SPREAD_S + warm_up)
-        (_, cpu), (when, counts) = _both(server, client)
-        time.sleep(seconds)
-        (late, cpu_then), (then, counts_then) = _both(server, client)
-        for end in (client, server):
-            with contextlib.suppress(OSError):
-                end.send("end")
-    finally:
-        for process in reversed(processes):
-            process.join(5)
-            process.kill()
+        return _measured(side, readers, seconds)
+
+
+def _measured(side: Side, readers: Readers, seconds: float) -> Measured:
+    before, (when, counts) = side.tell(), readers.tell()
+    time.sleep(seconds)
+    after, (then, counts_then) = side.tell(), readers.tell()
+    passed, late = then - when, after.late
+    found = (late.quantile(0.5), late.quantile(0.99), late.most)
     return Measured(
-        then - when,
-        [(b - a) / (then - when) for a, b in zip(counts, counts_then, strict=True)],
-        late.count,
-        late.quantile(0.5),
-        late.quantile(0.99),
-        late.most,
-        cpu_then - cpu,
+        passed,
+        [(b - a) / passed for a, b in zip(counts, counts_then, strict=True)],
+        sum(counts_then) - sum(counts),
+        found if late.count else None,
+        after.cpu - before.cpu,
     )
 
 
-def _both(*ends: Connection) -> list[Any]:
-    for end in ends:
-        end.send("tell")
-    return [end.recv() for end in ends]
+def together(rounds: list[Measured]) -> Measured:
+    """Several rounds as one. Their lateness is that of the worst one."""
+    late = [each.lateness for each in rounds if each.lateness]
+    return Measured(
+        sum(each.seconds for each in rounds),
+        [sum(rates) / len(rounds) for rates in zip(*(each.rates for each in rounds), strict=True)],
+        sum(each.tokens for each in rounds),
+        (max(p50 for p50, _, _ in late), max(p99 for _, p99, _ in late), max(m for _, _, m in late))
+        if late
+        else None,
+        sum(each.cpu for each in rounds),
+    )
+
+
+def line(name: str, found: Measured) -> str:
+    """A line of the table."""
+    mean = sum(found.rates) / len(found.rates)
+    late = f"{'-':>7} {'-':>7} {'-':>7}"
+    if found.lateness is not None:
+        p50, p99, most = (seconds * 1e3 for seconds in found.lateness)
+        late = f"{p50:7.2f} {p99:7.2f} {most:7.1f}"
+    return (
+        f"{name:12} {mean:8.3f} {mean / RATE - 1:8.2%} {min(found.rates):8.3f} "
+        f"{late} {found.cpu / found.seconds:6.1%} {found.cpu / found.tokens * 1e6:8.2f}"
+    )
 
 
 def main() -> None:
@@ -192,9 +106,11 @@ def main() -> None:
     options.add_argument("--servers", type=int, default=100)
     options.add_argument("--slots", type=int, default=10)
     options.add_argument("--warm-up", type=float, default=5.0, metavar="SECONDS")
-    options.add_argument("--seconds", type=float, default=20.0)
+    options.add_argument("--seconds", type=float, default=20.0, help="for each, in all")
+    options.add_argument("--rounds", type=int, default=2, help="that these are measured in")
     options.add_argument("--profile", action="append", metavar="NAME|FILE.toml")
     given = options.parse_args()
+    print(machine())
     print(
         f"{given.servers * given.slots} streams of {RATE:g} tokens a second, "
         f"{given.servers} servers of {given.slots} slots, {given.seconds:g} s"
@@ -203,15 +119,19 @@ def main() -> None:
         f"{'profile':12} {'rate':>8} {'off':>8} {'slowest':>8} "
         f"{'p50 ms':>7} {'p99 ms':>7} {'max ms':>7} {'CPU':>6} {'us/token':>8}"
     )
-    for profile in given.profile or PROFILES:
-        found = measure(profile, given.servers, given.slots, given.warm_up, given.seconds)
-        mean = sum(found.rates) / len(found.rates)
-        print(
-            f"{Path(profile).stem:12} {mean:8.3f} {mean / RATE - 1:8.2%} {min(found.rates):8.3f} "
-            f"{found.p50 * 1e3:7.2f} {found.p99 * 1e3:7.2f} {found.most * 1e3:7.1f} "
-            f"{found.cpu / found.seconds:6.1%} {found.cpu / found.tokens * 1e6:8.2f}",
-            flush=True,
-        )
+    names = [*(given.profile or PROFILES), BARE]
+    found: dict[str, list[Measured]] = {name: [] for name in names}
+    for _ in range(given.rounds):
+        for name in names:
+            seconds = given.seconds / given.rounds
+            found[name].append(measure(name, given.servers, given.slots, given.warm_up, seconds))
+    all_of_it = {name: together(rounds) for name, rounds in found.items()}
+    for name, each in all_of_it.items():
+        print(line(Path(name).stem, each))
+    cost = {name: each.cpu / each.tokens * 1e6 for name, each in all_of_it.items()}
+    for name in names[:-1]:
+        ratio, more = cost[name] / cost[BARE], cost[name] - cost[BARE]
+        print(f"{Path(name).stem}: {ratio:.2f} times the CPU of bare servers, {more:+.2f} us/token")
 
 
 if __name__ == "__main__":
