@@ -42,12 +42,14 @@ LAYERS = {
     "schemas": 1,
     "tally": 1,
     "workload": 1,
+    "receiving": 1,
     "engine": 1,
     "wire": 1,
     "net": 1,
     "exchange": 2,
     "answering": 2,
     "passing": 2,
+    "looking": 2,
     "relaying": 2,
     "replaying": 2,
     "stand_in": 2,
@@ -115,6 +117,7 @@ ALLOWED = {
     ("stand_in", "relaying"),
     ("stand_in", "replaying"),
     ("answering", "exchange"),  # what is answered is an exchange
+    ("looking", "answering"),  # what only looks is answered in the same words
     ("settings", "model"),  # a web search finds values that a job answers with
     ("settings", "script"),  # a server may have scripts from its start
     ("environment", "golang"),  # the environment holds Go's durations

@@ -81,6 +81,8 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
         else:
             collected: list[Event] = []
             ticked = False
+            # Nobody would take them.
+            exchange.flows = False
             while job is not None:
                 collected = []
                 async for event in exchange.events(job):
@@ -92,9 +94,9 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
                 job = codec.then(collected)
             if not ticked:
                 yield Tick()
-            body = codec.collect(collected)
-            yield head_of(codec)
-            yield Body(body, flush=False)
+            for act in whole(codec, collected):
+                yield act
+            return
         yield End()
         return
     except ModelMissing as missing:
@@ -104,6 +106,13 @@ async def answer(exchange: Exchange) -> AsyncGenerator[Act, None]:
     exchange.abandoned = isinstance(refusal, Abandoned)
     for act in failed(exchange, codec, refusal, started):
         yield act
+
+
+def whole(codec: Codec, events: list[Event]) -> tuple[Act, ...]:
+    """An answer in one piece, behind its ticks. Raises `Refusal`."""
+    # First, as it may set the head's status.
+    body = Body(codec.collect(events), flush=False)
+    return head_of(codec), body, End()
 
 
 def failed(

@@ -10,14 +10,11 @@ It must not import faults, the journal or anything above.
 """
 
 import contextlib
-import hashlib
 import math
 import random
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar
 
-from ollama_simulator import records
 from ollama_simulator.acts import Act, Body, End, Head, Reply, Tick
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
@@ -26,6 +23,7 @@ from ollama_simulator.golang import steps
 from ollama_simulator.golang.gosyntax import TOO_DEEP
 from ollama_simulator.model import Embed, Event, Infer, Job, Origin, Refusal
 from ollama_simulator.net import request as net
+from ollama_simulator.receiving import Receiving
 from ollama_simulator.records import See
 from ollama_simulator.settings import Profile
 from ollama_simulator.wire import codec as wire
@@ -37,11 +35,6 @@ from ollama_simulator.wire.routes import dialect, resolve
 S = TypeVar("S", bound=AsyncIterator[Any])
 Handler = Callable[["Exchange"], Reply]
 Events = AsyncGenerator[Event, None]
-
-NONCE = re.compile(rb"nonce-[0-9a-f]{8,64}")
-"""The word by which a client marks a prompt, so that its attempts can be counted."""
-LONGEST_NONCE = 80
-"""Bytes at the end of a piece in which such a word can begin."""
 
 
 class Exchange:
@@ -157,6 +150,15 @@ class Exchange:
             yield data
 
     async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
+        body = self.request.body
+        if body.complete and self.reading_rate == math.inf:
+            # What is there already needs nobody who waits for it.
+            receiving = Receiving(self._wire.settings.keep_bodies)
+            if data := body.take():
+                keep(data)
+                receiving.add(data)
+            receiving.tell(self.see)
+            return
         try:
             async for data in self._counted(enough):
                 keep(data)
@@ -165,34 +167,18 @@ class Exchange:
 
     async def _counted(self, enough: Callable[[], bool] | None) -> AsyncIterator[bytes]:
         """The body as it comes, to its end or until there is `enough`, and the record of it."""
-        digest, size = hashlib.sha256(), 0
-        nonce: bytes | None = None
-        tail = b""
-        beginning, room = b"", self._wire.settings.keep_bodies
+        receiving = Receiving(self._wire.settings.keep_bodies)
         body = self.request.body
         try:
             async for data in self._chunks():
                 yield data
-                digest.update(data)
-                size += len(data)
-                if len(beginning) < room:
-                    beginning += data[: room - len(beginning)]
-                if nonce is None:
-                    found = NONCE.search(tail + data)
-                    nonce = found.group() if found else None
-                    tail = data[-LONGEST_NONCE:]
+                receiving.add(data)
                 if enough is not None and not body.complete and enough():
                     break
         except net.BadBody:
             if enough is None or not enough():
                 raise
-        self.see(
-            records.Received,
-            size=size,
-            digest=digest.hexdigest(),
-            nonce=nonce.decode() if nonce else None,
-            body=beginning.decode("utf-8", "replace") if room else None,
-        )
+        receiving.tell(self.see)
 
     async def codec(self) -> Codec:
         """The request, understood. Reads the body when first asked. Raises `Refusal`."""

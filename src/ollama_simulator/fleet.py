@@ -135,7 +135,7 @@ class Fleet:
             clock=self.clock,
             seed=self.seed,
             journal=self.journal,
-            number=lambda: next(self._exchanges),
+            number=self._exchanges.__next__,
             settings=settings,
             place=int(name.removeprefix("s")),
         )

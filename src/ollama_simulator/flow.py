@@ -45,6 +45,17 @@ class Flow(ABC):
     def disarm(self, alarm: Alarm) -> None:
         """Don't call it after all."""
 
+    def due(self) -> Sequence[bytes]:
+        """The chunks of the next pieces, if several are due and each is one chunk. Else none, and
+        pieces are taken one by one. Who writes some of them calls `wrote`."""
+        return ()
+
+    def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
+        """Of the chunks that are `due` the first ones were handed to the kernel, at these moments
+        of the clock, and for the last one it had no room if that `blocked`. Otherwise `arm` for
+        the next piece, unless it is over."""
+        raise AssertionError("only a flow that says what is due is told of it")
+
     @abstractmethod
     def take(self) -> Sequence[bytes]:
         """The chunks of the piece that is due; none of one that nobody is told of."""

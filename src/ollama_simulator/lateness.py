@@ -12,6 +12,11 @@ LIMIT_S = 1
 """What is later than this is counted in one step."""
 
 
+def _step(seconds: float) -> int:
+    """The step in which it is counted."""
+    return int(seconds * STEPS_PER_S) if seconds < LIMIT_S else -1
+
+
 class Lateness:
     """How long after their moments things were done."""
 
@@ -24,12 +29,21 @@ class Lateness:
         """Something was done so long after its moment."""
         if seconds > self.most:
             self.most = seconds
-        self._counts[int(seconds * STEPS_PER_S) if seconds < LIMIT_S else -1] += 1
+        self._counts[_step(seconds)] += 1
 
     def add_all(self, done: Iterable[float], due: Iterable[float]) -> None:
         """Things were done at these moments that were due at those."""
-        for late in map(operator.sub, done, due):
-            self.add(late)
+        lates = list(map(operator.sub, done, due))
+        if not lates:
+            return
+        most = max(lates)
+        self.most = max(self.most, most)
+        counts, step = self._counts, _step(most)
+        if step == _step(min(lates)):
+            counts[step] += len(lates)
+            return
+        for late in lates:
+            counts[_step(late)] += 1
 
     @property
     def count(self) -> int:

@@ -28,7 +28,7 @@ Outcome = Literal["complete", "fin", "rst", "left", "cancelled", "error"]
 """How an answer ended."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
     """Something that happened on a server."""
 
     t: float

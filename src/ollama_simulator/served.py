@@ -1,4 +1,4 @@
-"""One request being answered: what the listener's connection holds of it.
+"""One request being answered, or answered at once: what the listener's connection holds of it.
 
 Rules of this file:
 
@@ -14,6 +14,7 @@ from ollama_simulator import records
 from ollama_simulator.acts import Reply
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.net.perform import Performer
+from ollama_simulator.net.performed import Performed
 from ollama_simulator.net.request import Request
 
 
@@ -28,6 +29,29 @@ class Owner(Protocol):
 
     def see(self, kind: type[records.Record], /, **fields: Any) -> None:
         """Record something that happened."""
+
+
+class Glance(Protocol):
+    """What a request needs of its server that only looks."""
+
+    def glanced(self, number: int, told: Performed, outcome: records.Outcome) -> None:
+        """A request is over."""
+
+
+class Glanced:
+    """One request that only looked, and was answered at once."""
+
+    __slots__ = ("_number", "_server", "_told", "data")
+
+    def __init__(self, server: Glance, number: int, told: Performed) -> None:
+        self.data = told.data
+        self._server = server
+        self._number = number
+        self._told = told
+
+    def finish(self, outcome: records.Outcome) -> None:
+        """Record the end."""
+        self._server.glanced(self._number, self._told, outcome)
 
 
 class Served:

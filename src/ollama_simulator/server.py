@@ -31,13 +31,17 @@ from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import BadFault
 from ollama_simulator.journal import Journal
+from ollama_simulator.looking import Looks
 from ollama_simulator.model import Model
+from ollama_simulator.net.head import Head
 from ollama_simulator.net.listener import Listener
+from ollama_simulator.net.performed import Performed
 from ollama_simulator.net.request import Request
 from ollama_simulator.overriding import HEADER, asked_for, refusing
 from ollama_simulator.presence import Presence
+from ollama_simulator.receiving import NOTHING
 from ollama_simulator.rules import Active, Rules
-from ollama_simulator.served import Served
+from ollama_simulator.served import Glanced, Served
 from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.stand_in import StandIn
 from ollama_simulator.wire.codec import Wire
@@ -75,9 +79,9 @@ class SimServer:
         self._number = number
         self._stand_in = StandIn(settings, name, clock.wall_ns)
         self._stood_in_for = settings
-        self._boot()
         self._random = random.Random(f"{seed}/{name}")
         self._wire = Wire(clock.wall_ns, self._random, settings)
+        self._boot()
         self._running: set[Served] = set()
         self._tokens = 0
         self._ordinal = 0
@@ -231,6 +235,10 @@ class SimServer:
         self._engine = Engine(
             self.store, self.scheduler, self._clock, self._seed, settings, self.scripts
         )
+        self._looks: Looks | None = None
+        if self._stand_in.handler is None:
+            barred = HEADER.lower() if settings.fault_header else None
+            self._looks = Looks(self._engine, self._wire, self._clock, barred)
 
     def _forget(self, why: records.Unloading) -> None:
         """Have nothing in memory any more."""
@@ -292,6 +300,56 @@ class SimServer:
         self._journal.add(kind(server=self.name, **fields))
 
     # --- called by the listener and by exchanges ----------------------------------------------
+
+    def at_once(self, head: Head, connection: int) -> Glanced | None:
+        """Answer a request that only looks, if nobody bends the answer."""
+        if self._looks is None or self._rules.all or not self._presence.behavior.paces:
+            return None
+        told = self._looks.find(head)
+        if told is None:
+            return None
+        self._ordinal += 1
+        number, now, add = self._number(), self._clock.now(), self._journal.add
+        add(
+            records.Asked(
+                t=now,
+                server=self.name,
+                exchange=number,
+                connection=connection,
+                method=head.method,
+                target=head.target,
+                headers=head.headers,
+                ordinal=self._ordinal,
+            )
+        )
+        body = "" if self.settings.keep_bodies else None
+        add(
+            records.Received(
+                t=now,
+                server=self.name,
+                exchange=number,
+                size=0,
+                digest=NOTHING,
+                nonce=None,
+                body=body,
+            )
+        )
+        self._tokens += told.ticks
+        return Glanced(self, number, told)
+
+    def glanced(self, number: int, told: Performed, outcome: records.Outcome) -> None:
+        """A request that only looked is over."""
+        self._journal.add(
+            records.Finished(
+                t=self._clock.now(),
+                server=self.name,
+                exchange=number,
+                outcome=outcome,
+                status=told.status,
+                tokens=told.ticks,
+                body_bytes=told.body_bytes,
+            )
+        )
 
     def answer(self, request: Request) -> Served:
         """Begin to answer a request."""

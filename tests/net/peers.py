@@ -12,6 +12,7 @@ from typing import Any, Self
 from ollama_simulator.acts import Body, End, Head, How, Reply
 from ollama_simulator.clock import WallClock
 from ollama_simulator.net import kernel
+from ollama_simulator.net.head import Head as Asked
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
@@ -114,6 +115,9 @@ class Service:
     def port(self) -> int:
         """Where it listens."""
         return int(self.listener.port)
+
+    def at_once(self, head: Asked, connection: int) -> None:
+        """Nothing: everything is answered in the ordinary way."""
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer."""

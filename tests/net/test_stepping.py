@@ -28,6 +28,8 @@ class Seconds(Flow):
         self.pieces = list(pieces)
         self.written: list[float] = []
         self.disarmed = 0
+        self.hurries = False
+        """Whether each piece but the first is due with the one before."""
         self._handle: Handle | None = None
 
     def arm(self, alarm: Alarm) -> None:
@@ -40,6 +42,15 @@ class Seconds(Flow):
 
     def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
         raise AssertionError("it was begun by who offered it")
+
+    def due(self) -> list[bytes]:
+        hurries = self.hurries and len(self.pieces) > 1
+        return [piece.encode() for piece in self.pieces] if hurries else []
+
+    def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
+        self.written += times[:-1] if blocked else times
+        del self.pieces[: len(times)]
+        self.over = not self.pieces
 
     def take(self) -> list[bytes]:
         return [letter.encode() for letter in self.pieces.pop(0)]
@@ -85,8 +96,9 @@ class Sink:
 class Play:
     """A reply with a flow behind its first chunk."""
 
-    def __init__(self, *pieces: Any, chunked: bool = True) -> None:
+    def __init__(self, *pieces: Any, chunked: bool = True, hurries: bool = False) -> None:
         self.pieces = pieces
+        self.hurries = hurries
         self.version = "1.1" if chunked else "1.0"
         self.sink: Sink
         self.flow: Seconds
@@ -99,6 +111,7 @@ class Play:
         async def main(clock: VirtualClock) -> Ended:
             self.sink, self.flow = Sink(clock), Seconds(clock, self.pieces)
             self.sink.shut_at, self.sink.keeps = shut_at, keeps
+            self.flow.hurries = self.hurries
             body = RequestBody(None, lambda: None)
             body.end()
             request = Request(
@@ -130,6 +143,29 @@ def test_each_chunk_is_one_write_at_its_moment() -> None:
     assert play.flow.written == [1.0, 2.0, 3.0, 4.0]
     assert (play.performer.ticks, play.performer.body_bytes) == (4, 5)
     assert play.flow.disarmed == 1
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_what_is_due_together_is_written_together(chunked: bool) -> None:
+    """A chunk in each write."""
+    play = Play("a", "bc", "d", hurries=True, chunked=chunked)
+    play.run()
+    assert play.flow.written == [1.0, 1.0, 1.0]
+    last = [b"1\r\na\r\n", b"2\r\nbc\r\n", b"1\r\nd\r\n", b"0\r\n\r\n"]
+    assert play.sink.writes[1:] == (last if chunked else [b"a", b"bc", b"d"])
+    assert (play.performer.ticks, play.performer.body_bytes) == (3, 5)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_is_due_together_ends_where_it_has_to_wait(keeps: bool) -> None:
+    """Nothing behind that is written, or counted."""
+    play = Play(*"abcde", hurries=True)
+    play.run(shut_at=3, keeps=keeps)
+    assert b"".join(play.sink.writes[1:]).replace(b"\r\n", b" ") == b"1 a 1 b 1 c 0  "
+    assert play.flow.pieces == ["d", "e"]
+    assert play.flow.written == [1.0, 1.0]
+    assert (play.performer.ticks, play.performer.body_bytes) == (3, 4)
+    assert play.at == 11.0
 
 
 def test_without_chunks() -> None:

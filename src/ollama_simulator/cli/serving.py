@@ -72,8 +72,7 @@ async def _control(
     # The slowest import of the package; the servers answer meanwhile. Who is ended now needn't
     # wait for all of it.
     for module in SLOW:
-        importlib.import_module(module)
-        await fleet.clock.breathe()
+        await asyncio.to_thread(importlib.import_module, module)
         if stop.is_set():
             control.close()
             break

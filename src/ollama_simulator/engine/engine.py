@@ -8,6 +8,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from ollama_simulator.clock import Interrupt
@@ -19,6 +20,7 @@ from ollama_simulator.engine.registry import account, create, manage, pull, push
 from ollama_simulator.engine.searching import search
 from ollama_simulator.model import (
     Account,
+    Answer,
     CloudCall,
     CloudStatus,
     Copy,
@@ -60,10 +62,20 @@ JOBS: dict[type[Job], Callable[[Machine, Any, Call], AsyncGenerator[Event, None]
     CloudStatus: account.cloud_status,
 }
 """Who does which job."""
+LOOKS: dict[type[Job], Callable[[Machine], Answer]] = {
+    ListModels: queries.look_at_models,
+    Nothing: queries.look_at_nothing,
+}
+"""Those that only look, and never wait: what they find."""
 
 
 class Engine(Machine):
     """The machine behind one server."""
+
+    def looking(self, job: Job) -> Callable[[], Answer]:
+        """What does a job that only looks, again and again. The answer's value is the same object
+        until what there is changes."""
+        return partial(LOOKS[type(job)], self)
 
     def run(
         self, job: Job, pace: Pace, gone: Interrupt, see: See, *, flows: bool = False

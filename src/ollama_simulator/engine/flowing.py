@@ -11,6 +11,7 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
@@ -23,7 +24,7 @@ from ollama_simulator.flow import Encode, EncodeAhead, Flow
 from ollama_simulator.model import Quiet, Refusal
 from ollama_simulator.wheel import Alarm
 
-AHEAD = 16
+AHEAD = 64
 """Tokens whose text is made at a time."""
 
 
@@ -142,12 +143,12 @@ class Flowing(Flow):
 class Paced(Flowing):
     """The same where it is known ahead what is said, and when."""
 
-    __slots__ = ("_ahead", "_chunks", "_dues", "_times", "_written")
+    __slots__ = ("_ahead", "_dues", "_lines", "_times", "_written")
 
     def __init__(self, run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> None:
         self._ahead: EncodeAhead | None = None
-        self._chunks: list[tuple[bytes, ...]] | None = None
-        """Those of each piece; None if they can't be made ahead."""
+        self._lines: list[bytes] | None = None
+        """That of each piece, even of one without a text; None if they can't be made ahead."""
         self._dues: list[float] = []
         """When each piece is due."""
         self._times: list[float] = []
@@ -169,19 +170,18 @@ class Paced(Flowing):
         if self._ahead is None:
             return
         pieces, clock = self._pieces, self._clock
-        self._dues = self._run.paces(len(pieces))
+        self._dues = dues = self._run.paces(len(pieces))
         texts = [piece.text for piece in pieces]
-        lines = self._ahead(texts, clock.wall_ns_at(self._dues))
-        self._chunks = None
-        if lines is not None:
-            self._chunks = [
-                (line,) if text else () for text, line in zip(texts, lines, strict=True)
-            ]
+        if dues and dues[-1] <= clock.now():
+            # Nobody paces them: they are said as they are made.
+            times = [clock.wall_ns()] * len(dues)
+        else:
+            times = clock.wall_ns_at(dues)
+        self._lines = self._ahead(texts, times)
 
     def settle(self) -> None:
         if self._times:
-            for time in self._times:
-                self._meter.tokens(1, time)
+            self._meter.each(self._times)
             self._clock.lateness.add_all(self._written, self._dues)
             self._last = self._dues[self._at - 1]
             self._times.clear()
@@ -189,26 +189,48 @@ class Paced(Flowing):
         super().settle()
 
     def arm(self, alarm: Alarm) -> None:
-        if self._chunks is None:
+        if self._lines is None:
             super().arm(alarm)
         else:
             self._handle = self._clock.alarm(self._dues[self._at], alarm)
 
+    def due(self) -> Sequence[bytes]:
+        at, dues = self._at, self._dues
+        if self._lines is None or at + 1 >= len(dues):
+            return ()
+        now = self._clock.now()
+        if dues[at + 1] > now:
+            return ()
+        end = bisect_right(dues, now, at)
+        return self._lines[at:end] if all(piece.text for piece in self._pieces[at:end]) else ()
+
+    def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
+        self._at += len(times)
+        self._times += times
+        self._written += times[:-1] if blocked else times
+        self.said = times[-1]
+        if not blocked:
+            self._on(alarm)
+
     def take(self) -> Sequence[bytes]:
-        if self._chunks is None:
+        if self._lines is None:
             return super().take()
         self.said = now = self._clock.now()
         self._times.append(now)
         at = self._at
         self._at = at + 1
-        return self._chunks[at]
+        return (self._lines[at],) if self._pieces[at].text else ()
 
     def taken(self, alarm: Alarm) -> None:
-        if self._chunks is None:
+        if self._lines is None:
             super().taken(alarm)
             return
         self._written.append(self._clock.now())
-        if self._at == len(self._chunks):
+        self._on(alarm)
+
+    def _on(self, alarm: Alarm) -> None:
+        """Go on with the next piece."""
+        if self._at == len(self._pieces):
             self._look()
         if not self.over:
             self._handle = self._clock.alarm(self._dues[self._at], alarm)

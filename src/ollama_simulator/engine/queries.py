@@ -19,6 +19,8 @@ from ollama_simulator.model import (
     Show,
 )
 
+NOTHING = Answer(None)
+
 
 async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event, None]:
     """Describe one installed model. What points to another host is not described offline."""
@@ -37,9 +39,19 @@ async def show(machine: Machine, job: Show, call: Call) -> AsyncGenerator[Event,
     yield Answer(installed)
 
 
+def look_at_models(machine: Machine) -> Answer:
+    """The installed models."""
+    return Answer(machine.store.newest_first())
+
+
+def look_at_nothing(machine: Machine) -> Answer:
+    """Nothing."""
+    return NOTHING
+
+
 async def installed(machine: Machine, job: ListModels, call: Call) -> AsyncGenerator[Event, None]:
     """List the installed models."""
-    yield Answer(machine.store.newest_first())
+    yield look_at_models(machine)
 
 
 async def loaded(machine: Machine, job: ListLoaded, call: Call) -> AsyncGenerator[Event, None]:
@@ -49,4 +61,4 @@ async def loaded(machine: Machine, job: ListLoaded, call: Call) -> AsyncGenerato
 
 async def nothing(machine: Machine, job: Nothing, call: Call) -> AsyncGenerator[Event, None]:
     """Answer at once."""
-    yield Answer(None)
+    yield look_at_nothing(machine)

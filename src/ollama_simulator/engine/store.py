@@ -39,6 +39,8 @@ class Store:
     def __init__(self, clock: Clock, models: Iterable[Model] = (TEST_MODEL,)) -> None:
         self._clock = clock
         self._installed: dict[Name, Installed] = {}
+        self._newest_first: tuple[Installed, ...] | None = None
+        """What was told last; None if something has changed since."""
         self.blobs: dict[str, Blob] = {}
         """The files that are there, by digest (bare)."""
         self.downloads = Downloads(clock)
@@ -48,6 +50,7 @@ class Store:
     def replace(self, models: Iterable[Model]) -> None:
         """Install exactly these. The last of two with the same name wins."""
         self._installed = {}
+        self._newest_first = None
         self.blobs = {}
         self.downloads = Downloads(self._clock)
         now = self._clock.wall_ns()
@@ -58,6 +61,7 @@ class Store:
     def _add(self, model: Model, when: int) -> None:
         key = parse(model.name.strip()).folded
         self._installed[key] = Installed(model, when)
+        self._newest_first = None
         for digest, blob in blobs_of(model).items():
             self.blobs.setdefault(digest, blob)
 
@@ -75,6 +79,7 @@ class Store:
         """Remove a model with the files that no other one consists of. Raises as `find`."""
         model = self.find(name).model
         del self._installed[parse(model.name.strip()).folded]
+        self._newest_first = None
         self._prune(model)
 
     def owner(self, weights: str) -> Model | None:
@@ -101,9 +106,13 @@ class Store:
         return [model.name for model in self.models]
 
     def newest_first(self) -> tuple[Installed, ...]:
-        """All models with a sound manifest; those of one second in the order of installation."""
-        entries = [entry for entry in self._installed.values() if not entry.model.broken]
-        return tuple(sorted(entries, key=lambda entry: -(entry.modified_ns // 10**9)))
+        """All models with a sound manifest; those of one second in the order of installation. The
+        same tuple until one comes or goes."""
+        if self._newest_first is None:
+            entries = [entry for entry in self._installed.values() if not entry.model.broken]
+            entries.sort(key=lambda entry: -(entry.modified_ns // 10**9))
+            self._newest_first = tuple(entries)
+        return self._newest_first
 
     def get(self, name: str) -> Installed | None:
         """The model of this name, the tag `latest` and any case understood, or None."""

@@ -42,6 +42,9 @@ WORDS = (
     "several shape ship short should show side simple since sing six sleep slow small snow"
 ).split()[:256]
 """The vocabulary: one word for each value of a byte, wrapping round where it is shorter."""
+_WORD_OF = tuple(WORDS[byte % len(WORDS)] for byte in range(256))
+BLOCK = 32
+"""Tokens that are drawn from one digest, a byte each."""
 
 
 def tokenize(text: str) -> list[str]:
@@ -73,19 +76,13 @@ def pieces(seed: int, model: str, prompt: list[str], count: int) -> Iterator[str
     """
     key = "\0".join([str(seed), model, *prompt]).encode("utf-8", "replace")
     state = hashlib.sha256(key)
-    block = b""
-    wants_word = True
-    for i in range(count):
-        if i % 32 == 0:
-            numbered = state.copy()
-            numbered.update(b"\0%d" % (i // 32))
-            block = numbered.digest()
-        draw = block[i % 32]
-        if wants_word:
-            yield WORDS[draw % len(WORDS)]
-            wants_word = False
-        elif i == count - 1:
-            yield "."
-        else:
-            yield " "
-            wants_word = True
+    for start in range(0, count, BLOCK):
+        numbered = state.copy()
+        numbered.update(b"\0%d" % (start // BLOCK))
+        said = [" "] * BLOCK
+        said[::2] = map(_WORD_OF.__getitem__, numbered.digest()[::2])
+        left = count - start
+        del said[left:]
+        if left <= BLOCK and left % 2 == 0:
+            said[-1] = "."
+        yield from said

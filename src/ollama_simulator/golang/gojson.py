@@ -71,12 +71,12 @@ def nanoseconds(seconds: float) -> int:
 def rfc3339(ns: int, zone: str = "UTC") -> str:
     """A time in nanoseconds since 1970, in a zone, with the zeros at its end trimmed."""
     seconds, fraction = divmod(ns, SECOND_NS)
+    if zone == "UTC" and fraction:
+        return f"{_second(seconds)}.{fraction:09}".rstrip("0") + "Z"
     shift, suffix = (0, "Z") if zone == "UTC" else _offset(seconds, zone)
     if not fraction:
         return _second(seconds + shift) + suffix
-    digits = str(fraction).zfill(9)
-    if digits[-1] == "0":
-        digits = digits.rstrip("0")
+    digits = f"{fraction:09}".rstrip("0")
     return f"{_second(seconds + shift)}.{digits}{suffix}"
 
 

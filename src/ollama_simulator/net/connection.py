@@ -2,13 +2,14 @@
 
 Rules of this file:
 
-1. One task serves a connection, and only that task writes to it.
+1. One task serves a connection, and only that task writes to it, unless it waits for a request.
 2. A client that shuts its side down fires `Request.gone`; its answer is still performed.
    Only a lost connection cancels the task.
 3. Closing a socket that has unread bytes sends RST. So FIN is: shut down the sending side,
    read on and forget, close when the peer has closed, with a limit.
 4. RST discards what is unsent. So RST is: wait until the kernel has delivered all, with a
    limit, then close with a linger time of 0.
+5. What is answered at once, while nothing else is asked, wakes no task.
 
 Longer than 300 lines because all of it is one object of the event loop, whose parts share a state.
 
@@ -26,11 +27,12 @@ from ollama_simulator.clock import Clock
 from ollama_simulator.net import kernel
 from ollama_simulator.net.delivery import delivered
 from ollama_simulator.net.gate import Gate
-from ollama_simulator.net.head import BadRequest
+from ollama_simulator.net.head import BadRequest, Head
 from ollama_simulator.net.parser import Parser
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Request
-from ollama_simulator.net.service import Answering
+from ollama_simulator.net.service import Answering, Said
+from ollama_simulator.records import Outcome
 
 MOST_PIPELINED = 10_000
 """Requests waiting on one connection above which it is reset."""
@@ -47,6 +49,9 @@ class Owner(Protocol):
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer a request."""
+
+    def at_once(self, head: Head, connection: int) -> Said | None:
+        """Answer a request without a body, if that takes no wait."""
 
     def connected(self, connection: "Connection", peer: str) -> None:
         """A connection began."""
@@ -71,7 +76,10 @@ class Connection(asyncio.Protocol):
             drained=self._mind_reading,
             abort=self.abort,
         )
-        self._requests: deque[Request | None] = deque()
+        self._requests: deque[Request | Said | None] = deque()
+        """What comes next: requests, answers that the kernel has not taken whole, the end."""
+        self._free = False
+        """Whether the task waits for the next request, and for nothing else."""
         self._arrived: asyncio.Future[None] | None = None
         self._current: Request | None = None
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -92,11 +100,14 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
+        self._free = True
         self._owner.connected(self, f"{peer[0]}:{peer[1]}" if peer else "?")
         self._spawn(self)
 
     def data_received(self, data: bytes) -> None:
         if self._ended_by != "us":
+            if self._free and not self._requests and self._at_once(data):
+                return
             if self._current is not None and self._current.body.complete:
                 self._current.unwatched = True
             self._parse(data)
@@ -106,7 +117,7 @@ class Connection(asyncio.Protocol):
         self._eof = True
         self._parse(None)
         for request in (self._current, *self._requests):
-            if request is not None and request.seen_leaving:
+            if isinstance(request, Request) and request.seen_leaving:
                 request.leave(How.FIN)
         self._put(None)
         return True
@@ -138,7 +149,10 @@ class Connection(asyncio.Protocol):
         """Answer requests until the connection ends. Run as one task, by the listener."""
         self._task = asyncio.current_task()
         try:
-            while (request := await self._next()) is not None:
+            while (request := await self._wanted()) is not None:
+                if not isinstance(request, Request):
+                    await self._taken(request)
+                    continue
                 how = await self._answer(request)
                 if how is not None or self._retiring:
                     await self._hang_up(how or How.FIN)
@@ -151,6 +165,9 @@ class Connection(asyncio.Protocol):
             by, how = self._ended_by, self._lost_how
             if not self._lost.done():
                 self._transport.abort()
+            for said in self._requests:
+                if said is not None and not isinstance(said, Request):
+                    said.finish("cancelled" if self._aborted else "left")
             self._owner.disconnected(self, by, how)
 
     def freeze(self) -> None:
@@ -168,7 +185,10 @@ class Connection(asyncio.Protocol):
         self._retiring = True
         self._thawed.set()
         if self._current is None:
+            # What is said already is said to its end.
+            said = [each for each in self._requests if not isinstance(each, Request)]
             self._requests.clear()
+            self._requests.extend(said)
             self._put(None)
 
     def abort(self, how: How = How.RST) -> None:
@@ -195,13 +215,46 @@ class Connection(asyncio.Protocol):
             self._arrived = asyncio.get_running_loop().create_future()
             await self._arrived
 
-    async def _next(self) -> Request | None:
+    def _at_once(self, data: bytes) -> bool:
+        """Answer what is asked if that takes no wait. Returns False if it does."""
+        head = self._parser.alone(data)
+        if head is None or not (self._thawed.open and self._writable.open):
+            return False
+        said = self._owner.at_once(head, self.number)
+        if said is None:
+            return False
+        self._transport.write(said.data)
+        if self._writable.open:
+            said.finish("complete")
+        else:
+            self._put(said)
+        return True
+
+    async def _taken(self, said: Said) -> None:
+        """Wait until the kernel has taken an answer."""
+        outcome: Outcome = "left"
+        try:
+            await self._writable.wait()
+            if not self._lost.done():
+                outcome = "complete"
+        finally:
+            said.finish("cancelled" if self._aborted else outcome)
+
+    async def _wanted(self) -> Request | Said | None:
+        """The next request, while there is nothing else to do."""
+        self._free = True
+        try:
+            return await self._next()
+        finally:
+            self._free = False
+
+    async def _next(self) -> Request | Said | None:
         await self._arrival()
         request = self._requests.popleft()
         self._mind_reading()
         return request
 
-    def _put(self, request: Request | None) -> None:
+    def _put(self, request: Request | Said | None) -> None:
         self._requests.append(request)
         if self._arrived is not None and not self._arrived.done():
             self._arrived.set_result(None)

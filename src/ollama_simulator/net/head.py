@@ -8,6 +8,8 @@ Rules of this file:
    and what is wrong is said as soon as its line is there; what can't begin a method, as a TLS
    greeting, at once.
 2. The words and the order of the complaints are Go's.
+3. Clients send the same head again and again. So ordinary ones of usual size are kept, and nobody
+   changes a head.
 
 It must not import anything but `golang` and the standard library.
 """
@@ -18,6 +20,10 @@ from ollama_simulator.golang import url
 
 LARGEST_HEAD = 1024 * 1024 + 4096
 """Bytes of a request's head above which it is refused."""
+LONGEST_KEPT = 1024
+"""Bytes of a head up to which it is kept."""
+MOST_KEPT = 1024
+"""Heads that are kept; when there are so many, all are forgotten."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _METHOD = re.compile(_TOKEN)
@@ -65,7 +71,7 @@ class Head:
         """Raises `BadRequest` if the headers contradict each other."""
         self.method = method
         self.target = target
-        self.headers = headers
+        self.headers = tuple(headers)
         index: dict[str, list[str]] = {}
         for name, value in headers:
             index.setdefault(name.lower(), []).append(value)
@@ -98,6 +104,14 @@ class Head:
         expect = index["expect"][0] if "expect" in index else ""
         self.expects = recent and bool(_CONTINUE.search(expect))
         """Whether it waits for 100 Continue before it sends the body."""
+
+
+_kept: dict[bytes, Head] = {}
+
+
+def kept(data: bytes) -> Head | None:
+    """The head that is all of these bytes, if it is kept."""
+    return _kept.get(data)
 
 
 def _chunked(index: dict[str, list[str]]) -> bool:
@@ -145,7 +159,12 @@ class HeadReader:
 
     def feed(self, data: bytes) -> tuple[Head, bytes] | None:
         """Take bytes. Returns the head and what follows it, or None. Raises `BadRequest`."""
-        if not self._buffer and (found := _ORDINARY.match(data)):
+        if self._buffer:
+            return self._slowly(data)
+        size = data.find(b"\r\n\r\n", 0, LONGEST_KEPT) + 4
+        if (known := _kept.get(data[:size])) is not None:
+            return known, data[size:]
+        if found := _ORDINARY.match(data):
             if found.end() > LARGEST_HEAD:
                 raise _too_large()
             method, target, minor, block = found.groups()
@@ -153,6 +172,10 @@ class HeadReader:
             lines.pop()
             headers = [(name, value.strip(" \t")) for name, _, value in lines]
             head = Head(method.decode(), target.decode(), (1, int(minor)), headers)
+            if found.end() == size:
+                if len(_kept) == MOST_KEPT:
+                    _kept.clear()
+                _kept[data[:size]] = head
             return head, data[found.end() :]
         return self._slowly(data)
 

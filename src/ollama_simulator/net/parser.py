@@ -13,7 +13,7 @@ It must not import anything but its own package.
 from collections.abc import Callable
 
 from ollama_simulator.net.chunks import BadChunks, Chunks
-from ollama_simulator.net.head import BadRequest, Head, HeadReader
+from ollama_simulator.net.head import BadRequest, Head, HeadReader, kept
 from ollama_simulator.net.request import Body, Request
 
 SHORTEST_START = 4
@@ -47,6 +47,19 @@ class Parser:
         """Bytes of the body that are still to come, if its length was declared."""
         self._last_method = ""
         self._deaf = False
+
+    def alone(self, data: bytes) -> Head | None:
+        """The head that is all of these bytes, if it is one that came before, and a whole request
+        behind which the connection goes on. They may still be fed, if nobody wants it so."""
+        if self.receiving is not None or self._deaf or self._heads.begun:
+            return None
+        head = kept(data)
+        if head is None or head.chunked or head.length or head.closing:
+            return None
+        if not self._last_method:
+            self._heads = HeadReader(SHORTEST_START)
+        self._last_method = head.method
+        return head
 
     def feed(self, data: bytes) -> None:
         """Take bytes. Raises `BadRequest` if they are none of a request's head."""

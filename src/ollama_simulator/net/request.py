@@ -13,7 +13,7 @@ It must not import anything but the standard library and layer 0.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from ollama_simulator.acts import How
 from ollama_simulator.clock import Interrupt
@@ -79,6 +79,19 @@ class Body:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def take(self) -> bytes:
+        """The bytes of one that is `complete`."""
+        self._on_first_read = None
+        return self._taken() if self._chunks else b""
+
+    def _taken(self) -> bytes:
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        self.taken += len(data)
+        self._on_drained()
+        return data
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes, as they come. Raises `BadBody`."""
         if self._on_first_read is not None and not self.complete:
@@ -86,12 +99,7 @@ class Body:
         self._on_first_read = None
         while True:
             if self._chunks:
-                data = b"".join(self._chunks)
-                self._chunks.clear()
-                self._size = 0
-                self.taken += len(data)
-                self._on_drained()
-                yield data
+                yield self._taken()
             elif self.complete:
                 return
             elif self._error is not None:
@@ -157,7 +165,7 @@ class Request:
         method: str,
         target: str,
         version: str,
-        headers: list[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
         body: Body,
         *,
         keep_alive: bool,
@@ -171,7 +179,7 @@ class Request:
         """Path and query, as sent."""
         self.version = version
         """`1.1` or `1.0`."""
-        self.headers = headers
+        self.headers: Sequence[tuple[str, str]] = tuple(headers)
         """Names and values in order, as sent, decoded as Latin-1."""
         self.body = body
         self.closing = not keep_alive

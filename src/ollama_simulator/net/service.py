@@ -6,8 +6,10 @@ It must not import anything but layer 0 and its own package.
 from typing import Protocol
 
 from ollama_simulator.acts import How, Reply
+from ollama_simulator.net.head import Head
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
+from ollama_simulator.records import Outcome
 
 
 class Answering(Protocol):
@@ -23,8 +25,22 @@ class Answering(Protocol):
         """Called when `reply` raised: a bug of ours."""
 
 
+class Said(Protocol):
+    """One request that was answered at once."""
+
+    data: bytes
+    """The whole answer. The connection goes on behind it."""
+
+    def finish(self, outcome: Outcome) -> None:
+        """Called once, when it was handed to the kernel (`complete`), or can't be (`left`)."""
+
+
 class Service(Protocol):
     """Who stands behind a listener."""
+
+    def at_once(self, head: Head, connection: int) -> Said | None:
+        """Answer a request without a body, if that takes no wait; its bytes are at most
+        `net.connection.PIECE`. None to be asked in the ordinary way."""
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer a request."""

@@ -4,7 +4,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ollama_simulator.acts import Stream
@@ -21,16 +21,24 @@ class Counts(Protocol):
 class Stepping(Alarm):
     """A flow that is performed."""
 
-    __slots__ = ("_chunked", "_counts", "_flow", "_put", "over", "rest")
+    __slots__ = ("_chunked", "_counts", "_flow", "_now", "_put", "over", "rest")
 
     def __init__(
-        self, stream: Stream, put: Callable[[bytes], bytes | None], counts: Counts, *, chunked: bool
+        self,
+        stream: Stream,
+        put: Callable[[bytes], bytes | None],
+        counts: Counts,
+        now: Callable[[], float],
+        *,
+        chunked: bool,
     ) -> None:
-        """`put` hands bytes to the kernel, and returns what has to wait, if only an empty rest."""
+        """`put` hands bytes to the kernel, and returns what has to wait, if only an empty rest;
+        `now` tells the time of the clock."""
         super().__init__()
         self._flow = stream.flow
         self._put = put
         self._counts = counts
+        self._now = now
         self._chunked = chunked
         self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Has a result when the flow is over, or can't go on without waiting."""
@@ -38,20 +46,46 @@ class Stepping(Alarm):
         """What has to be waited for, if anything has."""
 
     def __call__(self) -> None:
-        over, flow, counts = self.over, self._flow, self._counts
+        over, flow = self.over, self._flow
         if over.done():
             return
         try:
-            counts.ticks += 1
-            rest: bytes | None = None
-            for chunk in flow.take():
-                counts.body_bytes += len(chunk)
-                out = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
-                rest = self._put(out) if rest is None else rest + out
-            if rest is None:
-                flow.taken(self)
+            together = flow.due()
+            rest = self._pour(together) if together else self._step()
             if rest is not None or flow.over:
                 self.rest = rest
                 over.set_result(True)
         except Exception as error:
             over.set_exception(error)
+
+    def _step(self) -> bytes | None:
+        """Do the next piece. Returns what has to wait."""
+        flow, counts = self._flow, self._counts
+        counts.ticks += 1
+        rest: bytes | None = None
+        for chunk in flow.take():
+            counts.body_bytes += len(chunk)
+            out = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
+            rest = self._put(out) if rest is None else rest + out
+        if rest is None:
+            flow.taken(self)
+        return rest
+
+    def _pour(self, chunks: Sequence[bytes]) -> bytes | None:
+        """Do several pieces that are due, each of one chunk. Returns what has to wait of the last
+        one that was done."""
+        put, now = self._put, self._now
+        times: list[float] = []
+        outs = chunks
+        if self._chunked:
+            outs = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
+        rest: bytes | None = None
+        for out in outs:
+            rest = put(out)
+            times.append(now())
+            if rest is not None:
+                break
+        self._counts.ticks += len(times)
+        self._counts.body_bytes += sum(map(len, chunks[: len(times)]))
+        self._flow.wrote(times, self, blocked=rest is not None)
+        return rest

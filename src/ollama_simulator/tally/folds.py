@@ -11,7 +11,7 @@ It must not import anything of this package but `records`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from operator import attrgetter
 from typing import Any
@@ -33,14 +33,24 @@ class ServerTally:
 
     def clear(self) -> None:
         """Start anew."""
+        self._totals: list[float] = [0] * len(COUNTS)
+        """Of those that aren't told apart."""
         self._counts: list[dict[Any, float]] = [{} for _ in COUNTS]
+        """Of the others."""
         self._histograms: list[dict[Any, Buckets]] = [{} for _ in HISTOGRAMS]
 
     def add(self, record: Record) -> None:
         """Take in what happened."""
-        change, counts, histograms = _FOLDS.get(type(record), _NOTHING)
+        folds = _FOLDS.get(type(record))
+        if folds is None:
+            return
+        change, ones, sums, counts, histograms = folds
         if change is not None:
             change(self.standing, record)
+        for index in ones:
+            self._totals[index] += 1
+        for index, adds in sums:
+            self._totals[index] += adds(record)
         for index, key_of, adds in counts:
             counted = self._counts[index]
             key = key_of(record)
@@ -54,9 +64,10 @@ class ServerTally:
 
     def counted(self, count: Count) -> Iterator[tuple[Labels, float]]:
         """The values of a count. One that isn't told apart has exactly one."""
-        values = self._counts[COUNTS.index(count)]
+        index = COUNTS.index(count)
         if not count.by:
-            values = {(): 0} | values
+            return iter([((), self._totals[index])])
+        values = self._counts[index]
         return ((_words(count.by, key), value) for key, value in values.items())
 
     def sorted(self, histogram: Histogram) -> Iterator[tuple[Labels, Buckets]]:
@@ -81,11 +92,6 @@ class Tally:
             server.clear()
 
 
-def _key_of(by: tuple[str, ...]) -> Callable[[Any], Any]:
-    """What tells the values of some fields: one value, or a tuple of several or of none."""
-    return attrgetter(*by) if by else lambda _: ()
-
-
 def _words(by: tuple[str, ...], key: Any) -> Labels:
     return tuple(map(_word, (key,) if len(by) == 1 else key))
 
@@ -97,17 +103,26 @@ def _word(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _of(kind: type[Record], entries: Iterable[Count | Histogram]) -> list[Any]:
-    return [
-        (index, _key_of(entry.by), entry.adds if isinstance(entry, Count) else entry)
-        for index, entry in enumerate(entries)
-        if entry.of is kind
-    ]
+def _folds(kind: type[Record]) -> Any:
+    """What a kind of record is added to: how a server stands, totals that it adds one to, others,
+    counts that are told apart, histograms."""
+    counts = [(index, count) for index, count in enumerate(COUNTS) if count.of is kind]
+    histograms = [(index, each) for index, each in enumerate(HISTOGRAMS) if each.of is kind]
+    return (
+        CHANGES.get(kind),
+        tuple(index for index, count in counts if not count.by and count.adds is None),
+        tuple((index, count.adds) for index, count in counts if not count.by and count.adds),
+        tuple((index, _key_of(count.by), count.adds) for index, count in counts if count.by),
+        tuple((index, _key_of(each.by), each) for index, each in histograms),
+    )
 
 
-_NOTHING: Any = (None, (), ())
+def _key_of(by: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What tells the values of some fields: one value, or a tuple of several or of none."""
+    return attrgetter(*by) if by else lambda _: ()
+
+
 _FOLDS: dict[type[Record], Any] = {
-    kind: (CHANGES.get(kind), _of(kind, COUNTS), _of(kind, HISTOGRAMS))
-    for kind in Record.__subclasses__()
+    kind: folds for kind in Record.__subclasses__() if any(folds := _folds(kind))
 }
-"""By kind of record: how a server stands differently then, and what it is added to."""
+"""By kind of record: what it is added to, if it is to anything."""

@@ -74,6 +74,9 @@ class Codec(ABC):
     """Whether an error of the work itself has the runner's content type in a whole answer, too."""
     proxied: ClassVar[bool] = False
     """Whether the cloud's proxy sees the request first, which unpacks its body, too."""
+    looks: ClassVar[bool] = False
+    """Whether all its requests are alike and only look at what there is: its job takes no wait, and
+    what is found is always said in the same words. One of it may answer many requests."""
     job: Job
     """What the client wants."""
     stream: bool = False

@@ -69,7 +69,7 @@ class _Generation(Native):
 
     def encode_ahead(self, texts: Sequence[str], times: Sequence[int]) -> list[bytes] | None:
         """A line for each."""
-        return list(map(self._text.line, texts, times))
+        return self._text.lines(texts, times)
 
     def collect(self, events: list[Event]) -> bytes:
         """One object with all that was said, and the numbers of the last event."""

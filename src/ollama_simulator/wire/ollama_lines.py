@@ -115,8 +115,17 @@ class TextLine:
 
     def line(self, text: str, ns: int) -> bytes:
         """The line of a text at a time of day."""
-        time = gojson.rfc3339(ns)
-        return f"{self._begin}{time}{self._before}{_quoted(text)}{self._end}".encode()
+        return self.lines((text,), (ns,))[0]
+
+    def lines(self, texts: Iterable[str], times: Iterable[int]) -> list[bytes]:
+        """The lines of texts, each at its time of day."""
+        lines: list[bytes] = []
+        end, begin, last = self._end, "", None
+        for text, ns in zip(texts, times, strict=True):
+            if ns != last:
+                begin, last = f"{self._begin}{gojson.rfc3339(ns)}{self._before}", ns
+            lines.append(f"{begin}{_quoted(text)}{end}".encode())
+        return lines
 
 
 @functools.lru_cache(maxsize=1024)

@@ -100,6 +100,7 @@ class Root(Native):
     """`GET /` (4.1)."""
 
     media = "text/plain; charset=utf-8"
+    looks = True
 
     def __init__(self, request: Request, wire: Wire) -> None:
         self.job = Nothing()
@@ -112,6 +113,8 @@ class Root(Native):
 class Version(Native):
     """`GET /api/version` (4.2)."""
 
+    looks = True
+
     def __init__(self, request: Request, wire: Wire) -> None:
         self.job = Nothing()
         self._version = VERSIONS[wire.settings.wire]
@@ -123,6 +126,8 @@ class Version(Native):
 
 class Tags(Native):
     """`GET /api/tags` (4.4)."""
+
+    looks = True
 
     def __init__(self, request: Request, wire: Wire) -> None:
         self.job = ListModels()

@@ -41,6 +41,8 @@ class EntryList(msgspec.Struct, frozen=True):
 class Models(OpenAI):
     """`GET /v1/models`."""
 
+    looks = True
+
     def __init__(self, request: Request, wire: Wire) -> None:
         self.job = ListModels()
 

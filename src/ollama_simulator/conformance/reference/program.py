@@ -17,6 +17,7 @@ from ollama_simulator.conformance.reference.backend import Backend
 from ollama_simulator.conformance.reference.balancer import Balancer
 from ollama_simulator.conformance.reference.relay import Relay
 from ollama_simulator.net import kernel
+from ollama_simulator.net.head import Head
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.request import Request
 
@@ -30,6 +31,9 @@ class Front:
     def __init__(self, balancer: Balancer, relay: type[Relay]) -> None:
         self._balancer = balancer
         self._relay = relay
+
+    def at_once(self, head: Head, connection: int) -> None:
+        """Nothing: others answer."""
 
     def answer(self, request: Request) -> Relay:
         """Begin to answer a request."""

@@ -4,6 +4,7 @@ It must not import anything but layer 0.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from ollama_simulator import records
 from ollama_simulator.records import See
@@ -32,6 +33,24 @@ class Meter:
             self._see(records.FirstToken, model=self._model, seconds=now - self._started)
         self._last = now
         self._made += count
+
+    def each(self, times: Sequence[float]) -> None:
+        """One token was made at each of these moments; there is at least one."""
+        if not self._made:
+            self.tokens(1, times[0])
+            times = times[1:]
+            if not times:
+                return
+        gaps, last = self._gaps, self._last
+        self._last = times[-1]
+        if times[-1] - last <= records.GAPS_S[0]:
+            # All gaps are of the smallest kind.
+            gaps[0] += len(times)
+        else:
+            for now in times:
+                gaps[bisect_left(records.GAPS_S, now - last)] += 1
+                last = now
+        self._made += len(times)
 
     def done(self) -> None:
         """No more will come."""

@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import msgspec
 
@@ -54,12 +55,11 @@ class Asked(msgspec.Struct, frozen=True):
 def outputs(asked: Asked, speech: Speech) -> Iterator[Output]:
     """A whole answer."""
     spoken = itertools.chain.from_iterable(_spoken(asked, speech))
-    for count, piece in enumerate(spoken, 1):
-        yield piece
-        if count == asked.limit:
-            yield End("length")
-            return
-    yield End("length" if asked.limit == 0 else "stop")
+    numbers = itertools.count()
+    # Nothing here is done anew for each token.
+    counted = zip(spoken, numbers, strict=False)
+    yield from map(itemgetter(0), itertools.islice(counted, asked.limit))
+    yield End("length" if next(numbers) == asked.limit else "stop")
 
 
 def _spoken(asked: Asked, speech: Speech) -> Iterable[tuple[Piece, ...]]:

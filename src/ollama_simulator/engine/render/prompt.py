@@ -12,7 +12,7 @@ It must not import anything but layer 0 and its own package.
 
 import msgspec
 
-from ollama_simulator.engine.render import builtin, gorender, jinja
+from ollama_simulator.engine.render import builtin, gorender
 from ollama_simulator.engine.render.gotemplate.errors import TemplateError
 from ollama_simulator.engine.render.tokens import text_of
 from ollama_simulator.engine.render.turns import Turns, marked, newest, turns
@@ -79,6 +79,9 @@ def _rendered(model: Model, job: Infer, about: Turns) -> str:
     if _by_go(model, job):
         return gorender.conversation(model.template, about)
     if model.path == "native":
+        # It is slow to import, and not each fleet has such a model.
+        from ollama_simulator.engine.render import jinja
+
         own = jinja.DEFAULT if model.template == NO_TEMPLATE else model.template
         return jinja.conversation(model.runner_template or own, about)
     return builtin.conversation(model.renderer or model.path, about)
