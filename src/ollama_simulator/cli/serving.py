@@ -17,7 +17,7 @@ from ollama_simulator.spill import spilling
 from ollama_simulator.terminal import say, stop_event
 
 SLOW = ("uvicorn", "litestar", "ollama_simulator.control.serve")
-"""What is imported in between for the control API, in turns in which others have theirs."""
+"""What is imported for the control API, in a thread, so that others have their turns."""
 
 
 async def serve(
