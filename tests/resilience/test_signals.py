@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import signal
 import subprocess
@@ -271,6 +270,13 @@ class Terminal:
                 self.text += data.decode("utf-8", "replace")
         return True
 
+    def until_drawn_on(self) -> None:
+        """Read until the cursor was hidden."""
+        deadline = time.monotonic() + 60
+        while "\x1b[?25l" not in self.text:
+            assert self.read(0.1), self.text[-500:]
+            assert time.monotonic() < deadline, self.text[-500:]
+
     def ended(self) -> int:
         """Wait for the end, and see that the terminal is as it was. Returns the status."""
         import termios
@@ -293,15 +299,19 @@ class Terminal:
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("name", ["simulator", "suite", "load"])
 def test_the_terminal_is_as_it_was(name: str, how: str, server: str, tmp_path: Path) -> None:
-    """At any moment; the key itself is pressed, which the terminal turns into the signal."""
-    for moment in (0.7, 1.1, 1.8):
+    """At any moment, also when it has been drawn on; the key itself is pressed, which the terminal
+    turns into the signal."""
+    for moment in (0.7, 1.1, None):
         code, words = {
             "simulator": (SIMULATOR, PORTS),
             "suite": (SUITE, ("--all",)),
             "load": calls("load", server, tmp_path),
         }[name]
         terminal = Terminal(code, *words, folder=tmp_path)
-        terminal.read(moment)
+        if moment is None:
+            terminal.until_drawn_on()
+        else:
+            terminal.read(moment)
         if how == "Ctrl-C":
             os.write(terminal.ours, b"\x03")
             number = signal.SIGINT
@@ -310,4 +320,3 @@ def test_the_terminal_is_as_it_was(name: str, how: str, server: str, tmp_path: P
             number = signal.SIGTERM
         status = terminal.ended()
         assert status in KILLED[number] | ({0} if name == "simulator" else set())
-    assert re.search("\x1b\\[\\?25l", terminal.text), "it was drawn on"
