@@ -30,6 +30,7 @@ OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "run.stamp"
+LOCK = "requirements/dev.txt"  # made by scripts/pins.py
 PIP = "-m pip install --quiet --disable-pip-version-check --no-input --no-user".split()
 SWIFT_PIP = "pip>=25"  # resolves the many packages of the tests in half the time
 SPREAD = "-n auto --dist loadfile --no-loadscope-reorder".split()  # see tests/conftest.py
@@ -92,7 +93,8 @@ def prepare(extra: str) -> None:
 
 def wanted(extra: str) -> "dict[str, str]":
     """The stamp of an environment made for this clone by this interpreter."""
-    project = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    files = [(ROOT / name).read_bytes() for name in ("pyproject.toml", LOCK)]
+    project = hashlib.sha256(b"".join(files)).hexdigest()
     return {"root": str(ROOT), "python": sys.version, "project": project, "extra": extra}
 
 
@@ -120,7 +122,10 @@ def build(have: "dict[str, str]", want: "dict[str, str]") -> None:
     if extra:
         renew_pip()
         # What is never imported need not be compiled, and Python compiles the rest by itself.
-        step([str(program("python")), *PIP, "--no-compile", "--editable", ".[test]"], NO_PIP)
+        pip = [str(program("python")), *PIP, "--no-compile"]
+        step([*pip, "--require-hashes", "--no-deps", "-r", LOCK], NO_PIP)
+        # All that it needs is there by now, in the versions of the lock; so is what builds it.
+        step([*pip, "--no-build-isolation", "--no-deps", "--editable", "."], NO_PIP)
         fetch_node_client()
     else:
         step([str(program("python")), *PIP, "--editable", "."], NO_PIP)

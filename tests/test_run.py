@@ -28,6 +28,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "run.stamp")
     monkeypatch.setattr(module.signal, "signal", lambda *_: None)
     (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "dev.txt").write_text("tool==1\n")
     python = module.program("python")
     python.parent.mkdir(parents=True)
     python.touch()
@@ -113,7 +115,10 @@ def test_test_installs_the_test_tools_and_runs_pytest(
     """In the root of the clone, wherever it was called."""
     monkeypatch.chdir(Path(__file__).parent)
     assert run.main(["test", "-k", "x"]) == 7
-    assert steps[-1][-2:] == ["--editable", ".[test]"]
+    locked, ours = steps
+    assert locked[-4:] == ["--require-hashes", "--no-deps", "-r", "requirements/dev.txt"]
+    # What builds it is in the lock, too: nothing is taken that has no hash there.
+    assert ours[-4:] == ["--no-build-isolation", "--no-deps", "--editable", "."]
     assert started == [[str(run.program("python")), "-m", "pytest", *run.SPREAD, "-k", "x"]]
     assert Path.cwd() == run.ROOT.resolve()
 
@@ -180,15 +185,16 @@ def test_test_tools_are_added_once_and_not_taken_away(run: ModuleType, steps: Co
     run.prepare("test")
     run.prepare("")
     run.prepare("test")
-    assert [command[-1] for command in steps] == [".[test]"]
+    assert [command[-1] for command in steps] == [run.LOCK, "."]
     (run.ROOT / "pyproject.toml").write_text("[project] # changed\n")
     run.prepare("")
-    assert [command[-1] for command in steps] == [".[test]", ".[test]"]
+    assert [command[-1] for command in steps] == [run.LOCK, "."] * 2
 
 
-def test_a_changed_project_is_installed_again(run: ModuleType, steps: Commands) -> None:
+@pytest.mark.parametrize("name", ["pyproject.toml", "requirements/dev.txt"])
+def test_a_changed_project_is_installed_again(run: ModuleType, steps: Commands, name: str) -> None:
     """Into the same environment, which a program may be using."""
-    (run.ROOT / "pyproject.toml").write_text("[project] # changed\n")
+    (run.ROOT / name).write_text("# changed\n")
     run.prepare("")
     assert [command[0] for command in steps] == [str(run.program("python"))]
     assert run.stamped() == run.wanted("")
