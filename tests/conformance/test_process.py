@@ -1,6 +1,7 @@
 """Starting and stopping balancers."""
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
@@ -234,5 +235,29 @@ def test_who_is_cancelled_while_one_starts_has_it_all_the_same() -> None:
             task.cancel()
         assert task.cancelled()
         assert [await each.wait() for each in started] == [0]
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no groups of processes on Windows")
+@pytest.mark.parametrize("ignored", [True, False])
+def test_what_a_balancer_has_started_ends_with_it(ignored: bool, tmp_path: Path) -> None:
+    """Whether it is killed, or ends by itself and cares for nobody."""
+    told = tmp_path / "pid"
+    script = Script(
+        "import pathlib, signal, subprocess, time;"
+        f"signal.signal(signal.SIGTERM, signal.{'SIG_IGN' if ignored else 'SIG_DFL'});"
+        "child = subprocess.Popen(['sleep', '60']);"
+        f"pathlib.Path({str(told)!r}).write_text(str(child.pid));"
+        "print('up', flush=True); time.sleep(60)"
+    )
+
+    async def main() -> None:
+        async with script.running(Setup((), 5.0)):
+            child = psutil.Process(int(told.read_text()))
+            assert child.is_running()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.wait(5)
+        assert not child.is_running()
 
     asyncio.run(main())

@@ -24,7 +24,7 @@ from typing import IO, Any, ClassVar
 import msgspec
 
 from ollama_simulator.clock import WallClock
-from ollama_simulator.conformance.balancers import ports
+from ollama_simulator.conformance.balancers import ports, process
 from ollama_simulator.conformance.balancers.process import Process, said, shell_line, start, stop
 from ollama_simulator.conformance.feature import Feature
 from ollama_simulator.net.client import Broken, Client
@@ -200,8 +200,8 @@ class Balancer(ABC):
                 yield running
             finally:
                 async with contextlib.AsyncExitStack() as all_of_them:
-                    for process in running.processes:
-                        all_of_them.push_async_callback(stop, process, self.grace_s)
+                    for each in running.processes:
+                        all_of_them.push_async_callback(stop, each, self.grace_s)
                 await self.gone()
 
     def _not_started(self, words: str) -> BrokenEnvironment:
@@ -211,13 +211,7 @@ class Balancer(ABC):
     async def start(self, command: list[str], place: Place, output: IO[bytes]) -> Process:
         """Start one of its processes. Raises `BrokenEnvironment` if that can't be done."""
         try:
-            return await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, **self.environment(place)},
-            )
+            return await process.spawn(command, output, {**os.environ, **self.environment(place)})
         except OSError as error:
             raise BrokenEnvironment(f"can't start {command[0]}: {error.strerror}") from None
 
@@ -293,8 +287,8 @@ async def pause(running: Running) -> None:
     """Wait a moment for it to be ready. Raises `NotStarted` if its process has ended."""
     clock = WallClock()
     await clock.sleep_until(clock.now() + 0.02)
-    for process in running.processes:
-        if process.returncode is not None:
+    for each in running.processes:
+        if each.returncode is not None:
             raise NotStarted(
-                f"the balancer ended at once with status {process.returncode}{said(running.output)}"
+                f"the balancer ended at once with status {each.returncode}{said(running.output)}"
             )

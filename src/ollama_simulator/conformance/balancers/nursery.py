@@ -15,7 +15,8 @@ modules that it imports in advance. A child then runs the script that is its fir
 
 Rules of this file:
 
-1. A signal is sent by who waits for the process, so it never hits another one of the same id.
+1. A signal is sent by who waits for the process, so it never hits another one of the same id. Each
+   child leads a group of its own, so that `process.stop` can end what it leaves behind.
 2. When its input ends, the nursery ends, and its children with it. No signal but the kill that
    nobody can refuse ends it before, since whoever ends the suite often ends all of its group; and
    a terminal's Ctrl-C doesn't reach it, as it is in a session of its own.
@@ -174,6 +175,7 @@ def _say(words: dict[str, Any]) -> None:
 def _child(words: list[str], output: str, environment: Mapping[str, str]) -> None:
     """What a child does. Never returns."""
     status = 1
+    os.setsid()  # so that what it starts can be ended with it
     try:
         file = os.open(output, os.O_WRONLY | os.O_APPEND)
     except FileNotFoundError:

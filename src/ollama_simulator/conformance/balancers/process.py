@@ -6,7 +6,8 @@ It must not import anything of this package but `plain`.
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Iterable
+import signal
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -34,6 +35,22 @@ class Process(Protocol):
         """Wait for its end."""
 
 
+async def spawn(
+    command: Sequence[str], output: IO[bytes], environment: Mapping[str, str]
+) -> Process:
+    """Start a process that prints into a file. It is in a session of its own, so that a terminal's
+    Ctrl-C is for us, who then end it, and so that what it starts can be ended with it. Raises
+    `OSError`."""
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    )
+
+
 async def start(starting: Coroutine[Any, Any, Process], started: list[Process]) -> None:
     """Have a process started, and put it to those that are. If we are cancelled meanwhile it is
     waited for all the same: who is killed as it starts may leave children of its own behind."""
@@ -54,7 +71,9 @@ async def start(starting: Coroutine[Any, Any, Process], started: list[Process]) 
 
 async def stop(process: Process, grace_s: float) -> None:
     """End a process, one way or the other: SIGTERM, and after a grace the kill, which also comes
-    at once if we are cancelled."""
+    at once if we are cancelled. What it had started and left behind is killed."""
+    # The id of one that has ended before may be somebody else's by now.
+    group = process.pid if hasattr(os, "killpg") and process.returncode is None else None
     try:
         with contextlib.suppress(ProcessLookupError, TimeoutError):
             process.terminate()
@@ -64,6 +83,9 @@ async def stop(process: Process, grace_s: float) -> None:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+        if group is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
     await process.wait()
 
 
