@@ -98,12 +98,15 @@ class WallClock(Clock):
     `wall_ns()` is right at first, and gains or loses from there as `now()` does.
     """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, began_ns: tuple[int, int] | None = None) -> None:
+        """`began_ns` is that of a clock in another process with which this one is to agree."""
         if not SLOWEST <= speed <= FASTEST:
             raise ValueError(f"time can't run {speed} times as fast")
         super().__init__()
         self.speed = speed
-        self._began_ns = (time.monotonic_ns(), time.time_ns())
+        self.began_ns = began_ns or (time.monotonic_ns(), time.time_ns())
+        """A moment by the machine's monotonic clock, and its time of day, at which `wall_ns()` was
+        right."""
         self._wheel: Wheel | None = None
         if speed == 1 and type(self) is WallClock:
             # Each token asks several times, so it is spared a step.
@@ -116,7 +119,7 @@ class WallClock(Clock):
         # At its own speed the time of day is whatever the machine is told that it is.
         if self.speed == 1:
             return time.time_ns()
-        monotonic, wall = self._began_ns
+        monotonic, wall = self.began_ns
         return wall + round((time.monotonic_ns() - monotonic) * self.speed)
 
     async def sleep_until(self, when: float, interrupt: Interrupt | None = None) -> bool:

@@ -31,3 +31,25 @@ def golden() -> None:
     from ollama_simulator.cli.golden import main
 
     main()
+
+
+def worker() -> None:
+    """Run a worker of `ollama_simulator --workers`. Who started it writes a line to its standard
+    input, with a port and a key, and ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import contextlib
+    import os
+    import sys
+
+    from ollama_simulator.net import kernel
+    from ollama_simulator.terminal import run
+    from ollama_simulator.workers.child import work
+
+    port, _, key = sys.stdin.readline().strip().partition(" ")
+    kernel.raise_limit()
+    if port:
+        # Whoever started it may be gone by now.
+        with contextlib.suppress(ConnectionError):
+            run(work(int(port), key))
+    # All is said and done; to take the interpreter apart would only hold the others up.
+    os._exit(0)

@@ -16,7 +16,7 @@ Longer than 300 lines because it is the list of what can be done to a fleet, a f
 import asyncio
 import itertools
 import socket
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +25,9 @@ import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, WallClock
+from ollama_simulator.directory import ALL as ALL
+from ollama_simulator.directory import Directory
+from ollama_simulator.directory import UnknownServer as UnknownServer
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule, complaint
@@ -41,13 +44,6 @@ from ollama_simulator.server import SimServer
 from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.shortage import Shortage
 
-ALL = "all"
-"""What stands for every server, where names of servers are asked for."""
-
-
-class UnknownServer(LookupError):
-    """There is no server on this port, or of this name. The text names those there are."""
-
 
 class BadRule(ValueError):
     """A rule that can't be meant. The text names the field."""
@@ -58,7 +54,20 @@ class BadRule(ValueError):
         self.why = why
 
 
-class Fleet:
+class Share(msgspec.Struct, kw_only=True):
+    """What a fleet is told that has some of the servers of a larger one."""
+
+    journal: Journal
+    """Where it records."""
+    worker: int | None = None
+    """Which part of the larger one it is, from 1."""
+    names: Sequence[str] = ()
+    """What its servers are called, in the order of their ports; s1, s2, … without."""
+    exchanges: Iterator[int] = msgspec.field(default_factory=lambda: itertools.count(1))
+    """The numbers of its requests: others have other ones."""
+
+
+class Fleet(Directory[SimServer]):
     """Simulated servers in this process."""
 
     def __init__(
@@ -70,36 +79,34 @@ class Fleet:
         records: int | None = None,
         settings: Settings | Sequence[Settings] | None = None,
         host: str = HOST,
+        share: Share | None = None,
     ) -> None:
         """One server for each port; 0 takes a free one. `records` limits the journal.
 
         `settings` are those of all servers, or of each in the order of the ports. `host` is the
-        address that all of them listen on.
+        address that all of them listen on. `share` tells what this is a part of, if it is.
         """
         if settings is None or isinstance(settings, Settings):
             settings = [settings or Settings()] * len(ports)
         if len(settings) != len(ports):
             raise ValueError(f"{len(ports)} ports, but settings for {len(settings)} servers")
+        share = share or Share(journal=Journal(records))
+        super().__init__(seed=seed, clock=clock or WallClock(), host=host, journal=share.journal)
         self._settings = tuple(settings)
-        self.journal = Journal(records)
-        self.clock: Clock = clock or WallClock()
-        self.servers: dict[int, SimServer] = {}
-        """The servers by their ports, in the order given."""
-        self.names: list[str] = []
-        """Every name that a server has or had, in the order of their coming."""
         self.helpers: dict[int, socket.socket] = {}
         """The ports of the servers' helpers, by those of the servers. Nobody listens on them until
         they are served (`control.serve.helping`)."""
         self._ports = tuple(ports)
-        self.seed = seed
-        self.host = host
-        self.started_ns = 0
-        """When it was entered, in nanoseconds since 1970, by its clock."""
+        self.worker = share.worker
+        """The number of the worker whose servers these are; None for a fleet of one process."""
         self._group: asyncio.TaskGroup
         self._room: Room
-        self._exchanges = itertools.count(1)
-        self._names = itertools.count(1)
-        self._numbers = itertools.count(1)
+        self._exchanges = share.exchanges
+        self._called = share.names
+        self.next_name = 1
+        """The number in the name of the server that comes next."""
+        self.next_rule = 1
+        """The number of the rule that is set next."""
         self._moving = asyncio.Lock()
         self._born: dict[str, tuple[int, Settings]] = {}
         """The servers of the start, by name."""
@@ -124,10 +131,15 @@ class Fleet:
         self._room = Room(short.begin, short.end)
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
-        for sock, settings in zip(sockets, self._settings, strict=True):
-            server = self._start(f"s{next(self._names)}", sock, settings)
+        for index, (sock, settings) in enumerate(zip(sockets, self._settings, strict=True)):
+            name = self._called[index] if self._called else self._name()
+            server = self._start(name, sock, settings)
             self._born[server.name] = server.listener.port, settings
         return self
+
+    def _name(self) -> str:
+        self.next_name += 1
+        return f"s{self.next_name - 1}"
 
     def _start(self, name: str, sock: socket.socket, settings: Settings) -> SimServer:
         server = SimServer(
@@ -162,37 +174,10 @@ class Fleet:
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         return self._group.create_task(coroutine)
 
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """The real ports, in the order given."""
-        return tuple(self.servers)
-
-    def server(self, port: int) -> SimServer:
-        """The server on a port. Raises `UnknownServer`."""
-        try:
-            return self.servers[port]
-        except KeyError:
-            there = ", ".join(map(str, self.servers))
-            raise UnknownServer(f"no server on port {port}; there are {there}") from None
-
-    def select(self, port: int | None) -> Iterable[SimServer]:
-        """The server on a port, or all of them for None. Raises `UnknownServer`."""
-        return self.servers.values() if port is None else (self.server(port),)
-
-    def named(self, name: str) -> SimServer:
-        """The server of a name. Raises `UnknownServer`."""
+    def expire(self) -> None:
+        """Have it recorded which models have left memory by now."""
         for server in self.servers.values():
-            if server.name == name:
-                return server
-        there = ", ".join(server.name for server in self.servers.values())
-        raise UnknownServer(f"no server {name!r}; there are {there}")
-
-    def among(self, names: str | Iterable[str]) -> list[SimServer]:
-        """The servers of these names, or every one for `all`. Raises `UnknownServer`."""
-        if names == ALL:
-            return list(self.servers.values())
-        names = [names] if isinstance(names, str) else names
-        return [self.named(name) for name in dict.fromkeys(names)]
+            server.memory.expire()
 
     # --- servers that come and go -------------------------------------------------------------
 
@@ -200,7 +185,7 @@ class Fleet:
         """Start another server; 0 takes a free port. Raises `PortTaken`, and `ValueError` if it
         should have a helper: those are there from the start."""
         async with self._moving:
-            return self._add(f"s{next(self._names)}", settings or Settings(), port)
+            return self._add(self._name(), settings or Settings(), port)
 
     def _add(self, name: str, settings: Settings, port: int) -> SimServer:
         if settings.helper:
@@ -255,7 +240,8 @@ class Fleet:
         if wrong := complaint(rule):
             raise BadRule(*wrong)
         chosen = self.among(servers)
-        number, now = next(self._numbers), self.clock.now()
+        number, now = self.next_rule, self.clock.now()
+        self.next_rule += 1
         together = Counts() if rule.shared else None
         given: list[SimServer] = []
         try:
@@ -285,6 +271,17 @@ class Fleet:
         after each reset. Raises as `inject` and `behave`."""
         self._behaviors, self._rules = behaviors, rules
         await self._begin()
+
+    def continue_from(
+        self,
+        born: Mapping[str, tuple[int, Settings]],
+        behaviors: Mapping[str, Fault],
+        rules: Sequence[tuple[Iterable[str], Rule]],
+    ) -> None:
+        """Have had another start, to which a reset returns: servers by name with their ports and
+        settings, and what `begin` takes. Nothing changes now."""
+        self._born = dict(born)
+        self._behaviors, self._rules = behaviors, rules
 
     async def _begin(self) -> None:
         for name, behavior in self._behaviors.items():

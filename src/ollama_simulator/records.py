@@ -22,8 +22,9 @@ from ollama_simulator.acts import Door, How
 
 Unloading = Literal["expired", "asked", "replaced", "reloaded", "crashed", "reset", "restarted"]
 """Why a model left memory."""
-Lacking = Literal["descriptors", "journal-file"]
-"""What the simulator itself can be short of: open files, or room for the journal's file."""
+Lacking = Literal["descriptors", "journal-file", "worker"]
+"""What the simulator itself can be short of: open files, room for the journal's file, or one of the
+processes that have its servers."""
 Outcome = Literal["complete", "fin", "rst", "left", "cancelled", "error"]
 """How an answer ended."""
 

@@ -136,6 +136,10 @@ class SimServer:
     def listener(self, listener: Listener) -> None:
         self._presence.listener = listener
 
+    def count_from(self, connections: int, requests: int) -> None:
+        """Count on from these numbers: another process has had the server until now."""
+        self.listener.accepted, self._ordinal = connections, requests
+
     @property
     def behavior(self) -> Fault:
         """How it behaves."""

@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, FleetFile]]:
     """What would be served: the port of the control API, and the fleet."""
     noted: list[tuple[int, FleetFile]] = []
 
-    def serve(control_port: int, fleet: FleetFile, _: str) -> None:
+    def serve(control_port: int, fleet: FleetFile, _log: str, _workers: int) -> None:
         noted.append((control_port, fleet))
 
     monkeypatch.setattr(simulator, "_serve", serve)
@@ -59,6 +59,14 @@ def test_options_hold_for_every_server(served: list[tuple[int, FleetFile]]) -> N
     assert {(each.profile, each.engine, each.wire) for each in fleet.servers} == {
         ("rtx-5090-qwen3-32b", "legacy", "0.13.5")
     }
+
+
+def test_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many there are is no matter of the fleet, so it goes with a file of one."""
+    noted: list[int] = []
+    monkeypatch.setattr(simulator, "_serve", lambda *given: noted.append(given[3]))
+    assert run().exit_code == run("--workers", "3").exit_code == 0
+    assert noted == [1, 3]
 
 
 def test_helpers_are_beside_every_server(served: list[tuple[int, FleetFile]]) -> None:

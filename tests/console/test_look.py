@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from ollama_simulator.console.follow import Follower
 from ollama_simulator.console.lines import started
-from ollama_simulator.console.look import Watch
+from ollama_simulator.console.look import Watch, told
 from ollama_simulator.console.words import BAD, CHANGED, GOOD
+from ollama_simulator.control.views import ServerInfo, server_info
 from ollama_simulator.faults.connection_refused import ConnectionRefused
 from ollama_simulator.faults.hang import Hang
 from ollama_simulator.faults.http_error import HttpError
@@ -112,3 +115,25 @@ def test_the_first_line_of_json() -> None:
         }
 
     in_virtual_time(main)
+
+
+def test_servers_in_other_processes() -> None:
+    """What the control API tells of them looks the same."""
+
+    async def main(fleet: Fleet) -> None:
+        await fleet.inject("s1", Rule(fault=HttpError(503, "no"), name="flaky", path="/none"))
+        await fleet.inject("s1", Rule(fault=Hang(), path="/none"))
+        await fleet.named("s2").behave(ConnectionRefused())
+        await fleet.restart(fleet.ports[2], seconds=9.0)
+        server = Server(fleet)
+        async with await server.connect() as peer:
+            await peer.send(post("/api/chat", stream=False, options={"num_predict": 13}))
+            assert (await peer.answer())[0] == 200
+        here = Watch(fleet, 0.0).look(1.0)
+        infos = msgspec.to_builtins([server_info(fleet, each) for each in fleet.servers.values()])
+        stands = [told(each) for each in msgspec.convert(infos, list[ServerInfo])]
+        assert Watch(fleet, 0.0).look(1.0, stands) == here
+        assert [row.state for row in here.rows] == ["ok", "ConnectionRefused", "down"]
+        assert [stand.tokens for stand in stands] == [13, 0, 0]
+
+    in_virtual_time(main, servers=3)

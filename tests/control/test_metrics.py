@@ -163,6 +163,7 @@ def test_the_journal_and_what_the_simulator_lacks() -> None:
             ("journal_file_lost_records_total",): 5,
             ("hindrances_total", "descriptors"): 0,
             ("hindrances_total", "journal-file"): 1,
+            ("hindrances_total", "worker"): 0,
         }
         assert fleet.journal.dropped > 10
 
@@ -492,8 +493,8 @@ def test_histograms_add_up() -> None:
 def fake(journal: Journal) -> Any:
     """A fleet of one server, which is nothing but this journal."""
 
-    server = SimpleNamespace(name="s1", memory=SimpleNamespace(expire=lambda: None))
-    return SimpleNamespace(journal=journal, servers={11501: server})
+    servers = {11501: SimpleNamespace(name="s1")}
+    return SimpleNamespace(journal=journal, servers=servers, expire=lambda: None)
 
 
 def test_a_scrape_is_one_moment() -> None:

@@ -6,9 +6,12 @@ It must not import the programs.
 import asyncio
 import importlib
 import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.console.warnings import warn
+from ollama_simulator.directory import Directory
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.fleet_file import FleetFile
 from ollama_simulator.net import kernel
@@ -16,20 +19,32 @@ from ollama_simulator.settings import HELPER_OFFSET
 from ollama_simulator.spill import spilling
 from ollama_simulator.terminal import say, stop_event
 
+if TYPE_CHECKING:
+    from ollama_simulator.console.live import Stands
+
 SLOW = ("uvicorn", "litestar", "ollama_simulator.control.serve")
 """What is imported for the control API, in a thread, so that others have their turns."""
 
 
 async def serve(
-    control_port: int, described: FleetFile, log: str = "plain", first: str = ""
+    control_port: int,
+    described: FleetFile,
+    log: str = "plain",
+    first: str = "",
+    workers: int = 1,
 ) -> None:
-    """Serve a fleet and its control API until Ctrl-C or SIGTERM.
+    """Serve a fleet and its control API until Ctrl-C or SIGTERM, its servers in so many processes.
 
     `log` says what is shown of what happens: a view of all servers (`live`), where they are
     (`plain`), every record (`json`), or nothing (`none`). `first` is said when everything listens.
     """
     stop = stop_event()
     kernel.raise_limit()
+    if workers > 1:
+        from ollama_simulator.cli.spreading import serve_spread
+
+        await serve_spread(control_port, described, log, first, workers, stop)
+        return
     host = described.host
     fleet = Fleet(
         described.ports,
@@ -65,46 +80,59 @@ async def _control(
     for helper in fleet.helpers.values():
         kernel.start_listening(helper)
     port: int = control.getsockname()[1]
-    if first:
-        say(first)
-    if log in ("plain", "live"):
-        say("\n".join(_first_lines(fleet, port)) + "\n")
-    # The slowest import of the package; the servers answer meanwhile. Who is ended now needn't
-    # wait for all of it.
-    for module in SLOW:
-        await asyncio.to_thread(importlib.import_module, module)
-        if stop.is_set():
-            control.close()
-            break
+    tell_begun(fleet, fleet.helpers, port, log, first)
+    # The slowest import of the package; the servers answer meanwhile.
+    if await imported(SLOW, stop):
+        from ollama_simulator.control.serve import helping, serving
+
+        async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
+            await shown(fleet, port, stop, log)
     else:
-        await _shown(fleet, control, stop, group, log)
+        control.close()
     if log in ("plain", "live"):
         say("\nShutting down simulator...")
 
 
-async def _shown(
-    fleet: Fleet, control: socket.socket, stop: asyncio.Event, group: asyncio.TaskGroup, log: str
+async def imported(modules: Iterable[str], stop: asyncio.Event) -> bool:
+    """Import modules in a thread, in turns in which others have theirs. Returns whether all are:
+    who is ended now needn't wait for them."""
+    for module in modules:
+        await asyncio.to_thread(importlib.import_module, module)
+        if stop.is_set():
+            return False
+    return True
+
+
+async def shown(
+    fleet: Directory[Any], port: int, stop: asyncio.Event, log: str, stands: "Stands | None" = None
 ) -> None:
-    from ollama_simulator.control.serve import helping, serving
+    """Show what happens until the end. `stands` tells how servers in other processes stand."""
+    if log == "live":
+        from ollama_simulator.console.live import show
 
-    port: int = control.getsockname()[1]
-    async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
-        if log == "live":
-            from ollama_simulator.console.live import show
+        await show(fleet, port, stop, stands)
+    elif log == "json":
+        from ollama_simulator.console.lines import tell
 
-            await show(fleet, port, stop)
-        elif log == "json":
-            from ollama_simulator.console.lines import tell
-
-            await tell(fleet, port, stop)
-        await stop.wait()
+        await tell(fleet, port, stop)
+    await stop.wait()
 
 
-def _first_lines(fleet: Fleet, control_port: int) -> list[str]:
+def tell_begun(
+    fleet: Directory[Any], helpers: Iterable[int], control_port: int, log: str, first: str
+) -> None:
+    """Tell where everything listens."""
+    if first:
+        say(first)
+    if log in ("plain", "live"):
+        say("\n".join(_first_lines(fleet, helpers, control_port)) + "\n")
+
+
+def _first_lines(fleet: Directory[Any], helpers: Iterable[int], control_port: int) -> list[str]:
     url = f"http://{fleet.host}"
     return [
         "Ollama Simulator starting...",
         f"  Control API: {url}:{control_port}",
         *(f"  Ollama server: {url}:{port}" for port in fleet.ports),
-        *(f"  Helper: {url}:{port + HELPER_OFFSET}" for port in fleet.helpers),
+        *(f"  Helper: {url}:{port + HELPER_OFFSET}" for port in helpers),
     ]

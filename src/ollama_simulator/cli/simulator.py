@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SUB_COMMANDS: tuple[Command, ...] = (calibrate, check, convert, record)
 
 CONTROL_PORT = 11500
+MOST_WORKERS = 64
 HOST = "127.0.0.1"
 MACHINES = "What the servers are like"
 ANSWERS = "Answers of others"
@@ -131,6 +132,13 @@ def simulator(
             rich_help_panel=MACHINES,
         ),
     ] = 1.0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Over how many processes the servers are spread; one has all of them by itself.",
+        ),
+    ] = 1,
     seed: Annotated[
         int, typer.Option(metavar="N", help="What the texts depend on.", rich_help_panel=MACHINES)
     ] = 0,
@@ -288,16 +296,18 @@ def simulator(
             host=host,
         )
     fleet = journaling.given_to(fleet, context, journal_size, journal_file, journal_file_max)
+    if not 1 <= workers <= MOST_WORKERS:
+        wrong(f"--workers: there can be 1 to {MOST_WORKERS}, and not {workers}")
     check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
     for server in fleet.servers:
         if clash := about_helper(server, fleet.servers, control_port):
             wrong(f"--helpers: {clash}" if config is None else f"--config: {clash}")
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
-        _serve(control_port, fleet, log)
+        _serve(control_port, fleet, log, workers)
 
 
-def _serve(control_port: int, fleet: "FleetFile", log: str) -> None:
+def _serve(control_port: int, fleet: "FleetFile", log: str, workers: int) -> None:
     from ollama_simulator.cli.serving import serve
 
-    run(serve(control_port, fleet, log))
+    run(serve(control_port, fleet, log, workers=workers))

@@ -9,18 +9,19 @@ It must not import the servers' insides.
 """
 
 import asyncio
+from typing import Any
 
 import msgspec
 
 from ollama_simulator.console.follow import Follower
-from ollama_simulator.fleet import Fleet
+from ollama_simulator.directory import Directory
 from ollama_simulator.terminal import say
 
 PAUSE_S = 0.1
 """Seconds between two looks at the journal."""
 
 
-async def tell(fleet: Fleet, control_port: int, stop: asyncio.Event) -> None:
+async def tell(fleet: Directory[Any], control_port: int, stop: asyncio.Event) -> None:
     """Tell what happens until the end, and then what had happened by then."""
     follower = Follower(fleet.journal)
     say(started(fleet, control_port))
@@ -34,7 +35,7 @@ async def tell(fleet: Fleet, control_port: int, stop: asyncio.Event) -> None:
     _tell(fleet, follower)
 
 
-def started(fleet: Fleet, control_port: int) -> str:
+def started(fleet: Directory[Any], control_port: int) -> str:
     """The first line: where everything listens."""
     servers = [
         {"name": server.name, "port": port, "url": f"http://{fleet.host}:{port}"}
@@ -45,7 +46,7 @@ def started(fleet: Fleet, control_port: int) -> str:
     return _line({"kind": "Started", "t": now, "control_api": control, "servers": servers})
 
 
-def _tell(fleet: Fleet, follower: Follower) -> None:
+def _tell(fleet: Directory[Any], follower: Follower) -> None:
     missed, found = follower.read()
     lines = [_line(record) for record in found]
     if missed:

@@ -13,15 +13,16 @@ import asyncio
 import contextlib
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
 from ollama_simulator.clock import WallClock
 from ollama_simulator.console.draw import drawn
-from ollama_simulator.console.look import Watch
-from ollama_simulator.fleet import Fleet
+from ollama_simulator.console.look import Stand, Watch
+from ollama_simulator.directory import Directory
 
 PAUSE_S = 0.25
 """Seconds between two looks, at least."""
@@ -29,8 +30,14 @@ SHARE = 5
 """A pause is at least so many times as long as drawing took."""
 
 
-async def show(fleet: Fleet, control_port: int, stop: asyncio.Event) -> None:
-    """Show the fleet until the end."""
+Stands = Callable[[], Awaitable[Sequence[Stand]]]
+"""Asks how servers stand that are in other processes."""
+
+
+async def show(
+    fleet: Directory[Any], control_port: int, stop: asyncio.Event, stands: Stands | None = None
+) -> None:
+    """Show the fleet until the end. `stands` is for one whose servers are in other processes."""
     console = Console()
     control = f"http://{fleet.host}:{control_port}"
     clock = WallClock()  # people live in real time, whatever the fleet does
@@ -39,7 +46,8 @@ async def show(fleet: Fleet, control_port: int, stop: asyncio.Event) -> None:
     with _complaints_later(), _screen(console) as live:
         while not stop.is_set():
             began = clock.now()
-            look, size = watch.look(began), console.size
+            others = None if stands is None else await stands()
+            look, size = watch.look(began, others), console.size
             if (look, size) != before:
                 before = look, size
                 view = drawn(look, control, size.width, size.height)

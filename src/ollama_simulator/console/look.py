@@ -8,14 +8,17 @@ It must not draw.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from ollama_simulator.acts import Door
 from ollama_simulator.console.follow import Follower
 from ollama_simulator.console.words import Words
+from ollama_simulator.control.views import ServerInfo
+from ollama_simulator.directory import Directory
 from ollama_simulator.faults.normal import Normal
-from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal
 from ollama_simulator.server import SimServer
 
@@ -56,8 +59,17 @@ class Row(msgspec.Struct, frozen=True):
     vram_total: int
     """Bytes that there are; 0 for any number."""
     requests: int
-    rate: int
+    rate: int = 0
     """Tokens in a second."""
+
+
+class Stand(msgspec.Struct, frozen=True):
+    """How one server stands now."""
+
+    row: Row
+    """Its rate is not known yet."""
+    tokens: int
+    """Those of all answers so far."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -73,7 +85,7 @@ class Look(msgspec.Struct, frozen=True):
 class Watch:
     """Looks at a fleet every now and then."""
 
-    def __init__(self, fleet: Fleet, now: float) -> None:
+    def __init__(self, fleet: Directory[Any], now: float) -> None:
         """`now` is real time, in seconds, as it is for `look`."""
         self._fleet = fleet
         self._began = fleet.clock.now()
@@ -84,11 +96,13 @@ class Watch:
         self._made: dict[str, int] = {}
         self._rates: dict[str, float] = {}
 
-    def look(self, now: float) -> Look:
-        """How it is."""
+    def look(self, now: float, stands: Sequence[Stand] | None = None) -> Look:
+        """How it is. `stands` are those of servers in other processes."""
         self._read()
         seconds, self._before = now - self._before, now
-        rows = tuple(self._row(server, seconds) for server in self._fleet.servers.values())
+        if stands is None:
+            stands = [self._stand(server) for server in self._fleet.servers.values()]
+        rows = tuple(self._row(stand, seconds) for stand in stands)
         return Look(rows, tuple(self._events), _missing(self._fleet.journal))
 
     def _read(self) -> None:
@@ -98,11 +112,11 @@ class Watch:
             if said is not None:
                 self._events.append(Event(record.t - self._began, record.server, *said))
 
-    def _row(self, server: SimServer, seconds: float) -> Row:
+    def _stand(self, server: SimServer) -> Stand:
         runners = server.memory.runners
         standing = self._fleet.journal.tally.servers[server.name].standing
         slots = sum(runner.slots.count for runner in runners)
-        return Row(
+        row = Row(
             name=server.name,
             port=server.listener.port,
             state=_state(server),
@@ -116,20 +130,23 @@ class Watch:
             vram=server.memory.vram,
             vram_total=server.settings.hardware.memory.vram_bytes if server.settings.on_gpu else 0,
             requests=self._fleet.journal.requests[server.name],
-            rate=round(self._rate(server, seconds)),
         )
+        return Stand(row, server.tokens)
 
-    def _rate(self, server: SimServer, seconds: float) -> float:
-        made = server.tokens
-        new = max(0, made - self._made.get(server.name, made))
-        self._made[server.name] = made
-        before = self._rates.get(server.name, 0.0)
+    def _row(self, stand: Stand, seconds: float) -> Row:
+        rate = self._rate(stand.row.name, stand.tokens, seconds)
+        return msgspec.structs.replace(stand.row, rate=round(rate))
+
+    def _rate(self, name: str, made: int, seconds: float) -> float:
+        new = max(0, made - self._made.get(name, made))
+        self._made[name] = made
+        before = self._rates.get(name, 0.0)
         if seconds > 0:
             weight = min(1.0, seconds / SMOOTH_S)
             # In the fleet's seconds, as the profile of a machine has them.
             now = new / (seconds * self._fleet.clock.speed)
             before += weight * (now - before)
-        self._rates[server.name] = before
+        self._rates[name] = before
         return before
 
 
@@ -139,6 +156,33 @@ def _missing(journal: Journal) -> str:
         told += [f"{file.lost:,} not in the file"] if file.lost else []
         told += [f"nothing can be written: {file.trouble}"] if file.trouble else []
     return f"Journal: {', '.join(told)}" if told else ""
+
+
+def told(info: ServerInfo) -> Stand:
+    """How a server stands, as the control API tells it. Tokens are those of ended answers."""
+    behavior = info.behavior["type"]
+    state = "ok" if info.door is Door.OPEN else info.door.value
+    if info.down:
+        state = "down"
+    elif behavior != Normal.__name__:
+        state = behavior
+    rules = [each.rule.get("name") or each.rule["fault"]["type"] for each in info.rules]
+    row = Row(
+        name=info.name,
+        port=info.port,
+        state=state,
+        sound=state == "ok" and not rules,
+        rules=", ".join(rules),
+        active=info.active,
+        queued=info.queued,
+        busy=sum(slot.busy for slot in info.slots),
+        slots=len(info.slots),
+        models=tuple(model.name for model in info.loaded),
+        vram=info.vram.used,
+        vram_total=info.vram.total if info.settings.get("gpu", True) else 0,
+        requests=info.requests,
+    )
+    return Stand(row, info.tokens)
 
 
 def _state(server: SimServer) -> str:

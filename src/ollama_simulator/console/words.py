@@ -61,9 +61,10 @@ class Words:
             case records.Changed(fields=fields):
                 return CHANGED, f"other settings: {', '.join(fields)}"
             case records.Hindered(what=what, detail=detail):
-                return BAD, f"the simulator lacks {what}: {detail}"
+                return BAD, f"the simulator lacks {_LACKS.get(what, what)}: {detail}"
             case records.Eased(what=what, seconds=seconds):
-                return CHANGED, f"the simulator has {what} again, after {seconds:.1f} s"
+                words = _LACKS.get(what, what)
+                return CHANGED, f"the simulator has {words} again, after {seconds:.1f} s"
             case records.Failed(error=error):
                 return BAD, f"a bug of the simulator: {error}"
         return None
@@ -77,3 +78,5 @@ _ENDS = {
     "cancelled": "cancelled",
     "error": "failed",
 }
+_LACKS = {"worker": "a worker"}
+"""What isn't said as it is called."""

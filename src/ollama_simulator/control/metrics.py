@@ -89,9 +89,7 @@ class Numbers(Collector):
     """All numbers of a fleet, as they were when this was made."""
 
     def __init__(self, fleet: Fleet) -> None:
-        for server in fleet.servers.values():
-            # That a model has expired is recorded when somebody looks.
-            server.memory.expire()
+        fleet.expire()
         tallies = fleet.journal.tally.servers
         each = [
             ((server.name, str(port)), tallies[server.name])

@@ -204,7 +204,8 @@ def _responses(each: Operation, types: _Types) -> dict[str, Any]:
     out[str(each.status)] = answer
     changes = each.method != "GET"
     if each.tag == "By port":
-        for status in sorted((*each.refuses, *((403,) if changes else ()))):
+        others = ((403,) if changes else ()) + ((503,) if _is_passed_on(each) else ())
+        for status in sorted((*each.refuses, *others)):
             schema = {"$ref": f"{SCHEMA}Failure"}
             out[str(status)] = {
                 "description": "It can't be done; nothing has changed.",
@@ -214,6 +215,7 @@ def _responses(each: Operation, types: _Types) -> dict[str, Any]:
     own = [
         *(("BadBody", "TooLarge") if each.takes is not None else ()),
         *(("ForeignPage",) if changes else ()),
+        *(("WorkerDown",) if _is_passed_on(each) else ()),
     ]
     by_status: dict[int, list[str]] = {}
     for name in (*own, *each.problems, *EVERYWHERE):
@@ -225,6 +227,11 @@ def _responses(each: Operation, types: _Types) -> dict[str, Any]:
             else _problem(" ".join(KINDS[name].says for name in names))
         )
     return out
+
+
+def _is_passed_on(each: Operation) -> bool:
+    """Whether a worker is asked, where there are some: whatever is about single servers."""
+    return "{port}" in each.path or each.path.startswith("/servers/") or each.method == "POST"
 
 
 def _problem(says: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Call:
     """One request for an operation."""
 
     def __init__(self, request: Asked, raw: bytes) -> None:
+        self.request = request
         self.fleet: Fleet = request.app.state.fleet
         self.pulse: Pulse = request.app.state.pulse
         self.path: Mapping[str, str] = request.path_params

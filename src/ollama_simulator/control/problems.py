@@ -52,6 +52,7 @@ KINDS = {
         Kind("TooLarge", 413, "The body is too large."),
         Kind("Unsupported", 501, "The system that the simulator runs on can't do it."),
         Kind("InternalError", 500, "The simulator has a bug; it is told on its standard error."),
+        Kind("WorkerDown", 503, "The worker that has the server is gone; it is started again."),
     )
 }
 

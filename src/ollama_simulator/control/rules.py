@@ -8,6 +8,8 @@ Rules of this file:
 It must not import the servers' insides.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ollama_simulator.control.naming import names, several
@@ -126,9 +128,15 @@ async def remove_rule(call: Call) -> None:
 def _found(call: Call) -> ActiveRule:
     """The rule that is meant. Raises `Problem`."""
     there = active_rules(call.fleet, several(call))
-    for each in there:
-        if str(each.id) == call.path["id"]:
-            return each
-    known = ", ".join(str(each.id) for each in there) or "none"
+    number = chosen(call, [each.id for each in there])
+    return next(each for each in there if each.id == number)
+
+
+def chosen(call: Call, there: Sequence[int]) -> int:
+    """The number of the rule that is meant, of those that there are. Raises `Problem`."""
     name, number = call.path["name"], call.path["id"]
+    for each in there:
+        if str(each) == number:
+            return each
+    known = ", ".join(map(str, there)) or "none"
     raise Problem("UnknownRule", f"no rule {number!r} on {name}; there are {known}")

@@ -28,7 +28,8 @@ from ollama_simulator.control.body import BadBody
 from ollama_simulator.control.dashboard import routes as dashboard
 from ollama_simulator.control.operation import answered, of_http, served
 from ollama_simulator.control.pulse import Pulse
-from ollama_simulator.fleet import Fleet, UnknownServer
+from ollama_simulator.directory import Directory, UnknownServer
+from ollama_simulator.fleet import Fleet
 from ollama_simulator.net import kernel
 from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.presence import Unsupported
@@ -37,14 +38,13 @@ PATIENCE_S = 1
 """Seconds in which a client may read the end of its answer when serving ends."""
 
 
-def application(fleet: Fleet) -> Litestar:
-    """The control API of a fleet, as an ASGI application."""
-    newer = map(served, OPERATIONS)
-    return _application(
-        fleet,
-        [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES, *newer],
-        before=_own_pages_only,
-    )
+def application(fleet: Directory[Any], routes: list[Any] | None = None) -> Litestar:
+    """The control API of a fleet, as an ASGI application. `routes` are others than those of a
+    fleet in this process, if it isn't."""
+    if routes is None:
+        newer = map(served, OPERATIONS)
+        routes = [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES, *newer]
+    return _application(fleet, routes, before=_own_pages_only)
 
 
 def _own_pages_only(request: Request[Any, Any, Any]) -> None:
@@ -62,7 +62,7 @@ def _own_pages_only(request: Request[Any, Any, Any]) -> None:
     raise PermissionDeniedException(words)
 
 
-def _application(fleet: Fleet, routes: list[Any], before: Any = None) -> Litestar:
+def _application(fleet: Directory[Any], routes: list[Any], before: Any = None) -> Litestar:
     handlers: ExceptionHandlersMap = {
         BadBody: _says(400),
         UnknownServer: _says(404),
@@ -123,9 +123,12 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(fleet: Fleet, sock: socket.socket, spawn: Any) -> AsyncIterator[None]:
-    """Serve the control API on a listening socket until the block ends."""
-    async with _serving(application(fleet), [sock], spawn):
+async def serving(
+    fleet: Directory[Any], sock: socket.socket, spawn: Any, routes: list[Any] | None = None
+) -> AsyncIterator[None]:
+    """Serve the control API on a listening socket until the block ends. `routes` as for
+    `application`."""
+    async with _serving(application(fleet, routes), [sock], spawn):
         yield
 
 

@@ -7,6 +7,8 @@ Rules of this file:
 2. Settings are shown as they would be written: those that differ from the defaults.
 
 It must not import the routes.
+
+Longer than 300 lines because it is the list of what is shown, a line and a sentence each.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from ollama_simulator.acts import Door
+from ollama_simulator.directory import Directory
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.hardware import HardwareProfile
@@ -161,6 +164,8 @@ class ServerInfo(msgspec.Struct, frozen=True):
     """The name of its hardware profile."""
     settings: dict[str, Any]
     """Its settings that differ from the defaults."""
+    worker: int | None = None
+    """The number of the worker process that has it; null in a fleet of one process."""
 
 
 class Servers(msgspec.Struct, frozen=True):
@@ -169,7 +174,7 @@ class Servers(msgspec.Struct, frozen=True):
     servers: list[ServerInfo]
 
 
-def fleet_info(fleet: Fleet, version: str) -> FleetInfo:
+def fleet_info(fleet: Directory[Any], version: str) -> FleetInfo:
     """What is told of a fleet."""
     journal, file = fleet.journal, fleet.journal.file
     return FleetInfo(
@@ -195,7 +200,7 @@ def server_info(fleet: Fleet, server: SimServer, host: str | None = None) -> Ser
     return ServerInfo(
         name=server.name,
         port=port,
-        url=f"http://{(host or HOST) if fleet.host == EVERYWHERE else fleet.host}:{port}",
+        url=url(fleet, port, host),
         behavior=server.behavior,
         door=server.listener.door,
         down=server.down,
@@ -203,7 +208,7 @@ def server_info(fleet: Fleet, server: SimServer, host: str | None = None) -> Ser
         active=server.active,
         queued=tally.standing.waiting.total(),
         requests=fleet.journal.requests[server.name],
-        tokens=_generated(tally),
+        tokens=generated(tally),
         slots=[
             SlotInfo(
                 runner.called.name,
@@ -229,9 +234,15 @@ def server_info(fleet: Fleet, server: SimServer, host: str | None = None) -> Ser
         vram=VramInfo(server.memory.vram, server.settings.hardware.memory.vram_bytes),
         cached_tokens=len(remembered or ()),
         rules=active_rules(fleet, [server]),
-        profile=_profile_name(server.settings),
+        profile=profile_name(server.settings),
         settings=written(server.settings),
+        worker=fleet.worker,
     )
+
+
+def url(fleet: Directory[Any], port: int, host: str | None) -> str:
+    """Where a server is, for whoever calls this machine so."""
+    return f"http://{(host or HOST) if fleet.host == EVERYWHERE else fleet.host}:{port}"
 
 
 def active_rules(fleet: Fleet, servers: Iterable[SimServer]) -> list[ActiveRule]:
@@ -261,11 +272,13 @@ def _active_rule(number: int, had: Sequence[tuple[str, Active]], now: float) -> 
     )
 
 
-def _generated(tally: ServerTally) -> int:
+def generated(tally: ServerTally) -> int:
+    """The tokens of a server's answers."""
     return round(sum(value for _, value in tally.counted(_GENERATED)))
 
 
-def _profile_name(settings: Settings) -> str:
+def profile_name(settings: Settings) -> str:
+    """The name of a server's hardware profile."""
     profile = settings.profile
     return profile.name if isinstance(profile, HardwareProfile) else profile
 

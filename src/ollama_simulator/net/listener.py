@@ -53,7 +53,8 @@ class Listener:
         self._acceptor: Acceptor | None = None
         self._closed = False
         self._connections: set[Connection] = set()
-        self._count = 0
+        self.accepted = 0
+        """The number of the last connection."""
         self._fillers: list[socket.socket] = []
 
     def start(self) -> None:
@@ -132,8 +133,8 @@ class Listener:
             self._acceptor = None
 
     def _accepted(self, client: socket.socket) -> None:
-        self._count += 1
-        self.spawn(self._admit(client, self._count))
+        self.accepted += 1
+        self.spawn(self._admit(client, self.accepted))
 
     async def _admit(self, client: socket.socket, number: int) -> None:
         make = functools.partial(Connection, self, number, self._begin)

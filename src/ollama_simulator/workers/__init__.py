@@ -1,0 +1,1 @@
+"""A fleet spread over processes: workers that have its servers, and one that controls them."""
