@@ -92,7 +92,7 @@ def execute(
     try:
         run.template(name, data)
     except RecursionError:
-        raise run.wrong(f"exceeded maximum template depth ({DEEPEST})") from None
+        raise run.too_deep() from None
     return "".join(out)
 
 
@@ -114,6 +114,7 @@ class _Run:
         self._missing = missing
         self._name = ""
         self._node: Node | None = None
+        self._called: Node | None = None
         self._variables: list[tuple[str, Value]] = []
         self._steps = 0
 
@@ -133,6 +134,12 @@ class _Run:
         column = len(before.rpartition("\n")[2].encode("utf-8", "replace"))
         where = f"template: :{line}:{column}: executing {quote(self._name)}"
         return TemplateError(f"{where} at <{shown(self._node)}>: {message}")
+
+    def too_deep(self) -> TemplateError:
+        """A complaint about the template that was called last. At which node the stack came to its
+        end is a matter of Python's version."""
+        self._node = self._called or self._node
+        return self.wrong(f"exceeded maximum template depth ({DEEPEST})")
 
     # --- printing -------------------------------------------------------------------------
 
@@ -156,6 +163,7 @@ class _Run:
             case Branch():
                 self._branch(dot, node)
             case Call(name=name, pipe=called):
+                self._called = node
                 if name not in self._trees:
                     raise self.wrong(f"template {quote(name)} not defined")
                 self.template(name, None if called is None else self._pipeline(dot, called))
