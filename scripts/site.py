@@ -39,9 +39,9 @@ from ollama_simulator.faults.fault import Fault
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = shutil.ignore_patterns("__pycache__", ".*")
 FILES = ("README.md", "CHANGELOG.md", "LICENSE", "scripts/README.md")
-"""What is in the site beside the folders `docs`, `examples` and `results`."""
-OUT = r"\[([^\]]*)\]\((?:\.\./)*(?:src/[^)]*|docs)\)"
-"""Links that lead out of the site: to the code, and to a folder as a whole."""
+"""What is in the site beside the folders `benchmarks`, `docs`, `examples` and `results`."""
+OUT = r"\[([^\]]*)\]\((?:\.\./)*(?:(?:src|requirements|deploy)/[^)]*|docs|compose\.yaml)\)"
+"""Links that lead out of the site: to code and configurations, and to a folder as a whole."""
 INTO = r"\[([^\]]*)\]\(([\w.-]+)\.md#([\w.-]+)\)"
 """A link into a report, whose places are marked in HTML."""
 MADE = (
@@ -80,7 +80,8 @@ def main() -> None:
 def write(source: Path) -> None:
     """Lay out the pages of the site, as the repository has them and as the code tells them."""
     shutil.copytree(ROOT / "docs", source / "docs")
-    shutil.copytree(ROOT / "examples", source / "examples", ignore=CACHES)
+    for name in ("benchmarks", "examples"):
+        shutil.copytree(ROOT / name, source / name, ignore=CACHES)
     shutil.copytree(ROOT / "results", source / "results", ignore=shutil.ignore_patterns("*.json"))
     for name in FILES:
         (source / name).parent.mkdir(exist_ok=True)
