@@ -40,17 +40,17 @@ FAULTS: tuple[Fault, ...] = (
 async def client(fleet: Fleet, chance: random.Random, requests: list[int]) -> None:
     """Ask one server after the other, and leave some answers early."""
     while requests:
-        requests.pop()
-        port = chance.choice(list(fleet.servers)) if fleet.servers else 0
+        port = chance.choice(list(fleet.servers))
         try:
             async with await Peer.connect(port) as peer:
+                del requests[-1:]
                 request = post("/api/chat", stream=chance.random() < 0.7)
                 await peer.send(request.replace(b"Host:", b"Connection: close\r\nHost:"))
                 if chance.random() < 0.8:
                     async with asyncio.timeout(10):
                         await peer.rest()
         except OSError:
-            continue  # the server is gone, or refuses
+            await asyncio.sleep(0.01)  # the server is gone, or refuses
 
 
 async def controller(fleet: Fleet, chance: random.Random, calls: list[int]) -> None:
@@ -100,10 +100,12 @@ async def test_control_calls_race_with_traffic(seed: int) -> None:
         async with asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
                 group.create_task(client(fleet, random.Random(f"{seed}/{number}"), requests))
-            for number in range(3):
-                chance = random.Random(f"{seed}/control/{number}")
-                group.create_task(controller(fleet, chance, calls))
-        await fleet.heal()
+            async with asyncio.TaskGroup() as controls:
+                for number in range(3):
+                    chance = random.Random(f"{seed}/control/{number}")
+                    controls.create_task(controller(fleet, chance, calls))
+            await fleet.heal()
+            await fleet.behave(None, FAULTS[0])
         for server in fleet.servers.values():
             server.cancel()  # who left before a load began is waited for by nobody (6.7)
         await until(lambda: all(server.active == 0 for server in fleet.servers.values()))
@@ -113,7 +115,7 @@ async def test_control_calls_race_with_traffic(seed: int) -> None:
         ended = Counter(record.exchange for record in journal.where(records.Finished))
         assert asked == ended
         assert set(asked.values()) == {1}
-        assert len(asked) > REQUESTS / 4, "most found somebody"
+        assert len(asked) > REQUESTS / 2, "most found somebody"
         for server in fleet.servers.values():
             for runner in server.memory.runners:
                 assert runner.slots.held_now == 0
