@@ -134,12 +134,16 @@ def of(turn: int) -> signal.Signals:
     return (signal.SIGINT, signal.SIGTERM)[turn % 2]
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_the_simulator_at_any_moment(first: int, tmp_path: Path) -> None:
-    """0 when it serves, and before as if it were killed."""
+@pytest.mark.parametrize(
+    ("first", "options"),
+    [(0, ()), (1, ()), (0, ("--workers", "2"))],
+    ids=["first", "second", "workers"],
+)
+def test_the_simulator_at_any_moment(first: int, options: tuple[str, ...], tmp_path: Path) -> None:
+    """0 when it serves, and before as if it were killed. Its workers end with it."""
     statuses = []
     for turn, moment in enumerate(MOMENTS, first):
-        started = Started(SIMULATOR, *PORTS, folder=tmp_path)
+        started = Started(SIMULATOR, *PORTS, *options, folder=tmp_path)
         status = ended(started, moment, of(turn))
         serves = "Shutting down simulator..." in started.out
         assert status in ({0} if serves else {0, *KILLED[of(turn)]})
