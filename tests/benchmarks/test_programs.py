@@ -87,6 +87,20 @@ def test_costs(tmp_path: Path) -> None:
     assert told["request, us CPU"]["20"] > 0
 
 
+def test_workers() -> None:
+    """A row for each program, and the ratio. The work of a worker is not done for nothing."""
+    arguments = ("--servers", "2", "--connections", "3", "--seconds", "0.6", "--slices", "2")
+    lines = play("workers.py", *arguments)
+    assert lines[2].split()[0] == "requests/s"
+    rows = [re.split(r"\s{2,}", line) for line in lines[3:5]]
+    assert [row[0] for row in rows] == ["one process", "2 workers"]
+    one, several = ([float(word.replace(",", "")) for word in row[1:]] for row in rows)
+    assert min(*one[:3], *several) > 0 == one[3]
+    found = re.fullmatch(rf"requests per CPU-second .*: ({NUMBER}) of one .*", lines[5])
+    assert found is not None
+    assert float(found[1]) > 0
+
+
 def test_a_soak() -> None:
     """Every kind of outcome is met, and the memory is told."""
     lines = play("soak.py", "--seconds", "4", "--rate", "200", "--connections", "20")
