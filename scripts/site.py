@@ -38,7 +38,7 @@ from ollama_simulator.faults.fault import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = shutil.ignore_patterns("__pycache__", ".*")
-FILES = ("README.md", "CHANGELOG.md", "LICENSE", "scripts/README.md")
+FILES = ("README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "scripts/README.md")
 """What is in the site beside the folders `benchmarks`, `docs`, `examples` and `results`."""
 OUT = r"\[([^\]]*)\]\((?:\.\./)*(?:(?:src|requirements|deploy)/[^)]*|docs|compose\.yaml)\)"
 """Links that lead out of the site: to code and configurations, and to a folder as a whole."""

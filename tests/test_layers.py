@@ -22,6 +22,8 @@ LAYERS = {
     "environment": 0,
     "registry": 0,
     "address": 0,
+    "access": 0,
+    "limits": 0,
     "recording": 0,
     "golang": 0,
     "names": 0,
@@ -105,6 +107,7 @@ ALLOWED = {
     ("names", "golang"),  # a name is quoted in a complaint as Go quotes it
     ("overriding", "rules"),  # what a header asks for is a rule of one request
     ("presence", "rules"),  # what rules want of the door is one of the things it stands by
+    ("settings", "limits"),  # ... which bears so much of its clients
     ("settings", "address"),  # another server may answer
     ("settings", "recording"),  # ... or a recording
     ("recording", "script"),  # what was recorded can be made a script

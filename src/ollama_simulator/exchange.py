@@ -95,10 +95,10 @@ class Exchange:
         value. Raises `Refusal` if it can't be read so far."""
         if self._body is None:
             whole = isinstance(self.route, Fixed) or self.route.codec.whole
-            pieces = steps.Pieces()
+            pieces, body = steps.Pieces(), self.request.body
+            body.most = self._wire.settings.limits.body_bytes
             await self._take(pieces.add, None if whole else pieces.enough)
             self._body = pieces.joined()
-            body = self.request.body
             if not whole and body.length is not None and body.length > net.LARGEST_REMNANT:
                 body.taken = steps.taken(self._body, body.length - net.LARGEST_REMNANT)
         return self._body
@@ -126,14 +126,14 @@ class Exchange:
 
     async def whole(self) -> bytes:
         """The body to its end; it can be read again then. Raises `net.request.BadBody`."""
+        self.request.body.most = self._wire.settings.limits.body_bytes
         self._body = b"".join([data async for data in self.sent()])
         return self._body
 
     def _unreadable(self, error: net.BadBody) -> Refusal:
         """What is said of a body that can't be read to its end, by whoever reads it first."""
-        route = self.route
-        proxied = not isinstance(route, Fixed) and proxy.reads(route.codec, self._wire)
-        return Refusal(400, str(error), Origin.CLOUD if proxied else Origin.DECODE)
+        proxied = not isinstance(self.route, Fixed) and proxy.reads(self.route.codec, self._wire)
+        return Refusal(error.status, str(error), Origin.CLOUD if proxied else Origin.DECODE)
 
     async def drain(self) -> None:
         """Read the request's body and forget it, whatever is wrong with it."""
@@ -151,15 +151,15 @@ class Exchange:
 
     async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
         body = self.request.body
-        if body.complete and self.reading_rate == math.inf:
-            # What is there already needs nobody who waits for it.
-            receiving = Receiving(self._wire.settings.keep_bodies)
-            if data := body.take():
-                keep(data)
-                receiving.add(data)
-            receiving.tell(self.see)
-            return
         try:
+            if body.complete and self.reading_rate == math.inf:
+                # What is there already needs nobody who waits for it.
+                receiving = Receiving(self._wire.settings.keep_bodies)
+                if data := body.take():
+                    keep(data)
+                    receiving.add(data)
+                receiving.tell(self.see)
+                return
             async for data in self._counted(enough):
                 keep(data)
         except net.BadBody as error:

@@ -153,7 +153,9 @@ class Fleet(Directory[SimServer]):
         )
         if name not in self.names:
             self.names.append(name)
-        server.listener = Listener(server, self.clock, sock, self._spawn, self._room)
+        server.listener = Listener(
+            server, self.clock, sock, self._spawn, self._room, settings.limits
+        )
         server.listener.start()
         self.servers[server.listener.port] = server
         return server

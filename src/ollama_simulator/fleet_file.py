@@ -101,6 +101,9 @@ def doubted(path: Path) -> tuple[FleetFile, list[Complaint]]:
         journal_file=whole.journal_file,
         journal_file_max=whole.journal_file_max,
         host=whole.host,
+        control_host=whole.control_host,
+        control_names=whole.control_names,
+        open_metrics=whole.open_metrics,
     )
     return fleet, _placed(list(doubts(reading.document)), Places(text))
 

@@ -73,7 +73,14 @@ class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes after which that file is put aside, under its name and `.1`, and another one begun.
     None for never."""
     host: Annotated[str, msgspec.Meta(pattern=ADDRESS)] = HOST
-    """The address that servers and control API listen on: `0.0.0.0` for all there are."""
+    """The address that servers and helpers listen on: `0.0.0.0` for all there are."""
+    control_host: Annotated[str, msgspec.Meta(pattern=ADDRESS)] | None = None
+    """The address that the control API listens on, if not that of the command line. Where other
+    machines reach it, it takes a token."""
+    control_names: tuple[str, ...] = ()
+    """Names by which the control API may be called, beside `localhost` and addresses; globs."""
+    open_metrics: bool = False
+    """Whether `/metrics` is told without the token."""
     given: tuple[Given, ...] = ()
     """The rules of the start. A file has them at its servers."""
 

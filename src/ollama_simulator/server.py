@@ -193,6 +193,7 @@ class SimServer:
         """Have other settings from now on. Its process restarts with them in no time; models on
         disk and scripts stay, unless the settings say others than before."""
         before, self.settings = self.settings, settings
+        self.listener.limits = settings.limits
         self._wire = Wire(self._clock.wall_ns, self._random, settings)
         if self._models_of(before) != self._models_of(settings):
             self.store.replace(self._models_at_the_start)

@@ -2,8 +2,8 @@
 
 Source: native specification 6.1.
 
-It must not import anything of this package but `address`, `hardware`, `model`, `names`,
-`recording`, `registry` and `script`.
+It must not import anything of this package but `address`, `hardware`, `limits`, `model`,
+`names`, `recording`, `registry` and `script`.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ import msgspec
 from ollama_simulator import hardware, names
 from ollama_simulator.address import Address, BadAddress
 from ollama_simulator.hardware import HardwareProfile, Weights
+from ollama_simulator.limits import USUAL, Limits
 from ollama_simulator.model import Found, Model
 from ollama_simulator.recording.matching import VOLATILE
 from ollama_simulator.recording.reading import BadRecording, read
@@ -74,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many bytes of each request's body the journal keeps; 0 for none."""
     downtime: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     """Seconds that a restart takes; None for 5 to 15, drawn from the fleet's seed."""
+    limits: Limits = USUAL
+    """How much of a client it bears: bytes, headers, seconds, connections."""
     num_parallel: Count = 1
     max_queue: Count = 512
     max_loaded_models: Count = 0

@@ -25,8 +25,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 
-CONTROL_LINE = re.compile(r"^  Control API: http://127\.0\.0\.1:(\d+)$")
-SERVER_LINE = re.compile(r"^  Ollama server: http://127\.0\.0\.1:(\d+)$")
+CONTROL_LINE = re.compile(r"^  Control API: http://[0-9.]+:(\d+)$")
+SERVER_LINE = re.compile(r"^  Ollama server: http://[0-9.]+:(\d+)$")
 
 
 def command() -> list[str]:

@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("words", "completed"),
     [
         (["ollama_simulator", "che"], ["check"]),
-        (["ollama_simulator", "--control"], ["--control-port"]),
+        (["ollama_simulator", "--control-p"], ["--control-port"]),
         (["ollama_simulator", "--profile", "rtx-4090-llama3-8"], ["rtx-4090-llama3-8b"]),
         (["ollama_simulator", "check", "--sch"], ["--schema"]),
         (["load_balancer_test", "pol"], ["policies"]),

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pytest
 
+from ollama_simulator.access import Access
 from ollama_simulator.cli import serving
 from ollama_simulator.fleet_file import FleetFile, Server
 from tests.acceptance.program import command, environment
@@ -93,7 +94,7 @@ def test_what_is_said(
         return stop
 
     monkeypatch.setattr(serving, "stop_event", ended_at_once)
-    asyncio.run(serving.serve(0, FleetFile((Server(),)), log))
+    asyncio.run(serving.serve(0, FleetFile((Server(),)), log, let_in=Access()))
     told = capsys.readouterr()
     assert re.fullmatch(said, told.out)
     assert told.err == ""

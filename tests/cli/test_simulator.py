@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, FleetFile]]:
     """What would be served: the port of the control API, and the fleet."""
     noted: list[tuple[int, FleetFile]] = []
 
-    def serve(control_port: int, fleet: FleetFile, _log: str, _workers: int) -> None:
+    def serve(control_port: int, fleet: FleetFile, *_: object) -> None:
         noted.append((control_port, fleet))
 
     monkeypatch.setattr(simulator, "_serve", serve)
@@ -164,8 +164,10 @@ def test_a_fault_by_header_where_it_is_allowed() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no second loopback address")
 def test_another_address() -> None:
-    """Servers, helpers and control API listen there, and on no other."""
-    options = ("--control-port", "0", "--server-ports", "0", "--host", "127.0.0.2", "--helpers")
+    """Servers and helpers listen there and on no other; the control API where its own option
+    says."""
+    free = ("--control-port", "0", "--server-ports", "0")
+    options = (*free, "--host", "127.0.0.2", "--helpers", "--control-host", "127.0.0.3")
     with subprocess.Popen(
         [sys.executable, "-m", "ollama_simulator", *options], stdout=subprocess.PIPE, text=True
     ) as running:
@@ -174,8 +176,9 @@ def test_another_address() -> None:
         try:
             for line in lines:
                 port = int(line.rpartition(":")[2])
-                assert line.endswith(f"http://127.0.0.2:{port}")
-                with socket.create_connection(("127.0.0.2", port), timeout=5):
+                host = "127.0.0.3" if "Control" in line else "127.0.0.2"
+                assert line.endswith(f"http://{host}:{port}")
+                with socket.create_connection((host, port), timeout=5):
                     pass
                 with pytest.raises(ConnectionRefusedError):
                     socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -240,6 +243,11 @@ def test_what_is_doubtful_in_a_file_is_told(
         ("--helpers --control-port 11602", "--helpers: 11602, the port of the helper of 11502, "),
         ("--log all", "--log: 'all' is none; there are auto, live, plain, json, none"),
         ("--log live", "--log: live needs a terminal, and standard output is none"),
+        ("--control-host ::", "--control-host: '::' is no address of IPv4"),
+        (
+            "--control-token short",
+            "--control-token, or OLLAMA_SIMULATOR_CONTROL_TOKEN: a token has",
+        ),
         ("--host localhost", "--host: 'localhost' is no address of IPv4; there are 127.0.0.1"),
         ("--wire 0.12", "--wire: '0.12' is not imitated; there are 0.13.5 and 0.33"),
     ],

@@ -107,7 +107,7 @@ def test_the_first_line_of_json() -> None:
 
     async def main(fleet: Fleet) -> None:
         (port,) = fleet.ports
-        assert json.loads(started(fleet, 5)) == {
+        assert json.loads(started(fleet, "http://127.0.0.1:5")) == {
             "kind": "Started",
             "t": fleet.clock.now(),
             "control_api": "http://127.0.0.1:5",

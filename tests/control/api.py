@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from ollama_simulator.access import Access
 from ollama_simulator.control.serve import serving
 from ollama_simulator.fleet import HOST, Fleet
 from ollama_simulator.net import kernel
@@ -50,14 +51,17 @@ class Api:
 
 
 @asynccontextmanager
-async def controlled(fleet: Fleet | None = None) -> AsyncIterator[Api]:
-    """The API of a fleet, of three servers unless one is given."""
+async def controlled(
+    fleet: Fleet | None = None, access: Access | None = None
+) -> AsyncIterator[Api]:
+    """The API of a fleet, of three servers unless one is given, for this machine unless it is for
+    others."""
     async with fleet or Fleet([0, 0, 0]) as running:
         sock = kernel.listen(HOST, 0)
         port = sock.getsockname()[1]
         base = f"http://{HOST}:{port}"
         async with (
-            serving(running, sock, running._spawn),
+            serving(running, sock, running._spawn, access),
             httpx.AsyncClient(base_url=base, timeout=15) as client,
         ):
             yield Api(running, port, client)

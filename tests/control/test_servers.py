@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import __version__, records
+from ollama_simulator.access import Access
 from ollama_simulator.control.views import server_info
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.model import Model
@@ -97,7 +98,7 @@ async def test_a_server_is_told_where_it_can_be_reached() -> None:
         ("0.0.0.0", "10.1.2.3", "10.1.2.3"),
         ("0.0.0.0", "[::1]:11500", "127.0.0.1"),
     ):
-        async with controlled(Fleet([0], host=bound)) as api:
+        async with controlled(Fleet([0], host=bound), Access(names=("simulator.lan",))) as api:
             url = f"http://{told}:{api.fleet.ports[0]}"
             for method, path in (
                 ("GET", "/servers/s1"),

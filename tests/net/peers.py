@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ollama_simulator.acts import Body, End, Head, How, Reply
 from ollama_simulator.clock import WallClock
+from ollama_simulator.limits import USUAL, Limits
 from ollama_simulator.net import kernel
 from ollama_simulator.net.head import Head as Asked
 from ollama_simulator.net.listener import Listener
@@ -139,12 +140,14 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(handler: Handler = echo, *, errors: int = 0) -> AsyncIterator[Service]:
+async def serving(
+    handler: Handler = echo, *, errors: int = 0, limits: Limits = USUAL
+) -> AsyncIterator[Service]:
     """A service on a port of its own. At the end it must have seen so many bugs, and no more."""
     service = Service(handler)
     sock = kernel.listen(HOST, 0)
     async with asyncio.TaskGroup() as group:
-        service.listener = Listener(service, FixedDate(), sock, group.create_task)
+        service.listener = Listener(service, FixedDate(), sock, group.create_task, limits=limits)
         service.listener.start()
         try:
             yield service

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollama_simulator.net.head import LARGEST_HEAD, BadRequest, Head, HeadReader
+from ollama_simulator.limits import USUAL
+from ollama_simulator.net.head import BadRequest, Head, HeadReader
 
 HOST = b"Host: x\r\n"
 
@@ -218,8 +219,8 @@ def test_expectations() -> None:
 def test_the_largest_head() -> None:
     """As many bytes pass, and one more doesn't, whole or in pieces (1.1)."""
     frame = b"GET / HTTP/1.1\r\n" + HOST + b"A: %b\r\n\r\n"
-    data = frame % (b"x" * (LARGEST_HEAD - len(frame) + 2))
-    assert len(data) == LARGEST_HEAD
+    data = frame % (b"x" * (USUAL.head_bytes - len(frame) + 2))
+    assert len(data) == USUAL.head_bytes
     for step in (0, 50_000):
         assert read(data, step) is not None
         with pytest.raises(BadRequest, match=r"^431 Request Header Fields Too Large$"):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_simulator.net.head import LARGEST_HEAD, BadRequest
+from ollama_simulator.limits import USUAL
+from ollama_simulator.net.head import BadRequest
 from ollama_simulator.net.parser import Parser
 from ollama_simulator.net.request import BadBody, Request
 
@@ -262,10 +263,10 @@ def test_bad_requests(name: str) -> None:
         assert read.requests == []
 
 
-@pytest.mark.parametrize("step", [1000, 65_536, 2 * LARGEST_HEAD])
+@pytest.mark.parametrize("step", [1000, 65_536, 2 * USUAL.head_bytes])
 def test_a_head_that_is_too_large(step: int) -> None:
     """Above 1 MiB it is 431, however it comes."""
-    data = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * LARGEST_HEAD + b"\r\n\r\n"
+    data = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * USUAL.head_bytes + b"\r\n\r\n"
     read = Read().feed(data[at : at + step] for at in range(0, len(data), step))
     assert read.refused is not None
     assert str(read.refused) == "431 Request Header Fields Too Large"

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ollama_simulator.cli.access import ControlToken, granted
 from ollama_simulator.terminal import environment, run, say, wrong
 
 PORT = 11501
@@ -50,6 +51,7 @@ def record(
             show_default=False,
         ),
     ] = None,
+    control_token: ControlToken = None,
     keep_secrets: Annotated[
         bool,
         typer.Option(
@@ -83,6 +85,7 @@ def record(
         )
     except ValueError as bad:
         wrong(str(bad))
+    let_in = granted(None, control_token)
     before = len(there.exchanges) if there is not None else 0
     already = f", which has {_many(before)} already" if before else ""
     first = f"Recording {upstream} to {to}{already}"
@@ -91,7 +94,7 @@ def record(
             from ollama_simulator.cli.serving import serve
 
             log = "live" if sys.stdout.isatty() else "plain"
-            run(serve(control_port, FleetFile((server,)), log, first))
+            run(serve(control_port, FleetFile((server,)), log, first, let_in=let_in))
         say(f"{to}: {_many(len(read(to).exchanges) - before)} recorded")
 
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ollama_simulator.access import Access
 from ollama_simulator.clock import WallClock
 from ollama_simulator.console.warnings import warn
 from ollama_simulator.directory import Directory
@@ -32,27 +33,29 @@ async def serve(
     log: str = "plain",
     first: str = "",
     workers: int = 1,
+    *,
+    let_in: Access,
 ) -> None:
     """Serve a fleet and its control API until Ctrl-C or SIGTERM, its servers in so many processes.
 
-    `log` says what is shown of what happens: a view of all servers (`live`), where they are
-    (`plain`), every record (`json`), or nothing (`none`). `first` is said when everything listens.
+    `let_in` says who may use the API, and where it listens. `log` says what is shown of what
+    happens: a view of all servers (`live`), where they are (`plain`), every record (`json`), or
+    nothing (`none`). `first` is said when everything listens.
     """
     stop = stop_event()
     kernel.raise_limit()
     if workers > 1:
         from ollama_simulator.cli.spreading import serve_spread
 
-        await serve_spread(control_port, described, log, first, workers, stop)
+        await serve_spread(control_port, described, log, first, workers, stop, let_in)
         return
-    host = described.host
     fleet = Fleet(
         described.ports,
         seed=described.seed,
         clock=WallClock(described.clock_speed),
         records=described.journal_size,
         settings=[server.settings for server in described.servers],
-        host=host,
+        host=described.host,
     )
     fleet.journal.warned.append(warn)
     spill = spilling(fleet.journal, described.journal_file, fleet.clock, described.journal_file_max)
@@ -66,12 +69,14 @@ async def serve(
             [(given.servers, given.rule) for given in described.given],
         )
         async with asyncio.TaskGroup() as group:
-            await _control(fleet, kernel.listen(host, control_port), stop, group, log, first)
+            control = kernel.listen(let_in.host, control_port)
+            await _control(fleet, control, let_in, stop, group, log, first)
 
 
 async def _control(
     fleet: Fleet,
     control: socket.socket,
+    let_in: Access,
     stop: asyncio.Event,
     group: asyncio.TaskGroup,
     log: str,
@@ -79,14 +84,15 @@ async def _control(
 ) -> None:
     for helper in fleet.helpers.values():
         kernel.start_listening(helper)
-    port: int = control.getsockname()[1]
-    tell_begun(fleet, fleet.helpers, port, log, first)
+    url = address(control)
+    tell_begun(fleet, fleet.helpers, url, log, first)
     # The slowest import of the package; the servers answer meanwhile.
     if await imported(SLOW, stop):
         from ollama_simulator.control.serve import helping, serving
 
-        async with serving(fleet, control, group.create_task), helping(fleet, group.create_task):
-            await shown(fleet, port, stop, log)
+        served = serving(fleet, control, group.create_task, let_in)
+        async with served, helping(fleet, group.create_task):
+            await shown(fleet, url, stop, log)
     else:
         control.close()
     if log in ("plain", "live"):
@@ -104,35 +110,41 @@ async def imported(modules: Iterable[str], stop: asyncio.Event) -> bool:
 
 
 async def shown(
-    fleet: Directory[Any], port: int, stop: asyncio.Event, log: str, stands: "Stands | None" = None
+    fleet: Directory[Any], url: str, stop: asyncio.Event, log: str, stands: "Stands | None" = None
 ) -> None:
     """Show what happens until the end. `stands` tells how servers in other processes stand."""
     if log == "live":
         from ollama_simulator.console.live import show
 
-        await show(fleet, port, stop, stands)
+        await show(fleet, url, stop, stands)
     elif log == "json":
         from ollama_simulator.console.lines import tell
 
-        await tell(fleet, port, stop)
+        await tell(fleet, url, stop)
     await stop.wait()
 
 
+def address(control: socket.socket) -> str:
+    """The URL of a control API."""
+    host, port = control.getsockname()
+    return f"http://{host}:{port}"
+
+
 def tell_begun(
-    fleet: Directory[Any], helpers: Iterable[int], control_port: int, log: str, first: str
+    fleet: Directory[Any], helpers: Iterable[int], control: str, log: str, first: str
 ) -> None:
-    """Tell where everything listens."""
+    """Tell where everything listens. `control` is the URL of the control API."""
     if first:
         say(first)
     if log in ("plain", "live"):
-        say("\n".join(_first_lines(fleet, helpers, control_port)) + "\n")
+        say("\n".join(_first_lines(fleet, helpers, control)) + "\n")
 
 
-def _first_lines(fleet: Directory[Any], helpers: Iterable[int], control_port: int) -> list[str]:
+def _first_lines(fleet: Directory[Any], helpers: Iterable[int], control: str) -> list[str]:
     url = f"http://{fleet.host}"
     return [
         "Ollama Simulator starting...",
-        f"  Control API: {url}:{control_port}",
+        f"  Control API: {control}",
         *(f"  Ollama server: {url}:{port}" for port in fleet.ports),
         *(f"  Helper: {url}:{port + HELPER_OFFSET}" for port in helpers),
     ]

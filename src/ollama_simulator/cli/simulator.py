@@ -6,7 +6,6 @@ Longer than 300 lines because it is the list of the program's options, a few lin
 """
 
 import contextlib
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -15,7 +14,9 @@ import typer
 from msgspec.structs import replace
 
 from ollama_simulator import hardware
+from ollama_simulator.access import Access
 from ollama_simulator.cli import journaling
+from ollama_simulator.cli.access import ControlHost, ControlName, ControlToken, OpenMetrics, access
 from ollama_simulator.cli.calibrate import calibrate
 from ollama_simulator.cli.check import check
 from ollama_simulator.cli.convert import convert
@@ -24,6 +25,7 @@ from ollama_simulator.cli.record import record
 from ollama_simulator.cli.stand_ins import MISSES, stand_in
 from ollama_simulator.cli.wanted import (
     SERVER_PORTS,
+    check_address,
     check_ports,
     first_ports,
     in_file,
@@ -155,10 +157,14 @@ def simulator(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Where all of it listens. With 0.0.0.0, which is every address of this machine, "
-            "whoever reaches it controls the servers.",
+            help="Where servers and helpers listen; 0.0.0.0 is every address of this machine. The "
+            "control API stays where --control-host says.",
         ),
     ] = HOST,
+    control_host: ControlHost = None,
+    control_token: ControlToken = None,
+    control_name: ControlName = None,
+    open_metrics: OpenMetrics = False,
     fault_header: Annotated[
         bool,
         typer.Option(
@@ -219,7 +225,7 @@ def simulator(
         typer.Option(
             metavar="FILE",
             help="A fleet in TOML. Then the file tells what the other options would, but "
-            "--control-port and --log; what is said of the journal wins over it.",
+            "those of the control API and --log; what is said of the journal wins over it.",
         ),
     ] = None,
     list_profiles: Annotated[
@@ -254,7 +260,6 @@ def simulator(
     # What answers is imported now and not before: help and completion are there at once.
     from ollama_simulator.fleet_checks import about_helper
     from ollama_simulator.fleet_file import FleetFile, Server
-    from ollama_simulator.fleet_types import ADDRESS
 
     if config is not None:
         fleet = in_file(context, config)
@@ -278,8 +283,7 @@ def simulator(
             },
         )
         numbers = ports(server_ports) if servers is None else first_ports(context, servers)
-        if not re.fullmatch(ADDRESS, host):
-            wrong(f"--host: {host!r} is no address of IPv4; there are 127.0.0.1 and 0.0.0.0")
+        check_address("--host", host)
         server = Server(
             wire=wire,
             profile=profile,
@@ -302,12 +306,13 @@ def simulator(
     for server in fleet.servers:
         if clash := about_helper(server, fleet.servers, control_port):
             wrong(f"--helpers: {clash}" if config is None else f"--config: {clash}")
+    let_in = access(fleet, control_host, control_token, control_name, open_metrics)
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
-        _serve(control_port, fleet, log, workers)
+        _serve(control_port, fleet, log, workers, let_in)
 
 
-def _serve(control_port: int, fleet: "FleetFile", log: str, workers: int) -> None:
+def _serve(control_port: int, fleet: "FleetFile", log: str, workers: int, let_in: Access) -> None:
     from ollama_simulator.cli.serving import serve
 
-    run(serve(control_port, fleet, log, workers=workers))
+    run(serve(control_port, fleet, log, workers=workers, let_in=let_in))

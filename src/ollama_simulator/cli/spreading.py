@@ -4,8 +4,10 @@ It must not import the programs.
 """
 
 import asyncio
+import socket
 
-from ollama_simulator.cli.serving import SLOW, imported, shown, tell_begun
+from ollama_simulator.access import Access
+from ollama_simulator.cli.serving import SLOW, address, imported, shown, tell_begun
 from ollama_simulator.console.look import Stand, told
 from ollama_simulator.console.warnings import warn
 from ollama_simulator.fleet_file import FleetFile
@@ -22,9 +24,11 @@ async def serve_spread(
     first: str,
     workers: int,
     stop: asyncio.Event,
+    let_in: Access,
 ) -> None:
     """As `serving.serve`, until `stop` is set."""
-    async with spread(described, workers) as fleet, asyncio.TaskGroup() as group:
+    spreading = spread(described, workers, local=let_in.local)
+    async with spreading as fleet, asyncio.TaskGroup() as group:
         waiting = group.create_task(stop.wait())
         begun = group.create_task(fleet.begun())
         await asyncio.wait((waiting, begun), return_when=asyncio.FIRST_COMPLETED)
@@ -34,20 +38,21 @@ async def serve_spread(
         fleet.journal.warned.append(warn)
         file, most = described.journal_file, described.journal_file_max
         async with spilling(fleet.journal, file, fleet.clock, most):
-            await _control(fleet, control_port, stop, group, log, first)
+            control = kernel.listen(let_in.host, control_port)
+            await _control(fleet, control, let_in, stop, group, log, first)
 
 
 async def _control(
     fleet: Spread,
-    control_port: int,
+    control: socket.socket,
+    let_in: Access,
     stop: asyncio.Event,
     group: asyncio.TaskGroup,
     log: str,
     first: str,
 ) -> None:
-    control = kernel.listen(fleet.host, control_port)
-    port: int = control.getsockname()[1]
-    tell_begun(fleet, fleet.helpers, port, log, first)
+    url = address(control)
+    tell_begun(fleet, fleet.helpers, url, log, first)
     if await imported((*SLOW, "ollama_simulator.workers.routes"), stop):
         from ollama_simulator.control.serve import serving
         from ollama_simulator.workers.infos import infos
@@ -56,8 +61,8 @@ async def _control(
         async def stands() -> list[Stand]:
             return [told(each) for each in await infos(fleet)]
 
-        async with serving(fleet, control, group.create_task, routes()):
-            await shown(fleet, port, stop, log, stands)
+        async with serving(fleet, control, group.create_task, let_in, routes()):
+            await shown(fleet, url, stop, log, stands)
             # They end while the last requests for the control API do.
             fleet.end()
     else:

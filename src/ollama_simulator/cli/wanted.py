@@ -3,6 +3,7 @@
 It must not import the programs.
 """
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +79,14 @@ def first_ports(context: typer.Context, servers: int) -> list[int]:
     if not 1 <= servers <= most:
         wrong(f"--servers: there can be 1 to {most}, and not {servers}")
     return list(range(SERVER_PORTS[0], SERVER_PORTS[0] + servers))
+
+
+def check_address(option: str, address: str) -> None:
+    """Refuse what is no address to listen on."""
+    from ollama_simulator.fleet_types import ADDRESS
+
+    if not re.fullmatch(ADDRESS, address):
+        wrong(f"{option}: {address!r} is no address of IPv4; there are 127.0.0.1 and 0.0.0.0")
 
 
 def check_ports(control_port: int, ports: list[int], option: str) -> None:

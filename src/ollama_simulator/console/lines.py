@@ -21,10 +21,11 @@ PAUSE_S = 0.1
 """Seconds between two looks at the journal."""
 
 
-async def tell(fleet: Directory[Any], control_port: int, stop: asyncio.Event) -> None:
-    """Tell what happens until the end, and then what had happened by then."""
+async def tell(fleet: Directory[Any], control: str, stop: asyncio.Event) -> None:
+    """Tell what happens until the end, and then what had happened by then. `control` is the URL of
+    the control API."""
     follower = Follower(fleet.journal)
-    say(started(fleet, control_port))
+    say(started(fleet, control))
     while not stop.is_set():
         _tell(fleet, follower)
         try:
@@ -35,13 +36,12 @@ async def tell(fleet: Directory[Any], control_port: int, stop: asyncio.Event) ->
     _tell(fleet, follower)
 
 
-def started(fleet: Directory[Any], control_port: int) -> str:
+def started(fleet: Directory[Any], control: str) -> str:
     """The first line: where everything listens."""
     servers = [
         {"name": server.name, "port": port, "url": f"http://{fleet.host}:{port}"}
         for port, server in fleet.servers.items()
     ]
-    control = f"http://{fleet.host}:{control_port}"
     now = fleet.clock.now()
     return _line({"kind": "Started", "t": now, "control_api": control, "servers": servers})
 

@@ -35,11 +35,11 @@ Stands = Callable[[], Awaitable[Sequence[Stand]]]
 
 
 async def show(
-    fleet: Directory[Any], control_port: int, stop: asyncio.Event, stands: Stands | None = None
+    fleet: Directory[Any], control: str, stop: asyncio.Event, stands: Stands | None = None
 ) -> None:
-    """Show the fleet until the end. `stands` is for one whose servers are in other processes."""
+    """Show the fleet until the end. `control` is the URL of the control API; `stands` is for one
+    whose servers are in other processes."""
     console = Console()
-    control = f"http://{fleet.host}:{control_port}"
     clock = WallClock()  # people live in real time, whatever the fleet does
     watch = Watch(fleet, clock.now())
     before = None

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from ollama_simulator import __version__
+from ollama_simulator.access import OPEN
 from ollama_simulator.control.described import Failure
 from ollama_simulator.control.operation import Operation
 from ollama_simulator.control.problems import KINDS, MEDIA, Details
@@ -40,7 +41,9 @@ PARAMETERS = {
     "id": ("integer", "The number of a rule, as it was told when the rule was set."),
     "port": ("integer", "The port of a server."),
 }
-EVERYWHERE = ("InternalError",)
+EVERYWHERE = ("BadToken", "ForeignHost", "InternalError")
+SECURITY: list[dict[str, list[str]]] = [{}, {"token": []}]
+"""Nothing, or a token: what a start says."""
 
 
 def text(operations: Iterable[Operation]) -> str:
@@ -67,7 +70,18 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "The simulator that served this."}],
         "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
         "paths": paths,
-        "components": {"schemas": types.components, "responses": _problems()},
+        "components": {
+            "schemas": types.components,
+            "responses": _problems(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token that the simulator was started with, if it was.",
+                }
+            },
+        },
+        "security": SECURITY,
     }
 
 
@@ -139,6 +153,8 @@ def _operation(each: Operation, types: _Types) -> dict[str, Any]:
             "required": each.needs_body,
             "content": {"application/json": content},
         }
+    if each.path in OPEN:
+        out["security"] = []
     out["responses"] = _responses(each, types)
     return out
 
@@ -204,7 +220,9 @@ def _responses(each: Operation, types: _Types) -> dict[str, Any]:
     out[str(each.status)] = answer
     changes = each.method != "GET"
     if each.tag == "By port":
-        others = ((403,) if changes else ()) + ((503,) if _is_passed_on(each) else ())
+        others = (403, *(() if each.path in OPEN else (401,)))
+        if _is_passed_on(each):
+            others += (503,)
         for status in sorted((*each.refuses, *others)):
             schema = {"$ref": f"{SCHEMA}Failure"}
             out[str(status)] = {

@@ -20,6 +20,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import HTTPScope
 
 from ollama_simulator.control import body
 from ollama_simulator.control.body import BadBody
@@ -44,6 +45,8 @@ class Call:
         self.request = request
         self.fleet: Fleet = request.app.state.fleet
         self.pulse: Pulse = request.app.state.pulse
+        self.local: bool = request.app.state.local
+        """Whether only this machine reaches the API."""
         self.path: Mapping[str, str] = request.path_params
         """The values of the parts in braces."""
         self.headers: Mapping[str, str] = request.headers
@@ -175,13 +178,17 @@ def document(
 def answered(request: Asked, error: Exception) -> Response[bytes]:
     """The answer to a request that went wrong."""
     problem = as_problem(request, error)
-    path, query = request.scope["raw_path"], request.scope["query_string"]
-    asked = quote(path + (b"?" + query if query else b""), safe=URI)
     return Response(
-        problem.details(asked),
+        problem.details(instance(request.scope)),
         status_code=problem.status,
         headers={"content-type": MEDIA, **problem.headers},
     )
+
+
+def instance(scope: HTTPScope) -> str:
+    """What was asked for, as a URI."""
+    path, query = scope["raw_path"], scope["query_string"]
+    return quote(path + (b"?" + query if query else b""), safe=URI)
 
 
 def as_problem(request: Asked, error: Exception) -> Problem:
@@ -209,8 +216,6 @@ def of_http(request: Asked, error: HTTPException, allowed: str) -> Problem:
     """What Litestar refuses by itself. `allowed` are the methods that the path takes."""
     place, headers = request.url.path, error.headers
     match error.status_code:
-        case 403:
-            return Problem("ForeignPage", error.detail)
         case 404:
             return Problem("UnknownRoute", f"there is nothing at {place}; see /openapi.json")
         case 405:

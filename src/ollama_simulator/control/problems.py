@@ -40,6 +40,8 @@ KINDS = {
     for kind in (
         Kind("BadBody", 400, "The body can't be taken; nothing has changed."),
         Kind("BadQuery", 400, "A query parameter can't be taken."),
+        Kind("BadToken", 401, "The simulator was started with a token, and this isn't it."),
+        Kind("ForeignHost", 403, "The simulator isn't called so: see `--control-name`."),
         Kind("ForeignPage", 403, "A web page of another origin can't change anything."),
         Kind("UnknownServer", 404, "There is no server of this name."),
         Kind("UnknownRule", 404, "The server has no rule with this number."),

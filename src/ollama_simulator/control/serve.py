@@ -5,8 +5,8 @@ Rules of this file:
 1. It is imported only when the API is served, after the servers listen: it is the slowest
    import of the package.
 2. It takes no signal: the program that serves decides when to end.
-3. What changes anything is refused to web pages of other origins: whoever has such a page open
-   in a browser on this machine would otherwise let it break servers.
+3. Who may use the API is looked at before anything else (`control.guard`). A helper lets everybody
+   in whom its server lets in: the program that it imitates does.
 """
 
 import asyncio
@@ -14,19 +14,22 @@ import contextlib
 import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, PermissionDeniedException
-from litestar.types import ExceptionHandlersMap
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, ExceptionHandlersMap
 
+from ollama_simulator.access import Access
 from ollama_simulator.control import classic, helper, metrics, scripts
 from ollama_simulator.control.api import OPERATIONS, allowed, is_ours
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.control.dashboard import routes as dashboard
+from ollama_simulator.control.guard import Guard
 from ollama_simulator.control.operation import answered, of_http, served
+from ollama_simulator.control.protocol import Protocol
 from ollama_simulator.control.pulse import Pulse
 from ollama_simulator.directory import Directory, UnknownServer
 from ollama_simulator.fleet import Fleet
@@ -38,31 +41,19 @@ PATIENCE_S = 1
 """Seconds in which a client may read the end of its answer when serving ends."""
 
 
-def application(fleet: Directory[Any], routes: list[Any] | None = None) -> Litestar:
-    """The control API of a fleet, as an ASGI application. `routes` are others than those of a
-    fleet in this process, if it isn't."""
+def application(
+    fleet: Directory[Any], routes: list[Any] | None = None, *, local: bool = True
+) -> Litestar:
+    """The control API of a fleet, as an ASGI application that lets everybody in. `routes` are
+    others than those of a fleet in this process, if it isn't; `local` says whether only this
+    machine reaches it."""
     if routes is None:
         newer = map(served, OPERATIONS)
         routes = [*classic.ROUTES, *scripts.ROUTES, *metrics.ROUTES, *dashboard.ROUTES, *newer]
-    return _application(fleet, routes, before=_own_pages_only)
+    return _application(fleet, routes, local=local)
 
 
-def _own_pages_only(request: Request[Any, Any, Any]) -> None:
-    """Refuse what a page of another origin asks a browser to do (Fetch Metadata Request Headers,
-    2.3; RFC 6454, 7)."""
-    headers = request.headers
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if request.method in ("GET", "HEAD", "OPTIONS") or (site is None and origin is None):
-        return
-    own = f"http://{headers.get('host')}"
-    # Only the browser knows when a proxy stands between them.
-    if (site in ("same-origin", "none")) if site is not None else (origin == own):
-        return
-    words = f"a page of {origin or 'another site'} can't change anything here; {own} can"
-    raise PermissionDeniedException(words)
-
-
-def _application(fleet: Directory[Any], routes: list[Any], before: Any = None) -> Litestar:
+def _application(fleet: Directory[Any], routes: list[Any], *, local: bool = True) -> Litestar:
     handlers: ExceptionHandlersMap = {
         BadBody: _says(400),
         UnknownServer: _says(404),
@@ -73,9 +64,8 @@ def _application(fleet: Directory[Any], routes: list[Any], before: Any = None) -
     }
     return Litestar(
         routes,
-        state=State({"fleet": fleet, "pulse": Pulse(fleet.journal)}),
+        state=State({"fleet": fleet, "pulse": Pulse(fleet.journal), "local": local}),
         exception_handlers=handlers,
-        before_request=before,
         openapi_config=None,
         logging_config=None,
     )
@@ -124,11 +114,17 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(
-    fleet: Directory[Any], sock: socket.socket, spawn: Any, routes: list[Any] | None = None
+    fleet: Directory[Any],
+    sock: socket.socket,
+    spawn: Any,
+    access: Access | None = None,
+    routes: list[Any] | None = None,
 ) -> AsyncIterator[None]:
-    """Serve the control API on a listening socket until the block ends. `routes` as for
-    `application`."""
-    async with _serving(application(fleet, routes), [sock], spawn):
+    """Serve the control API on a listening socket until the block ends, to whom `access` lets in:
+    this machine, if nothing is said. `routes` as for `application`."""
+    access = access or Access()
+    behind = application(fleet, routes, local=access.local)
+    async with _serving(behind, [sock], spawn, Guard(behind, access)):
         yield
 
 
@@ -140,7 +136,8 @@ async def helping(fleet: Fleet, spawn: Any) -> AsyncIterator[None]:
     if not fleet.helpers:
         yield
         return
-    async with _serving(_application(fleet, helper.ROUTES), list(fleet.helpers.values()), spawn):
+    helping = _application(fleet, helper.ROUTES)
+    async with _serving(helping, list(fleet.helpers.values()), spawn, helping):
         yield
 
 
@@ -149,10 +146,10 @@ def prepare() -> None:
     _configured(_application(Fleet(()), helper.ROUTES)).load()
 
 
-def _configured(served: Litestar) -> uvicorn.Config:
+def _configured(served: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        served,
-        http="httptools",
+        cast(Any, served),
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -164,13 +161,13 @@ def _configured(served: Litestar) -> uvicorn.Config:
 
 @contextlib.asynccontextmanager
 async def _serving(
-    served: Litestar, sockets: list[socket.socket], spawn: Any
+    behind: Litestar, sockets: list[socket.socket], spawn: Any, served: ASGIApp
 ) -> AsyncIterator[None]:
     server = _Server(_configured(served))
     task = spawn(server.serve(sockets=sockets))
     try:
         yield
     finally:
-        served.state.pulse.close()
+        behind.state.pulse.close()
         server.should_exit = True
         await task

@@ -6,6 +6,8 @@ Rules of this file:
 2. A body is one server, which its answer is about; so there is no `count`.
 3. A body names no file of this machine, be it to be read or written: who may ask for anything
    here need not be who may do that. The command line and a fleet's file may.
+4. Where other machines reach the API, a body names no other server, either: what is asked there
+   would be asked from within.
 
 It must not import the servers' insides.
 """
@@ -56,7 +58,8 @@ def read(call: Call, kind: type[T], before: Settings | None = None) -> T:
     given = body.document(call.raw) if call.raw.strip() else {}
     # Its shape first, so that the rest may rely on it.
     body.reading(given, _loose(kind))
-    if wrong := list(_files(given, before or Settings())):
+    wrong = [*_files(given, before or Settings()), *_servers(given, before, call)]
+    if wrong:
         raise body.wrong(wrong)
     fields: dict[str, Any] = {}
     if before is not None:
@@ -95,6 +98,17 @@ def _files(given: dict[str, Any], before: Settings) -> Iterator[Mistake]:
     for place, profile, old in profiles:
         if isinstance(profile, str) and is_file(profile) and profile != old:
             yield Mistake(place, f"{ELSEWHERE}; here a profile has a name, or is a table")
+
+
+def _servers(given: dict[str, Any], before: Settings | None, call: Call) -> Iterator[Mistake]:
+    """The place of another server, if it may not be named, and isn't one that a server has."""
+    upstream = given.get("upstream")
+    if call.local or upstream is None:
+        return
+    known = {server.settings.upstream for server in call.fleet.servers.values()}
+    if upstream not in known | ({before.upstream} if before else set()):
+        words = "only the command line and a fleet's file name other servers, as this API is not"
+        yield Mistake(("upstream",), f"{words} on loopback")
 
 
 @functools.cache

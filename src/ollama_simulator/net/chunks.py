@@ -21,6 +21,7 @@ MOST_EXCESS = 16 * 1024
 """Bytes that say nothing, beyond 16 a chunk and two for each one of data, that are borne."""
 
 _HEX = re.compile(rb"[0-9A-Fa-f]*")
+_PLAIN = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 
 
 class BadChunks(Exception):
@@ -55,6 +56,8 @@ class Chunks:
         return data[at:] if self._read is None else None
 
     def _size(self, data: bytes, at: int) -> int:
+        if plain := _PLAIN.match(data, at):
+            return self._sized(data, at, plain.end() - 1, int(plain[1], 16))
         end = data.find(b"\n", at, at + LONGEST_LINE)
         if end < 0:
             if len(data) - at >= LONGEST_LINE:
@@ -73,11 +76,18 @@ class Chunks:
             raise BadChunks("invalid byte in chunk length")
         if len(digits) > 16:
             raise BadChunks("http chunk length too large")
-        self._left = int(digits, 16)
+        return self._sized(data, at, end, int(digits, 16))
+
+    def _sized(self, data: bytes, at: int, end: int, size: int) -> int:
+        """Begin a chunk whose first line ends in a place; take it if all of it is there."""
+        self._left = size
         self._excess = max(0, self._excess + end - at + 1 - 16 - 2 * self._left)
         if self._excess > MOST_EXCESS:
             raise BadChunks("chunked encoding contains too much non-data")
-        self._read = self._chunk if self._left else self._trailers
+        if size and data.startswith(b"\r\n", end + 1 + size):
+            self._take(data[end + 1 : end + 1 + size])
+            return end + 1 + size + 2
+        self._read = self._chunk if size else self._trailers
         return end + 1
 
     def _chunk(self, data: bytes, at: int) -> int:

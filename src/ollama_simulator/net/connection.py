@@ -24,11 +24,13 @@ from typing import Any, Protocol, cast
 
 from ollama_simulator.acts import How, Idle
 from ollama_simulator.clock import Clock
+from ollama_simulator.limits import Limits
 from ollama_simulator.net import kernel
 from ollama_simulator.net.delivery import delivered
 from ollama_simulator.net.gate import Gate
 from ollama_simulator.net.head import BadRequest, Head
 from ollama_simulator.net.parser import Parser
+from ollama_simulator.net.patience import Patience
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.net.service import Answering, Said
@@ -46,6 +48,7 @@ class Owner(Protocol):
     """What a connection needs of its listener."""
 
     clock: Clock
+    limits: Limits
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer a request."""
@@ -75,7 +78,10 @@ class Connection(asyncio.Protocol):
             say_continue=self._say_continue,
             drained=self._mind_reading,
             abort=self.abort,
+            limits=owner.limits,
         )
+        limits = owner.limits
+        self._patience = Patience(limits, self._out_of_patience) if limits.timed else None
         self._requests: deque[Request | Said | None] = deque()
         """What comes next: requests, answers that the kernel has not taken whole, the end."""
         self._free = False
@@ -107,11 +113,16 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ended_by != "us":
             if self._free and not self._requests and self._at_once(data):
+                if self._patience is not None:
+                    self._patience.end()
+                    self._mind_patience(self._patience)
                 return
             if self._current is not None and self._current.body.complete:
                 self._current.unwatched = True
             self._parse(data)
             self._mind_reading()
+            if self._patience is not None:
+                self._mind_patience(self._patience)
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -129,6 +140,8 @@ class Connection(asyncio.Protocol):
             self._lost.set_result(None)
         self._parse(None)
         self._put(None)
+        if self._patience is not None:
+            self._patience.end()
         blocked = not self._writable.open
         self._writable.set()
         if self._current is not None:
@@ -210,7 +223,19 @@ class Connection(asyncio.Protocol):
             self._refusal = bad.reply()
             self._put(None)
 
+    def _mind_patience(self, patience: Patience) -> None:
+        """Have patience with a client exactly while nothing is done for it."""
+        if self._current is None and not self._requests and not self._lost.done():
+            patience.begin(within_head=self._parser.within_head)
+        else:
+            patience.end()
+
+    def _out_of_patience(self) -> None:
+        self._put(None)
+
     async def _arrival(self) -> None:
+        if self._patience is not None:
+            self._mind_patience(self._patience)
         while not self._requests:
             self._arrived = asyncio.get_running_loop().create_future()
             await self._arrived

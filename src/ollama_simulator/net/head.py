@@ -11,15 +11,14 @@ Rules of this file:
 3. Clients send the same head again and again. So ordinary ones of usual size are kept, and nobody
    changes a head.
 
-It must not import anything but `golang` and the standard library.
+It must not import anything but `golang`, `limits` and the standard library.
 """
 
 import re
 
 from ollama_simulator.golang import url
+from ollama_simulator.limits import USUAL, Limits
 
-LARGEST_HEAD = 1024 * 1024 + 4096
-"""Bytes of a request's head above which it is refused."""
 LONGEST_KEPT = 1024
 """Bytes of a head up to which it is kept."""
 MOST_KEPT = 1024
@@ -43,6 +42,9 @@ _ORDINARY = re.compile(
     rb"([A-Z]+) (/[A-Za-z0-9._~$&+,/:;=@?-]*) HTTP/1\.([01])\r\n"
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
 )
+
+_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+")
+"""Ordinary headers. The last may go on in the line behind it."""
 
 
 class BadRequest(Exception):
@@ -140,9 +142,11 @@ def _length(index: dict[str, list[str]]) -> int:
 class HeadReader:
     """Puts one head together from bytes as they come; many, as long as each comes in one piece."""
 
-    def __init__(self, least: int = 1) -> None:
+    def __init__(self, least: int = 1, limits: Limits = USUAL) -> None:
         """`least` is the number of bytes with which a head begins to be looked at."""
         self._least = least
+        self._largest = limits.head_bytes
+        self._most = limits.headers
         self._buffer = bytearray()
         self._at = 0
         """Where the first line begins that was not looked at."""
@@ -162,14 +166,16 @@ class HeadReader:
         if self._buffer:
             return self._slowly(data)
         size = data.find(b"\r\n\r\n", 0, LONGEST_KEPT) + 4
-        if (known := _kept.get(data[:size])) is not None:
+        if (known := _kept.get(data[:size])) is not None and not self.refuses(known, size):
             return known, data[size:]
         if found := _ORDINARY.match(data):
-            if found.end() > LARGEST_HEAD:
+            if found.end() > self._largest:
                 raise _too_large()
             method, target, minor, block = found.groups()
             lines = [line.partition(":") for line in block.decode("latin-1").split("\r\n")]
             lines.pop()
+            if self._most and len(lines) > self._most:
+                raise _too_large()
             headers = [(name, value.strip(" \t")) for name, _, value in lines]
             head = Head(method.decode(), target.decode(), (1, int(minor)), headers)
             if found.end() == size:
@@ -179,6 +185,10 @@ class HeadReader:
             return head, data[found.end() :]
         return self._slowly(data)
 
+    def refuses(self, head: Head, size: int) -> bool:
+        """Whether a head that others were let in with is too large for us."""
+        return size > self._largest or 0 < self._most < len(head.headers)
+
     def _slowly(self, data: bytes) -> tuple[Head, bytes] | None:
         buffer = self._buffer
         searched = len(buffer) if len(buffer) >= self._least else 0
@@ -187,7 +197,9 @@ class HeadReader:
             return None
         if not _BEGINNING.match(buffer):
             raise BadRequest
-        while (end := buffer.find(b"\n", max(self._at, searched), LARGEST_HEAD)) >= 0:
+        while (end := buffer.find(b"\n", max(self._at, searched), self._largest)) >= 0:
+            if self._line is not None and self._many():
+                continue
             line = buffer[self._at : end].decode("latin-1").removesuffix("\r")
             self._at = end + 1
             if self._line is None:
@@ -195,9 +207,27 @@ class HeadReader:
             elif self._header(line):
                 rest = bytes(buffer[self._at :])
                 return self._whole(), rest
-        if len(buffer) >= LARGEST_HEAD:
+        if len(buffer) >= self._largest:
             raise _too_large()
         return None
+
+    def _many(self) -> bool:
+        """Take ordinary headers all at once. Returns whether there were any."""
+        found = _LINES.match(self._buffer, self._at, self._largest)
+        if found is None:
+            return False
+        *lines, last, _ = found.group().decode("latin-1").split("\r\n")
+        if lines:
+            # What was open is over, as none of these goes on with it.
+            self._header(lines[0])
+            parts = (line.partition(":") for line in lines)
+            self._headers += [(name, value.strip(" \t")) for name, _, value in parts]
+            if self._most and len(self._headers) > self._most:
+                raise _too_large()
+            self._open = []
+        self._header(last)
+        self._at = found.end()
+        return True
 
     def _whole(self) -> Head:
         assert self._line is not None, "a head begins with its request line"
@@ -219,6 +249,8 @@ class HeadReader:
                 raise BadRequest
             self._spaced = self._spaced or " " in name
             self._headers.append((name, value.lstrip(" \t")))
+            if self._most and len(self._headers) > self._most:
+                raise _too_large()
         if line and ":" not in line:
             raise BadRequest
         self._open = [line.strip(" \t")]

@@ -17,6 +17,7 @@ from typing import Any, assert_never
 
 from ollama_simulator.acts import Door, How
 from ollama_simulator.clock import Clock
+from ollama_simulator.limits import USUAL, Limits
 from ollama_simulator.net import kernel
 from ollama_simulator.net.acceptor import Acceptor
 from ollama_simulator.net.connection import Connection
@@ -38,10 +39,13 @@ class Listener:
         sock: socket.socket,
         spawn: Spawn,
         room: Room | None = None,
+        limits: Limits = USUAL,
     ) -> None:
         """Take over a listening socket. `spawn` starts tasks that the caller's group owns. `room`
         is shared with the other listeners of the process."""
         self.clock = clock
+        self.limits = limits
+        """What is borne of clients that connect from now on."""
         self.door = Door.OPEN
         self.host, self.port = sock.getsockname()[:2]
         self._service = service
@@ -164,7 +168,8 @@ class Listener:
         self._connections.add(connection)
         self._service.connected(connection.number, peer)
         # It may have been accepted in the instant before the door moved, or all ended.
-        if self._closed:
+        most = self.limits.connections
+        if self._closed or (most and len(self._connections) > most):
             connection.abort()
         elif self.door is Door.FROZEN:
             connection.freeze()

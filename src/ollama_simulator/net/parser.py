@@ -7,11 +7,12 @@ Rules of this file:
 1. A request exists as soon as its head is read; its body goes on arriving.
 2. After bytes that are not HTTP nothing more is read from a connection.
 
-It must not import anything but its own package.
+It must not import anything but `limits` and its own package.
 """
 
 from collections.abc import Callable
 
+from ollama_simulator.limits import USUAL, Limits
 from ollama_simulator.net.chunks import BadChunks, Chunks
 from ollama_simulator.net.head import BadRequest, Head, HeadReader, kept
 from ollama_simulator.net.request import Body, Request
@@ -31,6 +32,7 @@ class Parser:
         say_continue: Callable[[], None],
         drained: Callable[[], None],
         abort: Callable[[], None],
+        limits: Limits = USUAL,
     ) -> None:
         """`arrived` is told of each request. The other three are what a request and its body
         call: to send an interim answer, to say that the body was read, to reset."""
@@ -41,7 +43,8 @@ class Parser:
         self._say_continue = say_continue
         self._drained = drained
         self._abort = abort
-        self._heads = HeadReader()
+        self._limits = limits
+        self._heads = HeadReader(limits=limits)
         self._chunks: Chunks | None = None
         self._left = 0
         """Bytes of the body that are still to come, if its length was declared."""
@@ -55,6 +58,8 @@ class Parser:
             return None
         head = kept(data)
         if head is None or head.chunked or head.length or head.closing:
+            return None
+        if self._heads.refuses(head, len(data)):
             return None
         if not self._last_method:
             self._heads = HeadReader(SHORTEST_START)
@@ -80,9 +85,14 @@ class Parser:
             if found is None:
                 return
             if self._heads.begun or not self._last_method:
-                self._heads = HeadReader(SHORTEST_START)
+                self._heads = HeadReader(SHORTEST_START, self._limits)
             data = found[1]
             self._begin(found[0])
+
+    @property
+    def within_head(self) -> bool:
+        """Whether a head has begun and is not whole, or the first one is waited for."""
+        return not self._last_method or self._heads.begun > 0
 
     def end(self) -> None:
         """Say that no more bytes will come. Raises `BadRequest` if a head is not complete."""

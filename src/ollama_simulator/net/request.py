@@ -27,6 +27,18 @@ LARGEST_REMNANT = 256 * 1024
 class BadBody(Exception):
     """The body of a request can't be read. The text says why."""
 
+    status = 400
+    """How it is answered."""
+
+
+class TooLarge(BadBody):
+    """It has more bytes than are borne."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("http: request body too large")
+
 
 class Body:
     """The body of a request, fed by the parser and read once."""
@@ -45,6 +57,8 @@ class Body:
         """Whether its client waits for 100 Continue before it sends it."""
         self.taken = 0
         """Bytes that the handler took. It may say that it took less than it was given."""
+        self.most = 0
+        """Bytes above which it can't be read, for whoever keeps it; 0 for any number."""
         self._chunks: list[bytes] = []
         self._size = 0
         self._error: str | None = None
@@ -80,7 +94,7 @@ class Body:
             self._waiter.set_result(None)
 
     def take(self) -> bytes:
-        """The bytes of one that is `complete`."""
+        """The bytes of one that is `complete`. Raises `TooLarge`."""
         self._on_first_read = None
         return self._taken() if self._chunks else b""
 
@@ -90,6 +104,8 @@ class Body:
         self._size = 0
         self.taken += len(data)
         self._on_drained()
+        if 0 < self.most < self.taken:
+            raise TooLarge
         return data
 
     async def chunks(self) -> AsyncIterator[bytes]:

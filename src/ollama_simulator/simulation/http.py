@@ -5,7 +5,7 @@ Rules of this file:
 1. One connection for each request. What the API refuses is raised as the error that the same wish
    raises in process.
 
-It must not import anything of this package but `net`, `fleet`, `presence`.
+It must not import anything of this package but `access`, `net`, `fleet`, `presence`.
 """
 
 import errno
@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from ollama_simulator.access import about_token
 from ollama_simulator.fleet import UnknownServer
 from ollama_simulator.net.client import Broken, Client
 from ollama_simulator.net.kernel import PortTaken
@@ -41,8 +42,12 @@ class Event(msgspec.Struct, frozen=True):
 class Api:
     """A control API at a URL."""
 
-    def __init__(self, url: str) -> None:
-        """Raises `ValueError` if that is no URL of one."""
+    def __init__(self, url: str, token: str | None = None) -> None:
+        """`token` is shown with each request. Raises `ValueError` if that is no URL of one, or no
+        token."""
+        if token is not None and (wrong := about_token(token)):
+            raise ValueError(f"token: {wrong}")
+        self._token = token
         parts = urlsplit(url if "//" in url else f"http://{url}")
         try:
             port = parts.port
@@ -65,7 +70,7 @@ class Api:
         """Ask, with a body if there is a wish. Returns the body of the answer.
 
         Raises `Unreachable`, and for what the API refuses `UnknownServer`, another `LookupError`
-        for an unknown rule, `PortTaken`, `Unsupported` or `ValueError`.
+        for an unknown rule, `PortTaken`, `Unsupported`, `PermissionError` or `ValueError`.
         """
         async with self._asked(method, path, wish) as client:
             return await self._whole(client, f"{method} {path}")
@@ -97,6 +102,8 @@ class Api:
         try:
             async with await Client.connect(self._host, self._port, CONNECT_S) as client:
                 headers = [("Host", self.url.removeprefix("http://"))]
+                if self._token is not None:
+                    headers.append(("Authorization", f"Bearer {self._token}"))
                 body = None
                 if wish is not None:
                     body = msgspec.json.encode(wish)
@@ -119,6 +126,11 @@ class Api:
             words = f"{self.url} answers {asked} with {status}: is that a control API?"
             return Unreachable(words)
         kind = str(problem.get("type", "")).rpartition("/")[2]
+        if status == 401:
+            words = "connect(url, token=…) shows one" if self._token is None else "it was refused"
+            return PermissionError(f"{self.url} wants its token: {words}")
+        if status == 403:
+            return PermissionError(f"{self.url}: {detail}")
         if kind == "UnknownServer" or (status == 404 and "error" in problem):
             return UnknownServer(detail)
         if kind == "UnknownRule":

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
+from ollama_simulator.access import Access
 from ollama_simulator.clock import Clock
 from ollama_simulator.control.views import ActiveRule, ServerInfo, active_rules, server_info
 from ollama_simulator.faults.fault import Fault
@@ -58,7 +59,7 @@ class LocalLink:
     def places(self) -> Mapping[str, Place]:
         """Its servers by their names."""
         return {
-            server.name: Place(server.name, port, f"http://{_reached(self._there)}:{port}")
+            server.name: Place(server.name, port, f"http://{_reached(self._there.host)}:{port}")
             for port, server in list(self._there.servers.items())
         }
 
@@ -167,12 +168,13 @@ async def opened(
     *,
     clock: Clock,
     control_port: int | None,
+    let_in: Access,
     usual: Settings,
     kept: int | None = None,
 ) -> AsyncIterator[LocalLink]:
-    """A fleet, and its control API if that has a port, until the block ends. `usual` as for the
-    link; its journal has so many records `kept`, or all. Raises `PortTaken`, and `OSError` if the
-    journal's file can't be written."""
+    """A fleet, and its control API if that has a port, for whom `let_in` says, until the block
+    ends. `usual` as for the link; its journal has so many records `kept`, or all. Raises
+    `PortTaken`, and `OSError` if the journal's file can't be written."""
     fleet = Fleet(
         described.ports,
         seed=described.seed,
@@ -191,7 +193,7 @@ async def opened(
         await fleet.begin(behaviors, [(given.servers, given.rule) for given in described.given])
         link = LocalLink(fleet, usual)
         try:
-            async with _controlled(fleet, control_port) as url:
+            async with _controlled(fleet, control_port, let_in) as url:
                 link.control_url = url
                 yield link
         finally:
@@ -199,7 +201,9 @@ async def opened(
 
 
 @contextlib.asynccontextmanager
-async def _controlled(fleet: Fleet, control_port: int | None) -> AsyncIterator[str | None]:
+async def _controlled(
+    fleet: Fleet, control_port: int | None, let_in: Access
+) -> AsyncIterator[str | None]:
     """Serve the control API if it has a port, and the helpers of servers. Gives its URL."""
     if control_port is None and not fleet.helpers:
         yield None
@@ -208,16 +212,16 @@ async def _controlled(fleet: Fleet, control_port: int | None) -> AsyncIterator[s
     from ollama_simulator.control.serve import helping, serving
 
     # What is raised in a group is wrapped, so the port is taken before there is one.
-    control = None if control_port is None else kernel.listen(fleet.host, control_port)
+    control = None if control_port is None else kernel.listen(let_in.host, control_port)
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(helping(fleet, group.create_task))
         if control is None:
             yield None
         else:
-            await stack.enter_async_context(serving(fleet, control, group.create_task))
-            yield f"http://{_reached(fleet)}:{control.getsockname()[1]}"
+            await stack.enter_async_context(serving(fleet, control, group.create_task, let_in))
+            yield f"http://{_reached(let_in.host)}:{control.getsockname()[1]}"
 
 
-def _reached(fleet: Fleet) -> str:
-    """An address of this machine at which a fleet listens."""
-    return HOST if fleet.host == EVERYWHERE else fleet.host
+def _reached(host: str) -> str:
+    """An address of this machine by which one that is listened on is reached."""
+    return HOST if host == EVERYWHERE else host

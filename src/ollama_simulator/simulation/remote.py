@@ -233,9 +233,10 @@ class RemoteLink:
 
 
 @contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator[RemoteLink]:
-    """A running fleet, until the block ends. Raises `Unreachable`."""
-    link = RemoteLink(Api(url))
+async def connected(api: Api) -> AsyncIterator[RemoteLink]:
+    """A running fleet, until the block ends. Raises `Unreachable`, and `PermissionError` if it
+    doesn't let us in."""
+    link = RemoteLink(api)
     await link.begin()
     try:
         yield link

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Unpack
 
+from ollama_simulator.access import VARIABLE, Access
 from ollama_simulator.clock import FASTEST, SLOWEST, Clock, VirtualClock, WallClock
 from ollama_simulator.fleet_file import read
 from ollama_simulator.fleet_types import FleetFile, Server
@@ -91,6 +92,7 @@ def simulate(
     ports: Sequence[int] | None = None,
     speed: float | None = None,
     control: bool | int = False,
+    token: str | None = None,
     config: str | os.PathLike[str] | None = None,
     clock: Clock | None = None,
     journal_size: int | None = None,
@@ -108,7 +110,10 @@ def simulate(
         speed: How fast time goes; 1. With 10, ten simulated seconds pass in each real one.
         control: Whether the control API is served as well, on a free port, or its port. Its
             dashboard is at `fleet.control_url`.
-        config: The path of a fleet's file (TOML), which then tells everything but `control`.
+        token: What a request to the control API has to show, as `Authorization: Bearer …`;
+            nothing. One is needed where the file has other machines reach it.
+        config: The path of a fleet's file (TOML), which then tells everything but `control` and
+            `token`.
         clock: The clock of the fleet, in place of real time; a `VirtualClock` within its own event
             loop (`async with`) makes waiting take no time.
         journal_size: How many records the journal keeps at least, the newest ones; all of them
@@ -146,12 +151,16 @@ def simulate(
     if control is True:
         control = described.control_port or 0
     control_port = None if control is False else wishes.port(control, "control")
+    if token is not None and control_port is None:
+        raise TypeError("token: without control there is nothing that takes one")
+    let_in = Access() if control_port is None else _let_in(described, token)
 
     def opening() -> Opening[Link]:
         return local.opened(
             described,
             clock=own_clock(),
             control_port=control_port,
+            let_in=let_in,
             usual=usual,
             kept=journal_size,
         )
@@ -159,7 +168,7 @@ def simulate(
     return Simulation(opening, own_loop=isinstance(clock, VirtualClock))
 
 
-def connect(url: str) -> Simulation:
+def connect(url: str, *, token: str | None = None) -> Simulation:
     """A fleet that runs already, by the URL of its control API.
 
     `with connect(url) as fleet:` and `async with connect(url) as fleet:` give what `simulate`
@@ -167,16 +176,34 @@ def connect(url: str) -> Simulation:
 
     Args:
         url: Of the control API, such as `http://127.0.0.1:11500`.
+        token: The one that the simulator was started with; else that of the environment's
+            `OLLAMA_SIMULATOR_CONTROL_TOKEN`, if there is one.
 
     Returns:
         What `with` and `async with` take.
 
     Raises:
-        ValueError: That is no URL of a control API.
+        ValueError: That is no URL of a control API, or no token.
         Unreachable: Nobody answers there, or somebody else; raised by the block.
+        PermissionError: It wants another token; raised by the block.
     """
-    api = Api(url)
-    return Simulation(lambda: remote.connected(api.url))
+    api = Api(url, os.environ.get(VARIABLE) or None if token is None else token)
+    return Simulation(lambda: remote.connected(api))
+
+
+def _let_in(described: FleetFile, token: str | None) -> Access:
+    """Who may use the control API. Raises `ValueError`, `TypeError`."""
+    if token is not None and not isinstance(token, str):
+        raise TypeError("token: it is no text")
+    try:
+        return Access(
+            host=described.control_host or Access().host,
+            token=token,
+            names=described.control_names,
+            open_metrics=described.open_metrics,
+        )
+    except ValueError as bad:
+        raise ValueError(f"token: {bad}") from None
 
 
 def _servers(

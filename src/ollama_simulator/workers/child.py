@@ -95,7 +95,7 @@ class Worker:
         from ollama_simulator.control.serve import application, helping
 
         async with helping(self._fleet, group.create_task):
-            self._application.set_result(application(self._fleet))
+            self._application.set_result(application(self._fleet, local=self._begin.local))
             await self._ending.wait()
 
     async def _begun(self) -> None:

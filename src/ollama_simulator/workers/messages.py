@@ -107,6 +107,8 @@ class Begin(Message, frozen=True):
     """How far these have counted, by name."""
     down_since: float
     """When that one ended, by the fleet's clock."""
+    local: bool = True
+    """Whether only this machine reaches the control API."""
 
 
 class Wish(Message, frozen=True):

@@ -46,7 +46,10 @@ class Place(msgspec.Struct, frozen=True):
 class Spread(Directory[Place]):
     """The fleet."""
 
-    def __init__(self, described: FleetFile, workers: int, door: Door) -> None:
+    def __init__(
+        self, described: FleetFile, workers: int, door: Door, *, local: bool = True
+    ) -> None:
+        """`local` says whether only this machine reaches the control API."""
         journal = Journal(described.journal_size)
         clock = WallClock(described.clock_speed)
         super().__init__(seed=described.seed, clock=clock, host=described.host, journal=journal)
@@ -56,6 +59,7 @@ class Spread(Directory[Place]):
         """Held by whoever changes something: changes come to all workers in the same order."""
         self.counters = Counters(name=len(described.servers) + 1, rule=1)
         self._described = described
+        self._local = local
         self._began_ns = clock.began_ns
         self._rules = states.packed(described.given)
         self._real = WallClock()
@@ -119,6 +123,7 @@ class Spread(Directory[Place]):
             before=before,
             reached=self._merger.reached if before is not None else {},
             down_since=worker.down_since,
+            local=self._local,
         )
 
     # --- what they tell -----------------------------------------------------------------------
@@ -217,11 +222,14 @@ class Spread(Directory[Place]):
 
 
 @contextlib.asynccontextmanager
-async def spread(described: FleetFile, workers: int) -> AsyncIterator[Spread]:
-    """A fleet over so many workers, until the block ends. They may not have begun yet. What keeps
-    one of them from that (`PortTaken`, `Unsupported`) is raised, in a group."""
+async def spread(
+    described: FleetFile, workers: int, *, local: bool = True
+) -> AsyncIterator[Spread]:
+    """A fleet over so many workers, until the block ends; `local` as for `Spread`. They may not
+    have begun yet. What keeps one of them from that (`PortTaken`, `Unsupported`) is raised, in a
+    group."""
     async with Door() as door:
-        fleet = Spread(described, workers, door)
+        fleet = Spread(described, workers, door, local=local)
         async with asyncio.TaskGroup() as group:
             group.create_task(fleet.run())
             following = group.create_task(fleet.follow())

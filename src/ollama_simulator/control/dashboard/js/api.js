@@ -4,7 +4,10 @@
  * 1. An action is a list of requests. What is shown as `curl` is made from the very requests that
  *    are sent.
  * 2. Nobody but the host that the page came from is ever asked.
+ * 3. What is shown as `curl` never has the token, but the variable that should.
  */
+
+import { VARIABLE, authorization, token } from "./token.js";
 
 export const BASE = location.origin;
 
@@ -21,14 +24,14 @@ export class Refused extends Error {
 
 /** Ask for a document. Raises `Refused`, and `TypeError` if nobody answers. */
 export async function read(path, signal) {
-  return answered(await fetch(path, { headers: { Accept: "application/json" }, signal }));
+  return answered(await fetch(path, { headers: { Accept: "application/json", ...authorization() }, signal }));
 }
 
 /** Send a request of an action. Raises as `read` does. */
 export async function send({ method, path, body }) {
-  const options = { method };
+  const options = { method, headers: authorization() };
   if (body !== undefined) {
-    options.headers = { "Content-Type": "application/json" };
+    options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   return answered(await fetch(path, options));
@@ -55,6 +58,7 @@ function command({ method, path, body }) {
   const words = ["curl"];
   if (method !== "GET") words.push("-X", method);
   words.push(quoted(BASE + path));
+  if (token() !== null) words.push("-H", `"Authorization: Bearer $${VARIABLE}"`);
   if (body !== undefined) {
     words.push("-H", quoted("Content-Type: application/json"), "-d", quoted(JSON.stringify(body)));
   }

@@ -7,8 +7,10 @@
  * 3. A page that nobody sees asks for nothing but the journal, which can't be asked for later.
  */
 
-import { read } from "./api.js";
+import { Refused, read } from "./api.js";
 import { KINDS } from "./store.js";
+import { follow } from "./stream.js";
+import { token } from "./token.js";
 
 const EVERY_MS = 1000;
 const PATIENCE_MS = 5000;
@@ -21,12 +23,13 @@ export class Feed {
     this.store = store;
     this.told = told;
     this.moved = moved;
-    /** `connecting`, `live` or `gone`. */
+    /** `connecting`, `live`, `gone`, or `locked` for want of the token. */
     this.state = "connecting";
     this.since = performance.now();
     this.next = null;
     this.stream = null;
     this.asking = null;
+    this.refused = null;
   }
 
   start() {
@@ -47,6 +50,7 @@ export class Feed {
 
   async look() {
     if (document.hidden && this.state === "live") return;
+    if (this.state === "locked" && token() === this.refused) return;
     try {
       const asked = performance.now();
       const signal = AbortSignal.timeout(PATIENCE_MS);
@@ -63,6 +67,12 @@ export class Feed {
       this.become("live");
       this.told();
     } catch (error) {
+      if (error instanceof Refused && error.status === 401) {
+        this.close();
+        this.refused = token();
+        this.become("locked");
+        return;
+      }
       if (error instanceof TypeError || error instanceof DOMException) this.close();
       else console.error(error);
       this.become("gone");
@@ -73,18 +83,23 @@ export class Feed {
     const fleet = this.store.fleet;
     this.next ??= Math.max(0, (fleet.next ?? 0) - PAST);
     const query = `since=${this.next}&kind=${KINDS.join(",")}`;
-    const stream = new EventSource(`/journal/stream?${query}`);
-    for (const kind of KINDS) stream.addEventListener(kind, (event) => this.take(event));
-    stream.addEventListener("Dropped", (event) => this.dropped(event));
-    stream.addEventListener("error", () => {
-      // Its own attempts would go on for ever, against a simulator that may be another one.
-      if (this.stream === stream) this.close();
-    });
+    const stream = new AbortController();
     this.stream = stream;
+    const take = (event) => this.stream === stream && this.take(event);
+    follow(`/journal/stream?${query}`, stream.signal, take)
+      .catch((error) => {
+        if (!(error instanceof TypeError || error instanceof DOMException)) console.error(error);
+      })
+      // It is begun anew when the servers were asked for: it may be another simulator by then.
+      .finally(() => this.stream === stream && this.close());
   }
 
   take(event) {
-    this.next = Number(event.lastEventId) + 1;
+    if (event.event === "Dropped") {
+      this.dropped(event);
+      return;
+    }
+    this.next = Number(event.id) + 1;
     this.store.take(JSON.parse(event.data));
   }
 
@@ -95,12 +110,13 @@ export class Feed {
   }
 
   close() {
-    this.stream?.close();
+    this.stream?.abort();
     this.stream = null;
   }
 
   become(state) {
-    if (state === this.state) return;
+    // Each token that is refused is told.
+    if (state === this.state && state !== "locked") return;
     this.state = state;
     this.since = performance.now();
     this.moved(state);

@@ -15,6 +15,7 @@ import { Panel } from "./panel.js";
 import { quantile } from "./series.js";
 import { Store } from "./store.js";
 import { themes } from "./theme.js";
+import { tokens } from "./token.js";
 import { Timelines } from "./timelines.js";
 import { count, plural, rate, seconds } from "./words.js";
 
@@ -32,6 +33,7 @@ const grid = new Grid(store, {
 const charts = new Charts(store);
 const timelines = new Timelines(store, (exchange) => panel.open(new ExchangeView(exchange)));
 const feed = new Feed(store, draw, drawConnection);
+const asked = tokens(() => feed.ask());
 
 // --- what is shown ------------------------------------------------------------------------------
 
@@ -76,9 +78,11 @@ function drawTiles() {
 
 function drawConnection() {
   const state = feed.state;
-  const words = { connecting: "connecting", live: "live", gone: "gone" };
+  const words = { connecting: "connecting", live: "live", gone: "gone", locked: "locked" };
   set($("connection"), "data-state", state);
   say($("connection"), words[state]);
+  if (state === "locked") asked.ask();
+  else asked.done();
   document.body.classList.toggle("gone", state === "gone");
   $("lost").hidden = state !== "gone";
   if (state === "gone") {

@@ -1,0 +1,114 @@
+"""Stands before the control API: who isn't let in, whatever the path and the method.
+
+Source: RFC 6750; RFC 9110, 11.6.1; Fetch Metadata Request Headers, 2.3; RFC 6454, 7.
+
+Rules of this file:
+
+1. It comes before the routes, so that nothing is reached without it: unknown paths, streams and
+   other methods neither.
+2. What changes anything is refused to web pages of other origins: whoever has such a page open
+   in a browser on this machine would otherwise let it break servers.
+3. Where there is a token, what is told without it is the page that asks for it, and that the
+   program runs.
+
+It must not import the servers' insides.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from ollama_simulator.access import OPEN, Access
+from ollama_simulator.control.api import is_ours
+from ollama_simulator.control.dashboard.routes import PREFIX
+from ollama_simulator.control.operation import instance
+from ollama_simulator.control.problems import MEDIA, Problem
+
+READS = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
+METRICS = "/metrics"
+_BEARER = re.compile(r"bearer +([^ ]+) *", re.IGNORECASE)
+CHALLENGE = 'Bearer realm="ollama_simulator"'
+
+
+class Guard:
+    """An application that others stand behind."""
+
+    def __init__(self, behind: ASGIApp, access: Access) -> None:
+        self._behind = behind
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if scope["type"] == ScopeType.HTTP and (problem := self._refusal(scope)):
+            await _tell(problem, scope, send)
+        else:
+            await self._behind(scope, receive, send)
+
+    def _refusal(self, scope: HTTPScope) -> Problem | None:
+        return self._of_host(scope) or _of_page(scope) or self._of_token(scope)
+
+    def _of_host(self, scope: HTTPScope) -> Problem | None:
+        for host in _headers(scope, b"host"):
+            if not self._access.knows(host):
+                name = host.partition(":")[0]
+                return Problem(
+                    "ForeignHost",
+                    f"nothing here is called {name!r}; if that is this simulator, start it with "
+                    f"--control-name {name}",
+                )
+        return None
+
+    def _of_token(self, scope: HTTPScope) -> Problem | None:
+        path = scope["path"]
+        opened = path in OPEN or path.startswith(f"{PREFIX}/")
+        opened = opened or (path == METRICS and self._access.open_metrics)
+        if self._access.token is None or (opened and scope["method"] in READS):
+            return None
+        found = _headers(scope, b"authorization")
+        given = _BEARER.fullmatch(found[0]) if len(found) == 1 else None
+        if given is not None and self._access.opens(given[1]):
+            return None
+        if given is None:
+            words = "this needs the simulator's token, as Authorization: Bearer …"
+            return Problem("BadToken", words, headers={"WWW-Authenticate": CHALLENGE})
+        words = "that is not the token that the simulator was started with"
+        told = f'{CHALLENGE}, error="invalid_token"'
+        return Problem("BadToken", words, headers={"WWW-Authenticate": told})
+
+
+def _of_page(scope: HTTPScope) -> Problem | None:
+    """What a page of another origin asks a browser to do."""
+    sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
+    if scope["method"] in READS or not (sites or origins):
+        return None
+    own = f"http://{''.join(_headers(scope, b'host'))}"
+    # Only the browser knows when a proxy stands between them.
+    if (set(sites) <= {"same-origin", "none"}) if sites else (origins == [own]):
+        return None
+    page = origins[0] if origins else "another site"
+    return Problem("ForeignPage", f"a page of {page} can't change anything here; {own} can")
+
+
+def _headers(scope: HTTPScope, name: bytes) -> Sequence[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+
+async def _tell(problem: Problem, scope: HTTPScope, send: Send) -> None:
+    if is_ours(scope["path"]):
+        media, body = MEDIA, problem.details(instance(scope))
+    else:
+        place = f"{scope['method']} {scope['path']}"
+        media, body = "application/json", msgspec.json.encode({"error": f"{place}: {problem}"})
+    headers = {"Content-Type": media, "Content-Length": str(len(body)), **problem.headers}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": problem.status,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})
