@@ -43,7 +43,7 @@ class Lateness:
             counts[step] += len(lates)
             return
         for late in lates:
-            counts[_step(late)] += 1
+            counts[int(late * STEPS_PER_S) if late < LIMIT_S else -1] += 1
 
     @property
     def count(self) -> int:

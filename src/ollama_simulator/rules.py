@@ -205,8 +205,8 @@ class Rules:
             if not rule.found_in(body):
                 return False
         who = rule.name or str(active.number)
-        draw = random.Random(f"{self._draws}/{who}/{ordinal}").random
-        return active.takes(draw, self._clock.now())
+        chance = f"{self._draws}/{who}/{ordinal}"
+        return active.takes(lambda: random.Random(chance).random(), self._clock.now())
 
 
 async def _nothing(exchange: Exchange) -> AsyncGenerator[Act, None]:

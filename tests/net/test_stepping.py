@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -91,6 +91,17 @@ class Sink:
             return b"" if self.keeps else data
         self.writes.append(data)
         return None
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        """Keep one after another, as long as that can be done at once."""
+        times: list[float] = []
+        for piece in pieces:
+            times.append(now())
+            if (rest := self.put(piece)) is not None:
+                return times, rest
+        return times, None
 
 
 class Play:

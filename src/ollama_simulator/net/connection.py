@@ -19,7 +19,7 @@ It must not import anything but layer 0 and its own package.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from ollama_simulator.acts import How, Idle
@@ -344,6 +344,21 @@ class Connection(asyncio.Protocol):
             return data
         self._transport.write(data)
         return None if self._writable.open else b""
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        """`put` one piece after another, until one has to wait; as `Sink.put_each`."""
+        times: list[float] = []
+        write, writable = self._transport.write, self._writable
+        for data in pieces:
+            if len(data) > PIECE or self._lost.done() or not self._thawed.open:
+                return [*times, now()], data
+            write(data)
+            times.append(now())
+            if not writable.open:
+                return times, b""
+        return times, None
 
     async def _hang_up(self, how: How) -> None:
         await self._thawed.wait()

@@ -148,7 +148,7 @@ class Performer:
     async def _stream(self, stream: Stream, gone: Interrupt) -> None:
         assert self.status is not None, "a stream before its head"
         assert not self._held, "a stream behind what waits for a flush"
-        step = Stepping(stream, self._sink.put, self, self._clock.now, chunked=self._chunked)
+        step = Stepping(stream, self._sink, self, self._clock.now, chunked=self._chunked)
         stream.flow.arm(step)
         try:
             await wait_for(step.over, gone)

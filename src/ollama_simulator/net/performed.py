@@ -7,7 +7,7 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import msgspec
 
@@ -40,6 +40,12 @@ class _Kept:
     def put(self, data: bytes) -> bytes | None:
         self.data += data
         return None
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        self.data += b"".join(pieces)
+        return [now()] * len(pieces), None
 
 
 def performed(acts: Sequence[Act], request: Request, clock: Clock) -> Performed:

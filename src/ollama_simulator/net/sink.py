@@ -8,6 +8,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ollama_simulator.acts import Throttle
@@ -26,6 +27,12 @@ class Sink(Protocol):
     def put(self, data: bytes) -> bytes | None:
         """Hand bytes to the kernel at once. None if it has taken them all; else what `write` has
         to wait with: the bytes, or an empty rest if they are on their way."""
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        """`put` one piece after another, until one has to wait. Returns at which moment of `now`
+        each was put, and what has to wait of the last of these."""
 
 
 class Throttled:
@@ -58,3 +65,9 @@ class Throttled:
     def put(self, data: bytes) -> bytes | None:
         """Nothing goes at once."""
         return data
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        """Nothing goes at once."""
+        return [now()], pieces[0]

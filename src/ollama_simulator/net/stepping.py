@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ollama_simulator.acts import Stream
+from ollama_simulator.net.sink import Sink
 from ollama_simulator.wheel import Alarm
 
 
@@ -21,22 +22,21 @@ class Counts(Protocol):
 class Stepping(Alarm):
     """A flow that is performed."""
 
-    __slots__ = ("_chunked", "_counts", "_flow", "_now", "_put", "over", "rest")
+    __slots__ = ("_chunked", "_counts", "_flow", "_now", "_sink", "over", "rest")
 
     def __init__(
         self,
         stream: Stream,
-        put: Callable[[bytes], bytes | None],
+        sink: Sink,
         counts: Counts,
         now: Callable[[], float],
         *,
         chunked: bool,
     ) -> None:
-        """`put` hands bytes to the kernel, and returns what has to wait, if only an empty rest;
-        `now` tells the time of the clock."""
+        """`now` tells the time of the clock."""
         super().__init__()
         self._flow = stream.flow
-        self._put = put
+        self._sink = sink
         self._counts = counts
         self._now = now
         self._chunked = chunked
@@ -66,7 +66,7 @@ class Stepping(Alarm):
         for chunk in flow.take():
             counts.body_bytes += len(chunk)
             out = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
-            rest = self._put(out) if rest is None else rest + out
+            rest = self._sink.put(out) if rest is None else rest + out
         if rest is None:
             flow.taken(self)
         return rest
@@ -74,17 +74,10 @@ class Stepping(Alarm):
     def _pour(self, chunks: Sequence[bytes]) -> bytes | None:
         """Do several pieces that are due, each of one chunk. Returns what has to wait of the last
         one that was done."""
-        put, now = self._put, self._now
-        times: list[float] = []
         outs = chunks
         if self._chunked:
             outs = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
-        rest: bytes | None = None
-        for out in outs:
-            rest = put(out)
-            times.append(now())
-            if rest is not None:
-                break
+        times, rest = self._sink.put_each(outs, self._now)
         self._counts.ticks += len(times)
         self._counts.body_bytes += sum(map(len, chunks[: len(times)]))
         self._flow.wrote(times, self, blocked=rest is not None)
