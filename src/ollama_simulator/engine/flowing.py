@@ -143,12 +143,14 @@ class Flowing(Flow):
 class Paced(Flowing):
     """The same where it is known ahead what is said, and when."""
 
-    __slots__ = ("_ahead", "_dues", "_lines", "_times", "_written")
+    __slots__ = ("_ahead", "_audible", "_dues", "_lines", "_times", "_written")
 
     def __init__(self, run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> None:
         self._ahead: EncodeAhead | None = None
         self._lines: list[bytes] | None = None
         """That of each piece, even of one without a text; None if they can't be made ahead."""
+        self._audible = False
+        """Whether each piece has a text."""
         self._dues: list[float] = []
         """When each piece is due."""
         self._times: list[float] = []
@@ -172,6 +174,7 @@ class Paced(Flowing):
         pieces, clock = self._pieces, self._clock
         self._dues = dues = self._run.paces(len(pieces))
         texts = [piece.text for piece in pieces]
+        self._audible = all(texts)
         if dues and dues[-1] <= clock.now():
             # Nobody paces them: they are said as they are made.
             times = [clock.wall_ns()] * len(dues)
@@ -202,7 +205,7 @@ class Paced(Flowing):
         if dues[at + 1] > now:
             return ()
         end = bisect_right(dues, now, at)
-        return self._lines[at:end] if all(piece.text for piece in self._pieces[at:end]) else ()
+        return self._lines[at:end] if self._audible else ()
 
     def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
         self._at += len(times)

@@ -105,13 +105,13 @@ class GenerateLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 class TextLine:
     """A line of mere text, which most lines are: only the time and the text are made anew."""
 
-    __slots__ = ("_before", "_begin", "_end")
+    __slots__ = ("_before", "_begin", "_ends")
 
     def __init__(self, model: str, before: str, behind: str) -> None:
         """What stands before and behind the text, as JSON."""
         self._begin = f'{{"model":{_quoted(model)},"created_at":"'
         self._before = f'",{before}'
-        self._end = f"{behind}\n"
+        self._ends = functools.partial(_ended, behind)
 
     def line(self, text: str, ns: int) -> bytes:
         """The line of a text at a time of day."""
@@ -120,15 +120,20 @@ class TextLine:
     def lines(self, texts: Iterable[str], times: Iterable[int]) -> list[bytes]:
         """The lines of texts, each at its time of day."""
         lines: list[bytes] = []
-        end, begin, last = self._end, "", None
+        ends, begin, last = self._ends, b"", None
         for text, ns in zip(texts, times, strict=True):
             if ns != last:
-                begin, last = f"{self._begin}{gojson.rfc3339(ns)}{self._before}", ns
-            lines.append(f"{begin}{_quoted(text)}{end}".encode())
+                begin, last = f"{self._begin}{gojson.rfc3339(ns)}{self._before}".encode(), ns
+            lines.append(begin + ends(text))
         return lines
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=4096)
+def _ended(behind: str, text: str) -> bytes:
+    """A text as JSON, and what stands behind it."""
+    return gojson.encode(text) + f"{behind}\n".encode()
+
+
 def _quoted(text: str) -> str:
     return gojson.encode(text).decode()
 
