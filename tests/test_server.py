@@ -18,6 +18,7 @@ from ollama_simulator.acts import Act, Body, Door, Head, How
 from ollama_simulator.clock import WallClock
 from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.store import TEST_MODEL
+from ollama_simulator.engine.text import pieces
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.abrupt_close import AbruptClose
 from ollama_simulator.faults.connect_timeout import ConnectTimeout
@@ -539,3 +540,22 @@ async def test_clocks_and_numbers_come_from_the_fleet() -> None:
     assert record.server == "s9"
     assert before <= record.t <= clock.now()
     assert next(numbers) == 7
+
+
+@on_each_loop
+async def test_an_unpaced_stream_to_a_client_that_reads_late() -> None:
+    """It stops where the kernel has no room, and goes on there: no line is lost, or said twice."""
+    count = 30_000
+    unpaced = Normal(tokens_per_sec=1e9, prompt_eval_tokens_per_sec=1e9)
+    async with running(unpaced) as server, await server.connect() as peer:
+        await server.chat(peer, options={"num_predict": count})
+        made = -1
+        while made != (made := server.sim.tokens) or not made:
+            await settle()
+        assert 0 < made < count
+        answer = await peer.until(b"0\r\n\r\n")
+    lines = [line for line in answer.split(b"\r\n") if line.startswith(b"{")]
+    said = "".join(msgspec.json.decode(line)["message"]["content"] for line in lines)
+    assert said == "".join(pieces(0, "test-model:latest", ["<|user|>", "hi"], count))
+    (finished,) = server.journal.where(Finished)
+    assert finished.tokens == count

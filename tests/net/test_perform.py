@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -34,6 +35,13 @@ class Sink:
         """Keep it."""
         self.writes.append(data)
         return None
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        """Keep each."""
+        self.writes += pieces
+        return [now() for _ in pieces], None
 
 
 class Played:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -31,6 +32,12 @@ class Timed:
 
     def put(self, data: bytes) -> bytes | None:
         """Nobody asks for that."""
+        raise AssertionError("who is held back puts nothing")
+
+    def put_each(
+        self, pieces: Sequence[bytes], now: Callable[[], float]
+    ) -> tuple[list[float], bytes | None]:
+        """Nor for that."""
         raise AssertionError("who is held back puts nothing")
 
 
@@ -145,3 +152,11 @@ def test_a_client_that_only_shuts_its_side_down_is_served() -> None:
     played = Played(Throttle(1, pause=1.0), Raw(b"abc"), Wait(0), End())
     played.play(leaves=0.5)
     assert b"".join(played.writes) == b"abc"
+
+
+def test_nothing_is_put_at_once() -> None:
+    """Of several pieces the first one has to wait."""
+    clock = VirtualClock()
+    sink = Throttled(Timed(clock), Throttle(1), clock)
+    assert sink.put(b"ab") == b"ab"
+    assert sink.put_each([b"ab", b"c"], clock.now) == ([0.0], b"ab")
