@@ -27,7 +27,6 @@ LONGEST = (
     "faults",
     "dashboard",
     "acceptance",
-    "resilience",
     "plugin",
     "examples",
     "lab",

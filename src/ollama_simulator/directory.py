@@ -78,3 +78,7 @@ class Directory(Generic[S]):
     def expire(self) -> None:
         """Have it recorded which models have left memory by now: that is noticed only when
         somebody looks."""
+
+    async def settle(self) -> None:
+        """Have everything in the journal that has happened until now: what other processes
+        recorded comes a little later."""

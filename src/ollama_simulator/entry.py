@@ -47,9 +47,14 @@ def worker() -> None:
 
     port, _, key = sys.stdin.readline().strip().partition(" ")
     kernel.raise_limit()
-    if port:
+
+    async def whole() -> None:
         # Whoever started it may be gone by now.
         with contextlib.suppress(ConnectionError):
-            run(work(int(port), key))
-    # All is said and done; to take the interpreter apart would only hold the others up.
-    os._exit(0)
+            await work(int(port), key)
+        # All is said and done. To wait for what is still being imported, and to take the
+        # interpreter apart, would only hold the others up.
+        os._exit(0)
+
+    if port:
+        run(whole())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,6 +20,7 @@ from ollama_simulator.workers.starting import rest_s
 from tests.acceptance.program import Program, command, environment, run_to_end
 from tests.acceptance.rawhttp import Connection, Ended, ask
 from tests.resilience.test_signals import slowness
+from tests.resilience.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -47,13 +51,6 @@ class Spread(Program):
         words = "&".join(f"{name}={value}" for name, value in {"limit": "10000", **query}.items())
         found: list[Any] = self.accepted("GET", f"/journal?{words}")["records"]
         return found
-
-    def wait_until(self, port: int, status: int) -> None:
-        """Wait until a server answers so."""
-        deadline = time.monotonic() + SOON_S
-        while (answer := ask(port, "GET", "/api/version")).status != status:
-            assert time.monotonic() < deadline, answer
-            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -118,7 +115,8 @@ def test_it_is_started_again_with_its_servers(program: Spread) -> None:
             False,
             1,
         )
-    program.wait_until(one, 200)
+    until(lambda: not any(each["down"] for each in program.infos().values()), "all are there")
+    assert ask(one, "GET", "/api/version").status == 200
     after = program.infos()
     for name in before:
         same = ("name", "port", "url", "behavior", "settings", "installed", "worker", "door")
@@ -208,13 +206,42 @@ def test_one_that_stands_still(program: Spread) -> None:
     """The others' records don't wait for it, nor does the end of all."""
     still = program.worker(1)
     still.suspend()
-    assert ask(program.ports[1], "GET", "/api/version").status == 200
-    assert [each["kind"] for each in program.records(server="s2", kind="Finished")] == ["Finished"]
-    began = time.monotonic()
-    program.send(signal.SIGTERM)
-    assert program.wait() == 0
-    assert time.monotonic() - began < 2 * slow()
-    assert not psutil.pid_exists(still.pid)
+    try:
+        assert ask(program.ports[1], "GET", "/api/version").status == 200
+        finished = {"server": "s2", "kind": "Finished"}
+        until(lambda: len(program.records(**finished)) == 1, "its record")
+        began = time.monotonic()
+        program.send(signal.SIGTERM)
+        assert program.wait() == 0
+        assert time.monotonic() - began < 2 * slow()
+        assert not psutil.pid_exists(still.pid)
+    finally:
+        # One that stands still doesn't notice that nobody is there any more.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            still.kill()
+
+
+def test_the_journal_in_a_file(tmp_path: Path) -> None:
+    """Every record of every worker is in it, up to the last, in one order with one index."""
+    file = tmp_path / "journal.jsonl"
+    with Spread("--journal-file", str(file)) as program:
+        for port in program.ports:
+            with Connection(port) as kept:
+                kept.ask("GET", "/api/version")
+                assert kept.read().status == 200
+        open_ones = [Connection(port) for port in program.ports]
+        for each in open_ones:
+            each.ask("GET", "/api/version")
+            assert each.read().status == 200
+        program.stop()
+    for each in open_ones:
+        each.close()
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    records = [line for line in lines if "index" in line]
+    assert [record["index"] for record in records] == list(range(len(records)))
+    kinds = Counter(record["kind"] for record in records)
+    assert kinds["Opened"] == kinds["Closed"] == kinds["Finished"] == 6
+    assert [record["t"] for record in records] == sorted(record["t"] for record in records)
 
 
 # --- the end ----------------------------------------------------------------------------------

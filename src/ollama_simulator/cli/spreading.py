@@ -8,9 +8,11 @@ import socket
 
 from ollama_simulator.access import Access
 from ollama_simulator.cli.serving import SLOW, address, imported, shown, tell_begun
+from ollama_simulator.clock import WallClock
 from ollama_simulator.console.look import Stand, told
 from ollama_simulator.console.warnings import warn
 from ollama_simulator.fleet_file import FleetFile
+from ollama_simulator.journal import Journal
 from ollama_simulator.net import kernel
 from ollama_simulator.spill import spilling
 from ollama_simulator.terminal import say
@@ -27,17 +29,21 @@ async def serve_spread(
     let_in: Access,
 ) -> None:
     """As `serving.serve`, until `stop` is set."""
-    spreading = spread(described, workers, local=let_in.local)
-    async with spreading as fleet, asyncio.TaskGroup() as group:
+    journal, clock = Journal(described.journal_size), WallClock(described.clock_speed)
+    journal.warned.append(warn)
+    spill = spilling(journal, described.journal_file, clock, described.journal_file_max)
+    # The file is closed when the last records of all workers are in it.
+    async with (
+        spill,
+        spread(described, workers, journal, clock, local=let_in.local) as fleet,
+        asyncio.TaskGroup() as group,
+    ):
         waiting = group.create_task(stop.wait())
         begun = group.create_task(fleet.begun())
         await asyncio.wait((waiting, begun), return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             begun.cancel()
-            return
-        fleet.journal.warned.append(warn)
-        file, most = described.journal_file, described.journal_file_max
-        async with spilling(fleet.journal, file, fleet.clock, most):
+        else:
             control = kernel.listen(let_in.host, control_port)
             await _control(fleet, control, let_in, stop, group, log, first)
 

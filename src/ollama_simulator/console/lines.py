@@ -33,6 +33,7 @@ async def tell(fleet: Directory[Any], control: str, stop: asyncio.Event) -> None
                 await stop.wait()
         except TimeoutError:
             continue
+    await fleet.settle()
     _tell(fleet, follower)
 
 

@@ -69,10 +69,8 @@ class Worker:
             ),
         )
         self._keeper = states.Keeper(self._fleet)
-        self._tables = dict(zip((each.name for each in self._there), tables, strict=True))
         self._application: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         """The control API, as soon as there is one."""
-        self._ending = asyncio.Event()
 
     async def serve(self) -> None:
         """Serve until it is told to end, or nobody is there any more. Raises as `Fleet`."""
@@ -82,13 +80,14 @@ class Worker:
                 kernel.start_listening(sock)
             self._line.tell(Begun(self._keeper.states(), tuple(fleet.helpers), self._counters))
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._control(group))
+                controlling = group.create_task(self._control(group))
                 await self._listen(group)
+                controlling.cancel()
             self._hand_over(Fetch(expire=False, number=0))
         self._hand_over(Fetch(expire=False, number=0))
 
     async def _control(self, group: asyncio.TaskGroup) -> None:
-        """Have what grants wishes, until the end."""
+        """Have what grants wishes, until it is cancelled."""
         # The slowest import of the package; the servers answer meanwhile.
         for module in SLOW:
             await asyncio.to_thread(importlib.import_module, module)
@@ -96,7 +95,7 @@ class Worker:
 
         async with helping(self._fleet, group.create_task):
             self._application.set_result(application(self._fleet, local=self._begin.local))
-            await self._ending.wait()
+            await asyncio.Event().wait()  # it is cancelled
 
     async def _begun(self) -> None:
         """Have the servers stand as they are to."""
@@ -138,7 +137,6 @@ class Worker:
                     self._hand_over(message)
                     await self._line.drain()
                 case End():
-                    self._ending.set()
                     return
 
     async def _grant(self, wish: Wish) -> None:

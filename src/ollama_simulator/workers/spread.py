@@ -47,11 +47,16 @@ class Spread(Directory[Place]):
     """The fleet."""
 
     def __init__(
-        self, described: FleetFile, workers: int, door: Door, *, local: bool = True
+        self,
+        described: FleetFile,
+        workers: int,
+        *,
+        journal: Journal,
+        clock: WallClock,
+        door: Door,
+        local: bool = True,
     ) -> None:
         """`local` says whether only this machine reaches the control API."""
-        journal = Journal(described.journal_size)
-        clock = WallClock(described.clock_speed)
         super().__init__(seed=described.seed, clock=clock, host=described.host, journal=journal)
         self.helpers: list[int] = []
         """The ports of servers that have a helper."""
@@ -223,13 +228,18 @@ class Spread(Directory[Place]):
 
 @contextlib.asynccontextmanager
 async def spread(
-    described: FleetFile, workers: int, *, local: bool = True
+    described: FleetFile,
+    workers: int,
+    journal: Journal,
+    clock: WallClock,
+    *,
+    local: bool = True,
 ) -> AsyncIterator[Spread]:
     """A fleet over so many workers, until the block ends; `local` as for `Spread`. They may not
     have begun yet. What keeps one of them from that (`PortTaken`, `Unsupported`) is raised, in a
     group."""
     async with Door() as door:
-        fleet = Spread(described, workers, door, local=local)
+        fleet = Spread(described, workers, journal=journal, clock=clock, door=door, local=local)
         async with asyncio.TaskGroup() as group:
             group.create_task(fleet.run())
             following = group.create_task(fleet.follow())
