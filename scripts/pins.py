@@ -10,7 +10,7 @@ A lock, in `requirements/`, has every package at one version, with its hashes. I
 system and each Python that the project supports, and names no index: pip asks its own.
 
 - `build.txt` has what makes a wheel of the project,
-- `run.txt` what the two programs need,
+- `run.txt` what the two programs need: the container image is made of these,
 - `dev.txt` what the tests need, too: `run.py test` installs it.
 
 `try lowest` takes of everything that `pyproject.toml` names for users, extras included, the oldest

@@ -27,6 +27,7 @@ LONGEST = (
     "faults",
     "dashboard",
     "acceptance",
+    "resilience",
     "plugin",
     "examples",
     "lab",

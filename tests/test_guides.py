@@ -28,7 +28,7 @@ def blocks(guide: str, language: str) -> list[str]:
     return [text for name, text in found if name == language]
 
 
-@pytest.mark.parametrize("name", ["scripts", "calibrate", "profiles", "time", "record"])
+@pytest.mark.parametrize("name", ["scripts", "calibrate", "profiles", "time", "record", "scale"])
 def test_the_program_prints_what_it_says(name: str) -> None:
     guide = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     (code,) = blocks(guide, "python")

@@ -20,6 +20,7 @@ from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.faults.slow import Slow
 from ollama_simulator.fleet import Fleet
+from ollama_simulator.limits import Limits
 from ollama_simulator.model import Model
 from ollama_simulator.net.connection import PIECE
 from ollama_simulator.records import Asked, Finished
@@ -257,3 +258,18 @@ async def test_a_client_that_does_not_read() -> None:
         waiting = await blocked()
         here.peer.reset()
         assert await journal.wait_for(Finished, 5, exchange=waiting, outcome="left")
+
+
+@on_each_loop
+async def test_limits_hold_behind_what_was_answered_at_once() -> None:
+    """Also where that was the first request of a connection."""
+    large = head(more=f"X-Long: {'x' * 400}\r\n")
+    async with looking(Settings(limits=Limits(head_bytes=400))) as here:
+        await here.ask(head())
+        with here.at_once(1):
+            async with await Peer.connect(here.fleet.ports[0]) as other:
+                await settle()
+                await other.send(head())
+                await other.until(b"]}]}")
+                await other.send(large)
+                assert (await other.until(b"\r\n")).split()[1] == b"431"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -15,8 +13,6 @@ import yaml
 
 from ollama_simulator.conformance.balancers import envoy, haproxy, litellm, nginx
 from ollama_simulator.conformance.balancers.adapter import Place, Setup
-from tests.acceptance.program import environment
-from tests.acceptance.rawhttp import ask
 
 RECIPES = (Path(__file__).resolve().parent.parent / "docs" / "recipes.md").read_text("utf-8")
 SETUP = Setup(servers=(11501, 11502, 11503), timeout=60.0)
@@ -68,23 +64,3 @@ def test_haproxy_takes_it(tmp_path: Path) -> None:
     command = ["haproxy", "-c", "-f", str(path)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-
-
-def test_in_a_container() -> None:
-    """The image's program runs, on the ports that it exposes unless told otherwise, and tells a
-    client in another container where its servers are."""
-    text = recipe("in-a-container", "dockerfile")
-    assert "\nEXPOSE 11500 11501 11502 11503\n" in text
-    program, *options = json.loads(text.partition("\nCMD ")[2])
-    assert program == "ollama_simulator"
-    free = ["--control-port", "0", "--server-ports", "0"]
-    command = [sys.executable, "-m", program, *options, *free]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            _, *lines = [running.stdout.readline().rstrip() for _ in range(3)]
-            control, server = (int(line.rpartition(":")[2]) for line in lines)
-            (told,) = ask(control, "GET", "/servers", headers={"Host": "sim:1"}).json()["servers"]
-            assert told["url"] == f"http://sim:{server}"
-        finally:
-            running.terminate()

@@ -20,15 +20,25 @@ import typer
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, in the fastest event loop there is."""
+    """Run a coroutine to its end, in the fastest event loop there is. Ctrl-C interrupts it, unless
+    it has the event loop told of that; before and afterwards it just ends the program."""
     try:
         import uvloop
 
         factory: Any = uvloop.new_event_loop
     except ImportError:  # Windows
         factory = None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+    # In a program that is ours: see `entry`.
+    ours = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.get_loop()  # made now, so that nothing is interrupted half-way
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            return runner.run(main)
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def say(words: str) -> None:

@@ -77,9 +77,15 @@ class Started:
 
     @property
     def err(self) -> str:
-        """What it complained of. The very first moments are Python's own."""
+        """What it complained of."""
+        return "" if self.too_early else self._files[1].read_text(encoding="utf-8")
+
+    @property
+    def too_early(self) -> bool:
+        """Whether it was interrupted before anything of it was there: in Python's own start, which
+        shows where, and ends with 1."""
         text = self._files[1].read_text(encoding="utf-8")
-        return "" if "KeyboardInterrupt" in text and "ollama_simulator" not in text else text
+        return "KeyboardInterrupt" in text and "ollama_simulator" not in text
 
     def told(self, number: signal.Signals, again: Sequence[float] = ()) -> int:
         """Send a signal to all of its group, as a terminal does, and others after some seconds.
@@ -100,7 +106,7 @@ class Started:
             self.end()
         slow = max(slow, slowness(), 1.0)
         assert took < LIMIT_S * slow, f"it took {took:.2f} s on a machine {slow:.1f} times slower"
-        return status
+        return -number if self.too_early else status
 
     def _others(self) -> list[str]:
         """Its processes that are still there."""

@@ -5,7 +5,8 @@ Rules of this folder:
 1. Options are read and checked here; what they mean is done elsewhere.
 2. Exit status: 0 for success, 1 for a bad result, 2 for wrong options or an environment in which
    the program can't run. Errors go to standard error and name the culprit.
-3. Ctrl-C and SIGTERM end a program in order, without a traceback.
+3. Ctrl-C and SIGTERM end a program in order, without a traceback: what `terminal.run` runs is told
+   of them, and before and after that they just end it.
 4. A sub-command is a function in a file of its own, and an entry in the `SUB_COMMANDS` of its
    program; its name is that of the function. What is slow to import is imported in functions, as
    each start of a program imports the files of all its sub-commands.
@@ -16,7 +17,6 @@ It must not import the commands.
 import inspect
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -43,19 +43,14 @@ def start(command: Command, sub_commands: Iterable[Command] = (), examples: Exam
 
     One with sub-commands takes a context, and first asks whether it is `alone` in it.
     """
-    _run(application(command, sub_commands, examples, completion=True))
+    _prepare()
+    application(command, sub_commands, examples, completion=True)()
 
 
-def _run(program: typer.Typer) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _prepare() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A balancer may answer what the terminal can't show.
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        program()
-    finally:
-        # All is ended. Nobody wants a traceback of the interpreter's own end.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start_flat(
@@ -66,7 +61,8 @@ def start_flat(
     below = list(sub_commands_of)
     first = _words()[1:2]
     if first and first[0] in {each.__name__ for each in below}:
-        _run(sub_commands(below))
+        _prepare()
+        sub_commands(below)()
         return
     names = ", ".join(each.__name__ for each in below)
     command.__doc__ = f"{command.__doc__}\n\nSub-commands, each with --help: {names}."

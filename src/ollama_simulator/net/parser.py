@@ -62,7 +62,7 @@ class Parser:
         if self._heads.refuses(head, len(data)):
             return None
         if not self._last_method:
-            self._heads = HeadReader(SHORTEST_START)
+            self._heads = HeadReader(SHORTEST_START, self._limits)
         self._last_method = head.method
         return head
 
