@@ -44,6 +44,7 @@ LAYERS = {
     "schemas": 1,
     "tally": 1,
     "workload": 1,
+    "collector": 0,
     "receiving": 1,
     "engine": 1,
     "wire": 1,

@@ -12,8 +12,10 @@ import _signal as signal  # type: ignore[import-not-found]
 def simulator() -> None:
     """Run `ollama_simulator`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from ollama_simulator.cli.simulator import main
+    from ollama_simulator.collector import importing
 
+    with importing():
+        from ollama_simulator.cli.simulator import main
     main()
 
 

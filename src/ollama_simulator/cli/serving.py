@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ollama_simulator.access import Access
 from ollama_simulator.clock import WallClock
+from ollama_simulator.collector import importing
 from ollama_simulator.console.warnings import warn
 from ollama_simulator.directory import Directory
 from ollama_simulator.fleet import Fleet
@@ -102,10 +103,11 @@ async def _control(
 async def imported(modules: Iterable[str], stop: asyncio.Event) -> bool:
     """Import modules in a thread, in turns in which others have theirs. Returns whether all are:
     who is ended now needn't wait for them."""
-    for module in modules:
-        await asyncio.to_thread(importlib.import_module, module)
-        if stop.is_set():
-            return False
+    with importing():
+        for module in modules:
+            await asyncio.to_thread(importlib.import_module, module)
+            if stop.is_set():
+                return False
     return True
 
 

@@ -33,6 +33,7 @@ from ollama_simulator.cli.wanted import (
     ports,
 )
 from ollama_simulator.clock import FASTEST, SLOWEST
+from ollama_simulator.collector import importing
 from ollama_simulator.settings import HELPER_OFFSET, PROFILES, RECORDS, Caching
 from ollama_simulator.terminal import environment, run, wrong
 
@@ -258,8 +259,9 @@ def simulator(
     if log == "auto":
         log = "live" if sys.stdout.isatty() else "plain"
     # What answers is imported now and not before: help and completion are there at once.
-    from ollama_simulator.fleet_checks import about_helper
-    from ollama_simulator.fleet_file import FleetFile, Server
+    with importing():
+        from ollama_simulator.fleet_checks import about_helper
+        from ollama_simulator.fleet_file import FleetFile, Server
 
     if config is not None:
         fleet = in_file(context, config)
@@ -313,6 +315,7 @@ def simulator(
 
 
 def _serve(control_port: int, fleet: "FleetFile", log: str, workers: int, let_in: Access) -> None:
-    from ollama_simulator.cli.serving import serve
+    with importing():
+        from ollama_simulator.cli.serving import serve
 
     run(serve(control_port, fleet, log, workers=workers, let_in=let_in))
