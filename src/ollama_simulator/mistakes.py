@@ -165,8 +165,8 @@ class Reading:
         place: Place = ()
         for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", found[3]):
             # It doesn't say under which key of a table of any keys.
-            key = self._culprit(place, error) if index == "..." else None
-            place += (key or name or int(index),)
+            part = self._culprit(place, error) if index == "..." else name or int(index)
+            place += (part,)
         return found[1], place
 
     def _culprit(self, place: Place, error: str) -> str:
