@@ -84,6 +84,7 @@ async def test_a_server_at_the_start() -> None:
                 "rules": [],
                 "profile": "seed",
                 "settings": {},
+                "worker": None,
             },
         )
 
