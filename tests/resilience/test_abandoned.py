@@ -25,9 +25,11 @@ MANY = 10_000
 """As many as that, or as this machine lets one process have open."""
 SPARE = 300
 """Files that the tests or the simulator need beside."""
-GROWTH = 1.05
-"""How much larger a process may be after the second round than after the first, which fills what
-is kept for later."""
+ROUNDS = 5
+STILL = 1.02
+"""How much larger a process may be after a round than after the one before, if nothing is left of
+its connections: two bytes in a hundred, some 300 of each connection. What is kept for later is
+filled by the first round, and at times by the second one; a leak grows in every one."""
 SAID = (
     b"",
     b"GET /api/ta",
@@ -66,12 +68,12 @@ def test_nothing_is_left_of_abandoned_connections() -> None:
             assert ask(port, CHAT.method, CHAT.path, CHAT.limited(1).body).status == 200
         until(lambda: all(each["active"] == 0 for each in servers(program)), "all is quiet")
         files = process.num_fds()
-        sizes = []
-        for _ in range(2):
+        sizes: list[int] = []
+        while len(sizes) < 2 or sizes[-1] > sizes[-2] * STILL:
+            assert len(sizes) < ROUNDS, [f"{size / 1e6:.1f} MB" for size in sizes]
             abandoned(program.ports, count)
             until(lambda: process.num_fds() <= files, "every file is closed", 60)
             sizes.append(process.memory_info().rss)
-        assert sizes[1] < sizes[0] * GROWTH, [f"{size / 1e6:.1f} MB" for size in sizes]
         assert [each["active"] for each in servers(program)] == [0, 0, 0]
         records = program.accepted("GET", "/journal?kind=Failed,Hindered")["records"]
         assert records == []

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 LIMIT_S = 2.0
 """Seconds in which all is ended, of a machine that has time for it."""
-MOMENTS = tuple(n * 1.5 / 11 for n in range(12))
+MOMENTS = tuple(n * 1.5 / 7 for n in range(8))
 """Seconds after the start: while Python starts, while it imports, while it takes ports and starts
 processes, and when it has."""
 MARK = "OLLAMA_SIMULATOR_TEST"
@@ -176,7 +176,7 @@ def until(started: Started, words: str) -> None:
 
 def test_the_suite_at_any_moment(tmp_path: Path) -> None:
     """While it imports, while its balancers start, while they play; none is left behind."""
-    for turn, moment in enumerate((*MOMENTS[::2], 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 4.0)):
+    for turn, moment in enumerate((*MOMENTS[::2], 1.7, 2.0, 2.5, 3.0, 4.0)):
         started = Started(SUITE, "--all", folder=tmp_path)
         again = (0.05,) if turn % 3 == 0 else ()
         assert ended(started, moment, of(turn), *again) in KILLED[of(turn)]
