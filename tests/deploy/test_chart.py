@@ -90,6 +90,7 @@ def test_helm_renders_them(name: str) -> None:
         (["control.token=short"], "token"),
         (["load.tokensPerSecond=100000"], "take more replicas"),
         (["config=seed = 7"], 'it must say host = "0.0.0.0"'),
+        (["config=control_host = 1 # not the host"], 'it must say host = "0.0.0.0"'),
         (["servres=3"], "servres"),
     ],
 )
@@ -279,7 +280,7 @@ def test_costs_are_those_of_the_guide() -> None:
         "recordKiB": told["RECORD_KIB"],
     }
     rows = dict(re.findall(r"^\| (a [^|(]+?)(?: \([^|]*\))? \| (.*?) \|", guide, re.MULTILINE))
-    assert rows["a token of a stream that keeps its time"] == f"{told['TOKEN_US']} µs of CPU"
+    assert rows["a token of a paced stream"] == f"{told['TOKEN_US']} µs of CPU"
     assert rows["a chat, its tokens not counted"] == f"{told['CHAT_US']} µs of CPU"
     process = f"{told['IDLE_US']:,} µs of CPU a second, {told['PROCESS_KIB']:,} KiB"
     assert rows["a process"] == process
