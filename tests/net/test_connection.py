@@ -22,7 +22,7 @@ from ollama_simulator.acts import (
     Tick,
     Wait,
 )
-from ollama_simulator.net.connection import MOST_PIPELINED
+from ollama_simulator.net.connection import MOST_AHEAD, MOST_PIPELINED
 from ollama_simulator.net.request import BadBody, Request
 from tests.net.loops import on_each_loop
 from tests.net.peers import (
@@ -699,6 +699,34 @@ async def test_a_client_that_asks_on_and_on_is_reset() -> None:
             await peer.send(one * (2 * MOST_PIPELINED))
         assert await service.until("finished") == [("cancelled",)]
         assert len(service.answers) == 1
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n" % (b"x" * 1_000_000),
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000,
+    ],
+    ids=["heads", "bodies"],
+)
+@on_each_loop
+async def test_a_client_that_asks_much_on_and_on_is_reset(one: bytes) -> None:
+    """Few requests pile up if they are large; what is read in time may be as much as it likes."""
+
+    def handler(request: Request) -> Reply:
+        return say(Hold()) if request.target == "/hold" else whole(b"ok")
+
+    times = 3 * MOST_AHEAD // (2 * len(one)) + 1
+    async with serving(handler) as service, await Peer.connect(service.port) as peer:
+        for _ in range(times):
+            await peer.send(one)
+            assert await peer.answer() == (200, b"ok")
+        await peer.ask("/hold")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(times):
+                await peer.send(one)
+        assert (await service.until("finished", times + 1))[-1] == ("cancelled",)
+        assert len(service.answers) == times + 1
 
 
 @on_each_loop

@@ -38,6 +38,8 @@ from ollama_simulator.records import Outcome
 
 MOST_PIPELINED = 10_000
 """Requests waiting on one connection above which it is reset."""
+MOST_AHEAD = 4 * 1024 * 1024
+"""Bytes that came behind the first of them, above which it is reset, too."""
 PIECE = 16 * 1024
 """Bytes handed to the transport at a time, so that a freeze stops a large write."""
 LINGER_S = 2.0
@@ -74,7 +76,7 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[Any] | None = None
         self._parser = Parser(
             number,
-            arrived=self._put,
+            arrived=self._begun,
             say_continue=self._say_continue,
             drained=self._mind_reading,
             abort=self.abort,
@@ -84,6 +86,8 @@ class Connection(asyncio.Protocol):
         self._patience = Patience(limits, self._out_of_patience) if limits.timed else None
         self._requests: deque[Request | Said | None] = deque()
         """What comes next: requests, answers that the kernel has not taken whole, the end."""
+        self._came = 0
+        """Bytes that came so far, but for requests that were answered at once."""
         self._free = False
         """Whether the task waits for the next request, and for nothing else."""
         self._arrived: asyncio.Future[None] | None = None
@@ -119,6 +123,7 @@ class Connection(asyncio.Protocol):
                 return
             if self._current is not None and self._current.body.complete:
                 self._current.unwatched = True
+            self._came += len(data)
             self._parse(data)
             self._mind_reading()
             if self._patience is not None:
@@ -279,6 +284,16 @@ class Connection(asyncio.Protocol):
         self._mind_reading()
         return request
 
+    def _begun(self, request: Request) -> None:
+        request.came_at = self._came
+        self._put(request)
+
+    @property
+    def _ahead(self) -> int:
+        """Bytes that came behind the head of the first request that waits."""
+        first = self._requests[0] if self._requests else None
+        return self._came - first.came_at if isinstance(first, Request) else 0
+
     def _put(self, request: Request | Said | None) -> None:
         self._requests.append(request)
         if self._arrived is not None and not self._arrived.done():
@@ -396,7 +411,7 @@ class Connection(asyncio.Protocol):
         body = self._parser.receiving
         full = body is not None and body.full and self._ended_by != "us"
         behind = full and self._current is not None and self._current.body is not body
-        if behind or len(self._requests) > MOST_PIPELINED:
+        if behind or len(self._requests) > MOST_PIPELINED or self._ahead > MOST_AHEAD:
             # Whoever is not read is not seen leaving: nothing may pile up unread behind a request.
             self.abort()
             return

@@ -215,6 +215,8 @@ class Request:
         self.unwatched = False
         """Whether more has come behind it while it was answered. Go watches for the end of a
         connection by reading a byte, and has one then."""
+        self.came_at = 0
+        """Bytes that had come on its connection when its head was whole, a piece more or less."""
         self._index = index
         self.abort = abort
         """Reset the connection and end whatever is being performed on it."""
