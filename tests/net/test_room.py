@@ -64,10 +64,15 @@ async def test_who_can_not_accept_waits_and_says_so_once(monkeypatch: pytest.Mon
 
 
 @on_each_loop
-async def test_who_stops_while_there_is_no_room_is_forgotten() -> None:
-    """Nothing begins to accept afterwards, and a socket that is closed is not looked at."""
+async def test_who_stops_while_there_is_no_room_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing begins to accept afterwards, a socket that is closed is not looked at, and nobody
+    is told for ever that there is no room."""
+    monkeypatch.setattr(room, "CALM_S", 0.1)
+    told: list[str] = []
     starved = Starved()
-    acceptor = Acceptor(starved, lambda _: None, Room())  # type: ignore[arg-type]
+    acceptor = Acceptor(starved, lambda _: None, Room(told.append, lambda: told.append("eased")))  # type: ignore[arg-type]
     acceptor.start()
     with starved.sock, socket.create_connection(starved.sock.getsockname()):
         await until(lambda: starved.tries > 0)
@@ -76,6 +81,7 @@ async def test_who_stops_while_there_is_no_room_is_forgotten() -> None:
         tries = starved.tries
     await asyncio.sleep(3 * room.RETRY_S)
     assert starved.tries == tries
+    await until(lambda: told[1:] == ["eased"])
 
 
 def test_the_last_files_are_not_for_clients(monkeypatch: pytest.MonkeyPatch) -> None:

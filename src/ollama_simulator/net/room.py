@@ -93,13 +93,11 @@ class Room:
 
     def _look(self) -> None:
         self._timer = None
-        if not self._waiting:
-            self.full = False
-            return
         loop = asyncio.get_running_loop()
-        if not self._there_is():
+        if self._waiting and not self._there_is():
             self._timer = loop.call_later(RETRY_S, self._look)
             return
+        # It is over, too, when nobody waits any more.
         self.full = False
         self._calm = loop.call_later(CALM_S, self._over)
         waiting, self._waiting = self._waiting, []
