@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from ollama_simulator import records
+from ollama_simulator.acts import How
 from ollama_simulator.clock import WallClock
 from ollama_simulator.faults.fail_health import FailHealth
 from ollama_simulator.faults.fault import Fault
@@ -258,6 +259,54 @@ async def test_a_client_that_does_not_read() -> None:
         waiting = await blocked()
         here.peer.reset()
         assert await journal.wait_for(Finished, 5, exchange=waiting, outcome="left")
+
+
+@pytest.mark.parametrize("pieces", [1, 2], ids=["at once", "in the ordinary way"])
+@pytest.mark.parametrize("end", ["reset", "half_close", "cancel"])
+@on_each_loop
+async def test_an_answer_that_the_kernel_does_not_take(end: str, pieces: int) -> None:
+    """It is a request in progress, which can be cancelled; and its client is seen leaving."""
+    long = tuple(Model(f"{number:0100}:x", 1, "d", "f", "1B", "F16") for number in range(90))
+    asks = head(path="/v1/models")
+    async with looking() as here:
+        here.fleet.install(None, long)
+        journal = here.fleet.journal
+        with here.at_once(0 if pieces == 2 else 1):
+            await here.ask(asks, pieces=pieces)
+        assert here.server.active == 0
+        while not here.server.active:
+            for piece in (asks,) if pieces == 1 else (asks[:9], asks[9:]):
+                await here.peer.send(piece)
+                await settle()
+        assert here.server.active == 1
+        assert len(here.server.held) == 2 - pieces
+        since = journal.total
+        if end == "cancel":
+            assert here.server.cancel() == 1
+        else:
+            getattr(here.peer, end)()
+            assert await journal.wait_for(records.Left, 5)
+            await here.fleet.reset()
+        assert await journal.wait_for(records.Closed, 5)
+        assert here.server.active == 0
+        told = [
+            (
+                type(record).__name__,
+                getattr(record, "how", None) or getattr(record, "outcome", None),
+            )
+            for record in journal.records[since:]
+            if not isinstance(record, records.Behaved)
+        ]
+        assert (
+            told
+            == {
+                "reset": [("Left", How.RST), ("Finished", "left"), ("Closed", How.RST)],
+                "half_close": [("Left", How.FIN), ("Finished", "cancelled"), ("Closed", How.RST)],
+                "cancel": [("Finished", "cancelled"), ("Closed", How.RST)],
+            }[end]
+        )
+        left = journal.where(records.Left)
+        assert [record.tokens for record in left] == [1] * len(left)
 
 
 @on_each_loop

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ollama_simulator import records
-from ollama_simulator.acts import Reply
+from ollama_simulator.acts import How, Reply
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.performed import Performed
@@ -34,8 +34,14 @@ class Owner(Protocol):
 class Glance(Protocol):
     """What a request needs of its server that only looks."""
 
+    held: set["Held"]
+    """Those that are not over."""
+
     def glanced(self, number: int, told: Performed, outcome: records.Outcome) -> None:
         """A request is over."""
+
+    def see(self, kind: type[records.Record], /, **fields: Any) -> None:
+        """Record something that happened."""
 
 
 class Glanced:
@@ -51,6 +57,39 @@ class Glanced:
 
     def finish(self, outcome: records.Outcome) -> None:
         """Record the end."""
+        self._server.glanced(self._number, self._told, outcome)
+
+    def held(self, abort: Callable[[], None]) -> "Held":
+        """Go on, as the kernel has not taken the answer whole."""
+        return Held(self._server, self._number, self._told, abort)
+
+
+class Held:
+    """One request that only looked, whose client is slow to read the answer."""
+
+    def __init__(
+        self, server: Glance, number: int, told: Performed, abort: Callable[[], None]
+    ) -> None:
+        self.abort = abort
+        """Reset the connection."""
+        self.left: How | None = None
+        """How the client left; None while it is there."""
+        self.unwatched = False
+        self._server = server
+        self._number = number
+        self._told = told
+        server.held.add(self)
+
+    def leave(self, how: How) -> None:
+        """Record that the client left."""
+        if self.left is None:
+            self.left = how
+            tokens = self._told.ticks
+            self._server.see(records.Left, exchange=self._number, how=how, tokens=tokens)
+
+    def finish(self, outcome: records.Outcome) -> None:
+        """Record the end."""
+        self._server.held.discard(self)
         self._server.glanced(self._number, self._told, outcome)
 
 

@@ -41,7 +41,7 @@ from ollama_simulator.overriding import HEADER, asked_for, refusing
 from ollama_simulator.presence import Presence
 from ollama_simulator.receiving import NOTHING
 from ollama_simulator.rules import Active, Rules
-from ollama_simulator.served import Glanced, Served
+from ollama_simulator.served import Glanced, Held, Served
 from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.stand_in import StandIn
 from ollama_simulator.wire.codec import Wire
@@ -83,6 +83,8 @@ class SimServer:
         self._wire = Wire(clock.wall_ns, self._random, settings)
         self._boot()
         self._running: set[Served] = set()
+        self.held: set[Held] = set()
+        """Requests that only look, whose answers the kernel has not taken whole."""
         self._tokens = 0
         self._ordinal = 0
         self._remembered: dict[object, Any] = {}
@@ -120,7 +122,7 @@ class SimServer:
     @property
     def active(self) -> int:
         """Requests in progress."""
-        return len(self._running)
+        return len(self._running) + len(self.held)
 
     @property
     def tokens(self) -> int:
@@ -285,6 +287,9 @@ class SimServer:
         for served in tuple(self._running):
             if served.request.left is not None:
                 served.request.abort()
+        for held in tuple(self.held):
+            if held.left is not None:
+                held.abort()
         self._forget("reset")
         self.scheduler.pages.clear()
         self.store.replace(self._models_at_the_start)
@@ -294,10 +299,11 @@ class SimServer:
 
     def cancel(self) -> int:
         """End the running requests at once, by resetting their connections. Returns how many."""
-        running = tuple(self._running)
-        for served in running:
-            served.request.abort()
-        return len(running)
+        aborts = [served.request.abort for served in self._running]
+        aborts += [held.abort for held in self.held]
+        for abort in aborts:
+            abort()
+        return len(aborts)
 
     def see(self, kind: type[records.Record], /, **fields: Any) -> None:
         """Record something that happened here, now."""

@@ -33,7 +33,7 @@ from ollama_simulator.net.parser import Parser
 from ollama_simulator.net.patience import Patience
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Request
-from ollama_simulator.net.service import Answering, Said
+from ollama_simulator.net.service import Answering, Held, Said
 from ollama_simulator.records import Outcome
 
 MOST_PIPELINED = 10_000
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         )
         limits = owner.limits
         self._patience = Patience(limits, self._out_of_patience) if limits.timed else None
-        self._requests: deque[Request | Said | None] = deque()
+        self._requests: deque[Request | Held | None] = deque()
         """What comes next: requests, answers that the kernel has not taken whole, the end."""
         self._came = 0
         """Bytes that came so far, but for requests that were answered at once."""
@@ -92,6 +92,8 @@ class Connection(asyncio.Protocol):
         """Whether the task waits for the next request, and for nothing else."""
         self._arrived: asyncio.Future[None] | None = None
         self._current: Request | None = None
+        self._held: Held | None = None
+        """The answer that the kernel has not taken whole, if it was given at once."""
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lost_how = How.FIN
         self._ended_by = "client"
@@ -123,6 +125,8 @@ class Connection(asyncio.Protocol):
                 return
             if self._current is not None and self._current.body.complete:
                 self._current.unwatched = True
+            if self._held is not None:
+                self._held.unwatched = True
             self._came += len(data)
             self._parse(data)
             self._mind_reading()
@@ -135,6 +139,8 @@ class Connection(asyncio.Protocol):
         for request in (self._current, *self._requests):
             if isinstance(request, Request) and request.seen_leaving:
                 request.leave(How.FIN)
+        if self._held is not None and not self._held.unwatched:
+            self._held.leave(How.FIN)
         self._put(None)
         return True
 
@@ -149,6 +155,8 @@ class Connection(asyncio.Protocol):
             self._patience.end()
         blocked = not self._writable.open
         self._writable.set()
+        if self._held is not None and self._ended_by == "client":
+            self._held.leave(self._lost_how)
         if self._current is not None:
             if self._ended_by == "client":
                 self._current.leave(self._lost_how, in_write=blocked)
@@ -183,9 +191,8 @@ class Connection(asyncio.Protocol):
             by, how = self._ended_by, self._lost_how
             if not self._lost.done():
                 self._transport.abort()
-            for said in self._requests:
-                if said is not None and not isinstance(said, Request):
-                    said.finish("cancelled" if self._aborted else "left")
+            if self._held is not None:
+                self._held.finish("cancelled" if self._aborted else "left")
             self._owner.disconnected(self, by, how)
 
     def freeze(self) -> None:
@@ -204,9 +211,9 @@ class Connection(asyncio.Protocol):
         self._thawed.set()
         if self._current is None:
             # What is said already is said to its end.
-            said = [each for each in self._requests if not isinstance(each, Request)]
+            held = [each for each in self._requests if not isinstance(each, Request)]
             self._requests.clear()
-            self._requests.extend(said)
+            self._requests.extend(held)
             self._put(None)
 
     def abort(self, how: How = How.RST) -> None:
@@ -257,10 +264,11 @@ class Connection(asyncio.Protocol):
         if self._writable.open:
             said.finish("complete")
         else:
-            self._put(said)
+            self._held = said.held(self.abort)
+            self._put(self._held)
         return True
 
-    async def _taken(self, said: Said) -> None:
+    async def _taken(self, held: Held) -> None:
         """Wait until the kernel has taken an answer."""
         outcome: Outcome = "left"
         try:
@@ -268,9 +276,10 @@ class Connection(asyncio.Protocol):
             if not self._lost.done():
                 outcome = "complete"
         finally:
-            said.finish("cancelled" if self._aborted else outcome)
+            self._held = None
+            held.finish("cancelled" if self._aborted else outcome)
 
-    async def _wanted(self) -> Request | Said | None:
+    async def _wanted(self) -> Request | Held | None:
         """The next request, while there is nothing else to do."""
         self._free = True
         try:
@@ -278,7 +287,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._free = False
 
-    async def _next(self) -> Request | Said | None:
+    async def _next(self) -> Request | Held | None:
         await self._arrival()
         request = self._requests.popleft()
         self._mind_reading()
@@ -294,7 +303,7 @@ class Connection(asyncio.Protocol):
         first = self._requests[0] if self._requests else None
         return self._came - first.came_at if isinstance(first, Request) else 0
 
-    def _put(self, request: Request | Said | None) -> None:
+    def _put(self, request: Request | Held | None) -> None:
         self._requests.append(request)
         if self._arrived is not None and not self._arrived.done():
             self._arrived.set_result(None)

@@ -3,6 +3,7 @@
 It must not import anything but layer 0 and its own package.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ollama_simulator.acts import How, Reply
@@ -32,7 +33,23 @@ class Said(Protocol):
     """The whole answer. The connection goes on behind it."""
 
     def finish(self, outcome: Outcome) -> None:
-        """Called once, when it was handed to the kernel (`complete`), or can't be (`left`)."""
+        """Called once, when it was handed to the kernel, if that took it whole."""
+
+    def held(self, abort: Callable[[], None]) -> "Held":
+        """Called in place of `finish`, if the kernel didn't. `abort` resets the connection."""
+
+
+class Held(Protocol):
+    """One that the kernel has not taken whole."""
+
+    unwatched: bool
+    """Whether more has come behind its request, as in `Request`."""
+
+    def leave(self, how: How) -> None:
+        """Say that the client left. Only the first time counts."""
+
+    def finish(self, outcome: Outcome) -> None:
+        """Called once, when the kernel has taken it (`complete`), or never will."""
 
 
 class Service(Protocol):
