@@ -1,11 +1,17 @@
 """Starts the process of a worker, again and again if need be.
 
+Rules of this file:
+
+1. A worker isn't given the token of the control API, which it has no use for.
+
 It must not import the fleet or anything above.
 """
 
 import asyncio
 import os
 import sys
+
+from ollama_simulator import access
 
 PROGRAM = "from ollama_simulator.entry import worker; worker()"
 FIRST_REST_S = 0.2
@@ -35,7 +41,8 @@ async def started(number: int, words: bytes) -> asyncio.subprocess.Process:
 
 def _environment() -> dict[str, str]:
     """Ours, in which the same modules are found."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    kept = {name: value for name, value in os.environ.items() if name != access.VARIABLE}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def rest_s(ends: int) -> float:
