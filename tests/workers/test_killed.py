@@ -10,12 +10,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from ollama_simulator.access import VARIABLE
+from ollama_simulator.workers.process import PATIENCE_S
 from ollama_simulator.workers.starting import rest_s
 from tests.acceptance.program import Program, command, environment, run_to_end
 from tests.acceptance.rawhttp import Connection, Ended, ask
@@ -219,6 +222,56 @@ def test_one_that_stands_still(program: Spread) -> None:
         # One that stands still doesn't notice that nobody is there any more.
         with contextlib.suppress(psutil.NoSuchProcess):
             still.kill()
+
+
+def test_one_that_stands_still_is_asked_for_something(program: Spread) -> None:
+    """It is ended, and started again: what was refused isn't done later, on no worker, and no
+    number of a rule comes twice. Others that ask it get their answers of the next process."""
+    still = program.worker(2)
+    still.suspend()
+    fault = {"type": "HttpError", "status_code": 503, "message": "no"}
+    with ThreadPoolExecutor() as pool:
+        began = time.monotonic()
+        refused = pool.submit(program.control, "POST", "/servers/all/rules", {"fault": fault})
+        until(
+            lambda: bool(program.accepted("GET", "/servers/s1/rules")["rules"]), "the first has it"
+        )
+        kept = {"fault": fault, "path": "/api/tags"}
+        waits = pool.submit(posted, program, "POST", "/servers/s1/rules", kept)
+        answer = refused.result(SOON_S)
+        assert answer.status == 503, answer
+        assert time.monotonic() - began >= PATIENCE_S
+        words = "worker 2 hasn't answered for 10 seconds; it is started again"
+        assert answer.json()["detail"] == words
+        rule = waits.result(SOON_S)
+    assert rule["id"] > 1, "the one that was refused may have had that number"
+    assert program.accepted("GET", "/servers/s2/rules")["rules"] == [], "it waits for the next one"
+    (there,) = program.accepted("GET", "/servers/s1/rules")["rules"]
+    assert there["id"] == rule["id"]
+    assert program.accepted("GET", "/servers/s3/rules")["rules"] == []
+    assert ask(program.ports[1], "GET", "/api/version").status == 200
+    assert program.worker(2).pid != still.pid
+    until(lambda: program.stderr.count("\n") == 2, "that it is there again")
+    why = f"number 2, process {still.pid}, hadn't answered for 10 seconds and was ended"
+    assert program.stderr.startswith(
+        f"warning: the simulator lacks a worker: {why}; it is started again\n"
+    )
+
+
+def test_what_a_worker_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token of the control API: the variable that has it isn't in its environment."""
+    token = "only-the-control-api-needs-it"
+    monkeypatch.setenv(VARIABLE, token)
+    with Spread() as program:
+        for number in (1, 2):
+            there = program.worker(number).environ()
+            assert VARIABLE not in there
+            assert token not in "".join(there.values())
+            assert there["PYTHONUNBUFFERED"] == "1", "the rest is"
+        bearer = {"Authorization": f"Bearer {token}"}
+        told = program.control("GET", "/servers", headers=bearer)
+        assert (told.status, len(told.json()["servers"])) == (200, 3)
+        assert program.control("GET", "/servers").status == 401
 
 
 def test_the_journal_in_a_file(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-1. Who reads too slowly holds up who writes: nothing is buffered without end.
+1. `tell` holds up nobody. Who tells again and again waits for an answer before the next time, or
+   for `drain`: so nothing is buffered without end.
 
 It must not import the fleet or anything above.
 """

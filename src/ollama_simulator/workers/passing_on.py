@@ -5,6 +5,7 @@ Rules of this file:
 1. What one worker answers alone passes as it is: status, headers and body.
 2. Who changes something on several workers asks one after the other. The first that refuses ends
    it, and its refusal is the answer.
+3. What a worker that was lost may have counted is not counted again.
 
 It must not import the programs.
 """
@@ -18,7 +19,7 @@ from litestar import Request, Response
 
 from ollama_simulator.directory import ALL
 from ollama_simulator.workers.messages import Counters, Granted, Wish
-from ollama_simulator.workers.process import TRIES, Process
+from ollama_simulator.workers.process import TRIES, Process, WorkerDown
 from ollama_simulator.workers.spread import Place, Spread
 
 KEPT_HEADERS = (b"content-type", b"location", b"allow", b"cache-control")
@@ -57,24 +58,32 @@ class Passing:
         tries: int = TRIES,
     ) -> Granted:
         """Ask a worker. `path`, `raw` (the body) and `method` are those that came, unless others
-        are given; `tries` as for `Process.grant`."""
+        are given; `tries` as for `Process.grant`, as is what is raised."""
         scope = self._scope
         self._counters = self._counters or self.fleet.counters
-        answer = await worker.grant(
-            Wish(
-                number=0,
-                method=method or scope["method"],
-                path=scope["path"] if path is None else path,
-                raw_path=scope["raw_path"],
-                query=scope["query_string"],
-                headers=((b"host", self._host),),
-                body=self.raw if raw is None else raw,
-                counters=self._counters,
-            ),
-            tries,
+        wish = Wish(
+            number=0,
+            method=method or scope["method"],
+            path=scope["path"] if path is None else path,
+            raw_path=scope["raw_path"],
+            query=scope["query_string"],
+            headers=((b"host", self._host),),
+            body=self.raw if raw is None else raw,
+            counters=self._counters,
         )
+        try:
+            answer = await worker.grant(wish, tries)
+        except WorkerDown:
+            if self.changes:
+                self.fleet.learn(self._spent(self._counters))
+            raise
         self.fleet.learn(answer.counters)
         return answer
+
+    def _spent(self, since: Counters) -> Counters:
+        """What comes next if all was counted that can have been: one server at most, and no more
+        rules than there are objects in the body."""
+        return Counters(since.name + 1, since.rule + 1 + self.raw.count(b"{"))
 
     async def documents(self, paths: Mapping[Process, str]) -> list[Any]:
         """What several workers answer, read. Raises `Refused`."""

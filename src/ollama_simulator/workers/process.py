@@ -5,7 +5,8 @@ Rules of this file:
 1. A worker that ended, whatever the reason, is started again with its servers as they were told to
    be, on the same ports: at once, and later and later while it keeps ending.
 2. Who asks while there is none waits for it, but not for ever.
-3. Its records are taken whenever they come; who waits for them is told then.
+3. One that doesn't answer is ended: what was refused meanwhile isn't done later.
+4. Its records are taken whenever they come; who waits for them is told then.
 
 It must not import the programs.
 """
@@ -21,6 +22,7 @@ from ollama_simulator.clock import WallClock
 from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.presence import Unsupported
 from ollama_simulator.workers.door import Door
+from ollama_simulator.workers.fetching import Fetches
 from ollama_simulator.workers.line import Hungup, Line
 from ollama_simulator.workers.messages import (
     Batch,
@@ -32,7 +34,6 @@ from ollama_simulator.workers.messages import (
     Granted,
     State,
     Stirred,
-    ToWorker,
     Wish,
 )
 from ollama_simulator.workers.starting import rest_s, started
@@ -40,7 +41,7 @@ from ollama_simulator.workers.starting import rest_s, started
 SOUND_S = 10.0
 """Seconds that a worker must have run for its end to be the first one again."""
 PATIENCE_S = 10.0
-"""Seconds for which one waits for a worker, or for its answer."""
+"""Seconds for which one waits for a worker, and then for its answer."""
 TRIES = 3
 """Processes that are asked at most for the same thing."""
 LAST_S = 1.0
@@ -103,7 +104,10 @@ class Process:
         """Set while its servers listen."""
         self._ending = asyncio.Event()
         self._numbers = 0
-        self._answers: dict[int, asyncio.Future[Granted | Batch]] = {}
+        self._answers: dict[int, asyncio.Future[Granted]] = {}
+        self._fetches = Fetches(self._tell)
+        self._silent = False
+        """Whether it was ended because it didn't answer."""
         self._failed: Exception | None = None
 
     @property
@@ -140,7 +144,7 @@ class Process:
 
     async def _once(self) -> str:
         """Start it and hear it until it ends. Returns why it did."""
-        self._failed = None
+        self._failed, self._silent = None, False
         with self._door.expecting() as (words, coming):
             process = await started(self.number, words)
             self._process = process
@@ -158,6 +162,8 @@ class Process:
             return str(self._failed)
         status = process.returncode or 0
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        if self._silent:
+            how = f"hadn't answered for {PATIENCE_S:g} seconds and was ended"
         return f"process {process.pid}, {how}"
 
     async def _hear(self, line: Line | None) -> None:
@@ -182,16 +188,17 @@ class Process:
                             if message.errno is None
                             else PortTaken(message.errno, message.words)
                         )
-                    case Granted():
+                    # What comes too late was refused meanwhile.
+                    case Granted() if not self._silent:
                         self.states = message.states or self.states
                         self._answered(message)
                     case Batch():
                         self._hears.took(self, message)
-                        self._answered(message)
+                        self._fetches.answered(message)
                     case Stirred():
                         self._hears.stirred()
 
-    def _answered(self, message: Granted | Batch) -> None:
+    def _answered(self, message: Granted) -> None:
         future = self._answers.pop(message.number, None)
         if future is not None and not future.done():
             future.set_result(message)
@@ -202,6 +209,7 @@ class Process:
             if not future.done():
                 future.set_exception(_Ended(f"worker {self.number} ended meanwhile"))
         self._answers.clear()
+        self._fetches.ended()
         line, self._line = self._line, None
         if line is not None:
             await line.close()
@@ -213,10 +221,10 @@ class Process:
             await process.wait()
         self._process = None
 
-    async def begun(self) -> None:
-        """Wait until it is there. Raises `WorkerDown` if that takes too long."""
+    async def _begun(self, until: float) -> None:
+        """Wait until it is there, or a moment. Raises `WorkerDown` then."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(max(0.0, until - self._real.now())):
                 await self.there.wait()
         except TimeoutError:
             raise WorkerDown(f"worker {self.number} is not there; it is started again") from None
@@ -225,42 +233,45 @@ class Process:
         """Have it grant a wish. Raises `WorkerDown`.
 
         What a process did for a wish ends with it, so one that ended meanwhile is not the last
-        that is asked; so many are.
+        that is asked; so many are. All in all one waits for `PATIENCE_S` until the last one is
+        there, and as long for its answer.
         """
+        until = self._real.now() + PATIENCE_S
         for tries_left in reversed(range(tries)):
-            await self.begun()
+            await self._begun(until)
             try:
-                answer = await self._ask(
-                    lambda number: msgspec.structs.replace(wish, number=number)
-                )
+                return await self._ask(wish)
             except _Ended:
                 if not tries_left or self._ending.is_set():
                     raise
-            else:
-                assert isinstance(answer, Granted), "so wishes are answered"
-                return answer
         raise AssertionError("the last try returns or raises")
 
     async def fetch(self, *, expire: bool) -> None:
-        """Have it hand over what it recorded until now. Raises `WorkerDown`."""
-        await self._ask(lambda number: Fetch(expire, number))
+        """Have it hand over what it recorded until now. Raises `WorkerDown` if it ends before."""
+        if self._line is None or not await self._fetches.recorded(expire=expire):
+            raise _Ended(f"worker {self.number} ended meanwhile")
 
-    async def _ask(self, message: Callable[[int], ToWorker]) -> Granted | Batch:
+    def _tell(self, fetch: Fetch) -> None:
+        assert self._line is not None, "who isn't there is asked for nothing"
+        self._line.tell(fetch)
+
+    async def _ask(self, wish: Wish) -> Granted:
         self._numbers += 1
         number = self._numbers
         if self._line is None:
             raise _Ended(f"worker {self.number} ended meanwhile")
-        future: asyncio.Future[Granted | Batch] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Granted] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
-        self._line.tell(message(number))
+        self._line.tell(msgspec.structs.replace(wish, number=number))
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await future
-        except TimeoutError:
-            words = f"worker {self.number} hasn't answered for {PATIENCE_S:g} seconds"
-            raise WorkerDown(words) from None
+            if (await asyncio.wait([future], timeout=PATIENCE_S))[0]:
+                return future.result()
         finally:
             self._answers.pop(number, None)
+        self._silent = True
+        self._kill()
+        words = f"hasn't answered for {PATIENCE_S:g} seconds; it is started again"
+        raise WorkerDown(f"worker {self.number} {words}")
 
     def end(self) -> None:
         """Have it end, for good."""

@@ -169,14 +169,16 @@ async def _add_rule(passing: Passing, call: Call) -> Response[bytes]:
         words = "servers of different workers can't count together; `worker` tells whose one is"
         raise bad(("shared",), words)
     done: dict[Process, Any] = {}
-    for worker, path in asked.items():
-        answer = await passing.to(worker, path)
-        if answer.status >= 400:
-            for other, given in done.items():
-                gone = f"{asked[other]}/{given['id']}"
+    try:
+        for worker, path in asked.items():
+            (done[worker],) = await passing.documents({worker: path})
+    except (Refused, WorkerDown):
+        for other, given in done.items():
+            gone = f"{asked[other]}/{given['id']}"
+            # One that is lost, too, doesn't keep the rule from the others' end.
+            with contextlib.suppress(WorkerDown):
                 await passing.to(other, gone, raw=b"", method="DELETE")
-            raise Refused(answer)
-        done[worker] = msgspec.json.decode(answer.body)
+        raise
     given = combined(list(done.values()))
     where = f"/servers/{call.path['name']}/rules/{given['id']}"
     return document(given, 201, {"Location": where})
