@@ -50,11 +50,12 @@ class Asked(Record, frozen=True, kw_only=True, tag=True):
     connection: int
     method: str
     target: str
-    """Path and query, as sent."""
+    """Path and query, as sent; the first 16 KiB of it."""
     ordinal: int
     """The how-manieth request of this server, from 1."""
     headers: tuple[tuple[str, str], ...] = ()
-    """As sent."""
+    """As sent. Of a head of more than 16 KiB, or 100 headers, only the beginning is kept; a last
+    header with an empty name says how many bytes are missing."""
 
 
 class Received(Record, frozen=True, kw_only=True, tag=True):

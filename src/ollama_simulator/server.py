@@ -366,13 +366,14 @@ class SimServer:
         """Begin to answer a request."""
         self._ordinal += 1
         number = self._number()
+        target, headers = request.recorded or (request.target, tuple(request.headers))
         self.see(
             records.Asked,
             exchange=number,
             connection=request.connection,
             method=request.method,
-            target=request.target,
-            headers=tuple(request.headers),
+            target=target,
+            headers=headers,
             ordinal=self._ordinal,
         )
         served = Served(self, request, number, self._handler(request))

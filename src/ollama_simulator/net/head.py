@@ -11,13 +11,14 @@ Rules of this file:
 3. Clients send the same head again and again. So ordinary ones of usual size are kept, and nobody
    changes a head.
 
-It must not import anything but `golang`, `limits` and the standard library.
+It must not import anything but `golang`, `limits`, `recorded` and the standard library.
 """
 
 import re
 
 from ollama_simulator.golang import url
 from ollama_simulator.limits import USUAL, Limits
+from ollama_simulator.net.recorded import LARGEST, MOST, Recorded, recorded
 
 LONGEST_KEPT = 1024
 """Bytes of a head up to which it is kept."""
@@ -68,12 +69,21 @@ class Head:
     """A head that was read."""
 
     def __init__(
-        self, method: str, target: str, version: tuple[int, int], headers: list[tuple[str, str]]
+        self,
+        method: str,
+        target: str,
+        version: tuple[int, int],
+        headers: list[tuple[str, str]],
+        size: int = 0,
     ) -> None:
-        """Raises `BadRequest` if the headers contradict each other."""
+        """Of so many bytes. Raises `BadRequest` if the headers contradict each other."""
         self.method = method
         self.target = target
         self.headers = tuple(headers)
+        self.recorded: Recorded | None = None
+        """What is recorded of it, if that isn't all."""
+        if size > LARGEST or len(headers) > MOST:
+            self.recorded = recorded(target, headers)
         index: dict[str, list[str]] = {}
         for name, value in headers:
             index.setdefault(name.lower(), []).append(value)
@@ -177,7 +187,7 @@ class HeadReader:
             if self._most and len(lines) > self._most:
                 raise _too_large()
             headers = [(name, value.strip(" \t")) for name, _, value in lines]
-            head = Head(method.decode(), target.decode(), (1, int(minor)), headers)
+            head = Head(method.decode(), target.decode(), (1, int(minor)), headers, found.end())
             if found.end() == size:
                 if len(_kept) == MOST_KEPT:
                     _kept.clear()
@@ -231,7 +241,7 @@ class HeadReader:
 
     def _whole(self) -> Head:
         assert self._line is not None, "a head begins with its request line"
-        head = Head(*self._line, self._headers)
+        head = Head(*self._line, self._headers, self._at)
         if self._spaced:
             raise BadRequest("400 Bad Request: invalid header name")
         return head

@@ -120,6 +120,7 @@ class Parser:
             abort=self._abort,
             index=head.index,
         )
+        request.recorded = head.recorded
         if length == 0:
             body.end()
         else:

@@ -9,7 +9,7 @@ Rules of this file:
 2. A body ends in one of three ways: whole, cut by the client, or unreadable. The last two
    raise `BadBody`.
 
-It must not import anything but the standard library and layer 0.
+It must not import anything but the standard library, `recorded` and layer 0.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from ollama_simulator.acts import How
 from ollama_simulator.clock import Interrupt
+from ollama_simulator.net.recorded import Recorded
 
 HIGH_WATER = 256 * 1024
 """Bytes of unread body at which the connection stops reading."""
@@ -217,6 +218,8 @@ class Request:
         connection by reading a byte, and has one then."""
         self.came_at = 0
         """Bytes that had come on its connection when its head was whole, a piece more or less."""
+        self.recorded: Recorded | None = None
+        """Target and headers as they are recorded, if that isn't as sent."""
         self._index = index
         self.abort = abort
         """Reset the connection and end whatever is being performed on it."""
