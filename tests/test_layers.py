@@ -33,6 +33,7 @@ LAYERS = {
     "flow": 0,
     "wheel": 0,
     "interrupt": 0,
+    "once": 0,
     "orderly": 0,
     "lateness": 0,
     "virtual": 0,

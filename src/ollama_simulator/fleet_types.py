@@ -7,7 +7,6 @@ Rules of this file:
 It must not import anything of this package but layer 0 and the faults.
 """
 
-import functools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ import msgspec
 from ollama_simulator.faults import fault, rule
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import Rule
+from ollama_simulator.once import once
 from ollama_simulator.ports import HOST
 from ollama_simulator.settings import RECORDS, Settings
 
@@ -90,7 +90,7 @@ class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [server.port for server in self.servers]
 
 
-@functools.cache
+@once
 def readable() -> Any:
     """What a decoder is told to read a server: its faults may be any that are known."""
     return msgspec.defstruct(
@@ -117,7 +117,7 @@ def nothing(_: Any) -> None:
     """Checks nothing."""
 
 
-@functools.cache
+@once
 def document() -> Any:
     """The type of the file as it is written."""
     table = msgspec.defstruct(

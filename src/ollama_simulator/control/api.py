@@ -4,13 +4,13 @@ It must not import the servers' insides.
 """
 
 import asyncio
-import functools
 
 from litestar import Response
 
 from ollama_simulator.control import catalogue, fleets, journal, openapi, parts, rules
 from ollama_simulator.control.described import older
 from ollama_simulator.control.operation import Call, Operation
+from ollama_simulator.once import once
 
 OPERATIONS: tuple[Operation, ...] = (
     *fleets.operation.all,
@@ -32,7 +32,7 @@ DESCRIBES = Operation(method="GET", path="/openapi.json", does=describe, tag="Ca
 OPERATIONS = (*OPERATIONS, DESCRIBES)
 
 
-@functools.cache
+@once
 def description() -> str:
     """The description of all routes, the older ones included."""
     return openapi.text((*OPERATIONS, *older()))
@@ -43,7 +43,8 @@ _FIRST = {operation.path.split("/")[1] for operation in OPERATIONS}
 
 def is_ours(path: str) -> bool:
     """Whether a path belongs to these routes, be there something or not."""
-    return path.split("/")[1] in _FIRST
+    # A request for the whole server has the path `*` (RFC 9112, 3.2.4).
+    return path.partition("/")[2].split("/")[0] in _FIRST
 
 
 def allowed(path: str) -> str:

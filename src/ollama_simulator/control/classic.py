@@ -10,7 +10,6 @@ Rules of this file:
 Source: the seed's document, section "Control API", and its unwritten details.
 """
 
-import functools
 from typing import Annotated, Any
 
 import msgspec
@@ -24,6 +23,7 @@ from ollama_simulator.control.body import BadBody, decode
 from ollama_simulator.faults import fault
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.model import Model
+from ollama_simulator.once import once
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -197,7 +197,7 @@ def port_in(request: Request[Any, Any, State]) -> int:
     return int(port)
 
 
-@functools.cache
+@once
 def _set_behavior() -> Any:
     """The body of `/behavior`: made when first asked, since it holds every known fault."""
     return msgspec.defstruct(

@@ -121,7 +121,7 @@ class _Types:
 
 def made(kind: Any) -> Any:
     """A type that may be one that is only made when the faults are known."""
-    return kind() if inspect.isfunction(kind) or hasattr(kind, "cache_clear") else kind
+    return kind() if inspect.isfunction(kind) else kind
 
 
 @functools.cache

@@ -12,7 +12,6 @@ Rules of this file:
 It must not import the servers' insides.
 """
 
-import functools
 from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
@@ -25,6 +24,7 @@ from ollama_simulator.fleet_checks import variables
 from ollama_simulator.fleet_types import Variables, nothing
 from ollama_simulator.hardware import is_file
 from ollama_simulator.mistakes import Mistake
+from ollama_simulator.once import once
 from ollama_simulator.places import Place
 from ollama_simulator.settings import Settings
 
@@ -39,7 +39,7 @@ class ChangedServer(Settings, frozen=True, kw_only=True, forbid_unknown_fields=T
     environment: Environment = msgspec.field(default_factory=dict)
 
 
-@functools.cache
+@once
 def new_server() -> Any:
     """The type of a server that is to come: its faults may be any that are known."""
     return msgspec.defstruct(
@@ -111,7 +111,7 @@ def _servers(given: dict[str, Any], before: Settings | None, call: Call) -> Iter
         yield Mistake(("upstream",), f"{words} on loopback")
 
 
-@functools.cache
+@once
 def _loose(kind: type[Settings]) -> Any:
     """The same type without the checks of fields together, which need those that are not given."""
     return msgspec.defstruct(

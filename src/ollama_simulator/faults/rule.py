@@ -8,7 +8,6 @@ Rules of this file:
 It must not import the journal or anything above.
 """
 
-import functools
 import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -21,6 +20,7 @@ from ollama_simulator.faults import fault
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.mistakes import instead
 from ollama_simulator.model import Embed, Infer, Job
+from ollama_simulator.once import once
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Times = Annotated[int, Meta(ge=0, le=10**12)]
@@ -132,7 +132,7 @@ def complaint(rule: Rule) -> tuple[str, str] | None:
     return None
 
 
-@functools.cache
+@once
 def readable() -> Any:
     """What a decoder is told to read a rule: its fault may be any that is known."""
     return msgspec.defstruct(
