@@ -32,12 +32,14 @@ async def helped(*settings: Settings) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-async def ask(port: int, path: str = "/health", body: bytes | None = None) -> tuple[int, Any]:
+async def ask(
+    port: int, path: str = "/health", body: bytes | None = None, headers: str = "Host: localhost"
+) -> tuple[int, Any]:
     """Ask the helper of the server on a port. Its status and document."""
     method = "GET" if body is None else "POST"
     async with await Peer.connect(port + HELPER_OFFSET) as peer:
         data = body or b""
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {len(data)}\r\n"
         await peer.send(f"{head}Connection: close\r\n\r\n".encode() + data)
         answer, _ = await peer.rest()
     return int(answer.split()[1]), json.loads(answer.partition(b"\r\n\r\n")[2])
@@ -124,6 +126,69 @@ async def test_other_paths_and_methods(path: str, body: bytes | None, status: in
     async with helped(WITH) as fleet:
         found, answer = await ask(fleet.ports[0], path, body)
         assert (found, list(answer)) == (status, ["error"])
+
+
+# --- who is let in ------------------------------------------------------------------------
+
+SWITCH = b'{"type": "q8_0"}'
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nContent-Type: text/plain",
+        "Host: localhost\r\nOrigin: http://evil.example",
+        "Host: localhost\r\nOrigin: null",
+    ],
+)
+@on_each_loop
+async def test_a_page_restarts_no_server(headers: str) -> None:
+    async with helped(WITH) as fleet:
+        port = fleet.ports[0]
+        status, answer = await ask(port, "/set-kv-cache", SWITCH, headers)
+        assert status == 403
+        assert answer["error"].startswith("POST /set-kv-cache: a page of ")
+        assert not fleet.server(port).down
+        # What is only read tells nothing: no page may read it.
+        assert (await ask(port, headers=headers))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("evil.example:11601", False),
+        ("evil.example", False),
+        ("127.0.0.1:11601", True),
+        ("localhost", True),
+        ("host.docker.internal:11601", True),
+        ("box.local", True),
+    ],
+)
+@on_each_loop
+async def test_a_name_that_leads_to_a_helper(host: str, known: bool) -> None:
+    """One that a page can have lead here is refused, though the page is then of the helper's own
+    origin; those that the server lets in are not."""
+    async with helped(WITH) as fleet:
+        port = fleet.ports[0]
+        headers = f"Host: {host}\r\nOrigin: http://{host}\r\nSec-Fetch-Site: same-origin"
+        status, answer = await ask(port, "/set-kv-cache", SWITCH, headers)
+        assert status == (202 if known else 403)
+        assert fleet.server(port).down is known
+        if not known:
+            name = host.partition(":")[0]
+            said = f"POST /set-kv-cache: nothing here is called {name!r}; a helper is asked as "
+            assert answer == {"error": f"{said}localhost, or by its address"}
+
+
+@on_each_loop
+async def test_where_other_machines_reach_a_helper_it_has_any_name() -> None:
+    """As its server; but a page of another origin changes nothing there, either."""
+    fleet = Fleet([0], settings=WITH, host="0.0.0.0")
+    async with fleet, helping(fleet, fleet._spawn):
+        port = fleet.ports[0]
+        page = "Host: windows-box:11601\r\nOrigin: http://evil.example"
+        assert (await ask(port, "/set-kv-cache", SWITCH, page))[0] == 403
+        assert (await ask(port, "/set-kv-cache", SWITCH, "Host: windows-box:11601"))[0] == 202
 
 
 # --- where they listen --------------------------------------------------------------------

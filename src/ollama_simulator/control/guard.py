@@ -1,4 +1,4 @@
-"""Stands before the control API: who isn't let in, whatever the path and the method.
+"""Stands before the control API, and before helpers: who isn't let in, whatever path and method.
 
 Source: RFC 6750; RFC 9110, 11.6.1; Fetch Metadata Request Headers, 2.3; RFC 6454, 7.
 
@@ -10,6 +10,8 @@ Rules of this file:
    in a browser on this machine would otherwise let it break servers.
 3. Where there is a token, what is told without it is the page that asks for it, and that the
    program runs.
+4. Who reaches a helper needs no token, as who reaches its server. But pages are refused there, too:
+   it restarts its server for whoever asks.
 
 It must not import the servers' insides.
 """
@@ -21,7 +23,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from ollama_simulator.access import OPEN, Access
+from ollama_simulator.access import OPEN, Access, is_loopback
 from ollama_simulator.control.api import is_ours
 from ollama_simulator.control.dashboard.routes import PREFIX
 from ollama_simulator.control.operation import instance
@@ -32,14 +34,24 @@ READS = ("GET", "HEAD", "OPTIONS")
 METRICS = "/metrics"
 _BEARER = re.compile(r"bearer +([^ ]+) *", re.IGNORECASE)
 CHALLENGE = 'Bearer realm="ollama_simulator"'
+CALLED = ("*.local", "*.internal")
+"""Names by which a server that only its own machine reaches may be called, beside those that the
+control API always has (`wire.hosts`): globs."""
 
 
 class Guard:
-    """An application that others stand behind."""
+    """An application that others stand behind. `advice` is for who calls it by a name that it
+    doesn't know; that stands for `{name}`."""
 
-    def __init__(self, behind: ASGIApp, access: Access) -> None:
+    def __init__(
+        self,
+        behind: ASGIApp,
+        access: Access,
+        advice: str = "if that is this simulator, start it with --control-name {name}",
+    ) -> None:
         self._behind = behind
         self._access = access
+        self._advice = advice
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -55,11 +67,8 @@ class Guard:
         for host in _headers(scope, b"host"):
             if not self._access.knows(host):
                 name = host.partition(":")[0]
-                return Problem(
-                    "ForeignHost",
-                    f"nothing here is called {name!r}; if that is this simulator, start it with "
-                    f"--control-name {name}",
-                )
+                advice = self._advice.replace("{name}", name)
+                return Problem("ForeignHost", f"nothing here is called {name!r}; {advice}")
         return None
 
     def _of_token(self, scope: HTTPScope) -> Problem | None:
@@ -78,6 +87,13 @@ class Guard:
         words = "that is not the token that the simulator was started with"
         told = f'{CHALLENGE}, error="invalid_token"'
         return Problem("BadToken", words, headers={"WWW-Authenticate": told})
+
+
+def before_helpers(behind: ASGIApp, host: str) -> Guard:
+    """The guard of the helpers on an address. As their servers, they ask for the name only where
+    no other machine reaches them."""
+    access = Access(names=CALLED if is_loopback(host) else ("*",))
+    return Guard(behind, access, "a helper is asked as localhost, or by its address")
 
 
 def _of_page(scope: HTTPScope) -> Problem | None:

@@ -5,8 +5,7 @@ Rules of this file:
 1. It is imported only when the API is served, after the servers listen: it is the slowest
    import of the package.
 2. It takes no signal: the program that serves decides when to end.
-3. Who may use the API is looked at before anything else (`control.guard`). A helper lets everybody
-   in whom its server lets in: the program that it imitates does.
+3. Who may use the API, or a helper, is looked at before anything else (`control.guard`).
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from ollama_simulator.control import classic, helper, metrics, scripts
 from ollama_simulator.control.api import OPERATIONS, allowed, is_ours
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.control.dashboard import routes as dashboard
-from ollama_simulator.control.guard import Guard
+from ollama_simulator.control.guard import Guard, before_helpers
 from ollama_simulator.control.operation import answered, of_http, served
 from ollama_simulator.control.protocol import Protocol
 from ollama_simulator.control.pulse import Pulse
@@ -137,7 +136,8 @@ async def helping(fleet: Fleet, spawn: Any) -> AsyncIterator[None]:
         yield
         return
     helping = _application(fleet, helper.ROUTES)
-    async with _serving(helping, list(fleet.helpers.values()), spawn, helping):
+    guard = before_helpers(helping, fleet.host)
+    async with _serving(helping, list(fleet.helpers.values()), spawn, guard):
         yield
 
 
