@@ -54,7 +54,7 @@ class Servers(msgspec.Struct, frozen=True):
     records: int = 10_000
     """How many the journal keeps."""
     rules: tuple[Rule, ...] = ()
-    """What strikes the simulated ones."""
+    """What strikes the first of the simulated ones; the others have no rule."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -121,7 +121,7 @@ def simulated(orders: Connection, servers: Servers) -> None:
             elif servers.rate != PROFILES_RATE:
                 await fleet.behave(None, Normal(tokens_per_sec=servers.rate))
             for rule in servers.rules:
-                await fleet.inject("all", rule)
+                await fleet.inject(fleet.server(fleet.ports[0]).name, rule)
 
             def late() -> Lateness:
                 told, clock.lateness = clock.lateness, Lateness()

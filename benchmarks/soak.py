@@ -1,11 +1,12 @@
-"""Whether memory stays what it is while a server is asked for long, with faults.
+"""Whether memory stays what it is while two servers are asked for long, one of them with faults.
 
     python benchmarks/soak.py --seconds 600
 
-asks a server 5,000 times a second, for lists of models, versions, and short chats in one piece and
-as streams; some of the requests meet errors, resets, cut answers and silence that their clients
-leave. Each second it looks at the memory of the server's process. Last it tells the mean of the
-second minute (or of the second tenth of a shorter run) and of the last one.
+asks two servers of one process 5,000 times a second, one as often as the other, for lists of
+models, versions, and short chats in one piece and as streams. Of the first some requests meet
+errors, resets, cut answers and silence that their clients leave; the second has no rule, and
+answers at once who only looks. Each second it looks at the memory of the process. Last it tells
+the mean of the second minute (or of the second tenth of a shorter run) and of the last one.
 
 It must not import anything of `tests`.
 """
@@ -46,20 +47,19 @@ MINUTE_S = 60
 
 
 class Clients:
-    """Connections to one server, of which each asks one thing at a time."""
+    """Connections to servers, of which each asks one thing at a time."""
 
-    def __init__(self, port: int, count: int) -> None:
+    def __init__(self, ports: Sequence[int], count: int) -> None:
         self.outcomes: Counter[str] = Counter()
-        self._port = port
         self._ready = selectors.DefaultSelector()
-        self._free = deque(self._connect() for _ in range(count))
+        self._free = deque(self._connect(ports[at % len(ports)]) for at in range(count))
         self._asked: dict[socket.socket, tuple[float, tuple[bytes, ...]]] = {}
         """When those that wait for an answer asked, and with what it ends."""
         self._chance = random.Random(7)
 
-    def _connect(self) -> socket.socket:
-        sock = socket.create_connection((HOST, self._port), timeout=10)
-        self._ready.register(sock, selectors.EVENT_READ)
+    def _connect(self, port: int) -> socket.socket:
+        sock = socket.create_connection((HOST, port), timeout=10)
+        self._ready.register(sock, selectors.EVENT_READ, port)
         return sock
 
     def ask(self) -> bool:
@@ -105,14 +105,14 @@ class Clients:
         self._asked.pop(sock, None)
         if sock in self._free:
             self._free.remove(sock)
-        self._ready.unregister(sock)
+        port = self._ready.unregister(sock).data
         sock.close()
-        self._free.append(self._connect())
+        self._free.append(self._connect(port))
 
 
 def play(side: Side, rate: float, connections: int, seconds: float) -> tuple[list[int], Clients]:
     """Ask for so many seconds. Returns the memory at each, in bytes."""
-    clients = Clients(side.ports[0], connections)
+    clients = Clients(side.ports, connections)
     memory: list[int] = []
     begun = time.monotonic()
     due, asked = 0.0, 0
@@ -145,7 +145,7 @@ def main() -> None:
     options.add_argument("--connections", type=int, default=200)
     given = options.parse_args()
     to_others()
-    with ours(Servers(slots=8, rate=None, rules=RULES)) as side:
+    with ours(Servers(count=2, slots=8, rate=None, rules=RULES)) as side:
         print(machine())
         before = side.tell().cpu
         memory, clients = play(side, given.rate, given.connections, given.seconds)

@@ -102,7 +102,8 @@ def test_workers() -> None:
 
 
 def test_a_soak() -> None:
-    """Every kind of outcome is met, and the memory is told."""
+    """Every kind of outcome is met, and the memory is told. Of its servers one has rules, so that
+    the other answers at once."""
     lines = play("soak.py", "--seconds", "4", "--rate", "200", "--connections", "20")
     assert re.match(rf"{NUMBER} requests a second for 4 s: ", lines[1])
     for outcome in ("asked", "answered", "ended"):
