@@ -254,7 +254,7 @@ class Connection(asyncio.Protocol):
 
     def _at_once(self, data: bytes) -> bool:
         """Answer what is asked if that takes no wait. Returns False if it does."""
-        head = self._parser.alone(data)
+        head = self._parser.note_alone(data)
         if head is None or not (self._thawed.open and self._writable.open):
             return False
         said = self._owner.at_once(head, self.number)

@@ -51,9 +51,10 @@ class Parser:
         self._last_method = ""
         self._deaf = False
 
-    def alone(self, data: bytes) -> Head | None:
+    def note_alone(self, data: bytes) -> Head | None:
         """The head that is all of these bytes, if it is one that came before, and a whole request
-        behind which the connection goes on. They may still be fed, if nobody wants it so."""
+        behind which the connection goes on. It counts as read then; but the bytes may still be fed,
+        if nobody wants it so, as `feed` notes the same of it."""
         if self.receiving is not None or self._deaf or self._heads.begun:
             return None
         head = kept(data)
