@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from ollama_simulator.access import Access
 from ollama_simulator.control import protocol
+from ollama_simulator.control.serve import helping
+from ollama_simulator.fleet import Fleet
+from ollama_simulator.settings import HELPER_OFFSET, Settings
 from tests.control.api import controlled
 from tests.net.loops import on_each_loop
 from tests.net.peers import Peer
@@ -32,6 +36,8 @@ BAD = (
     GET + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
     b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET http://evil.example HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /%00%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /servers/%2e%2e%2f%2e%2e HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -71,6 +77,20 @@ async def test_what_is_no_request(capsys: Any) -> None:
 
 
 @on_each_loop
+async def test_a_request_for_the_whole_server() -> None:
+    """`*` is no path that there is, of the API or of a helper."""
+    fleet = Fleet([0], settings=Settings(helper=True))
+    async with controlled(fleet) as api, helping(fleet, fleet._spawn):
+        for port in (api.port, fleet.ports[0] + HELPER_OFFSET):
+            for method in (b"OPTIONS", b"GET", b"POST"):
+                async with await Peer.connect(port) as peer:
+                    await peer.send(method + b" * HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    told = await peer.until(b"}")
+                    assert told.startswith(b"HTTP/1.1 404 ")
+                    assert told.endswith(b'{"error":"' + method + b' *: Not Found"}')
+
+
+@on_each_loop
 async def test_a_head_that_is_too_large() -> None:
     """In one header, in many, in the path; what is within the limit is let in."""
     most = protocol.LARGEST_HEAD
@@ -107,4 +127,45 @@ async def test_a_head_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> No
             )
             await asyncio.sleep(0.4)
             await peer.send(b"}")
+            assert (await peer.until(b'"ok"}')).startswith(b"HTTP/1.1 200 ")
+
+
+CHUNKED = b"POST /reset HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def sent(peer: Peer, more: bytes, size: int) -> None:
+    """Send the same again and again, until there are as many bytes."""
+    for _ in range(size // len(more)):
+        await peer.send(more)
+
+
+@on_each_loop
+async def test_what_a_body_has_beside_its_data() -> None:
+    """Trailers, one or many, and extensions of chunks: without a token, too, they don't go on
+    for ever."""
+    access = Access(token="a-token-of-some-length")
+    async with controlled(access=access) as api:
+        for start, more in (
+            (b"0\r\nA: ", b"x" * 8192),
+            (b"0\r\n", b"A: b\r\n" * 1024),
+            (b"2;a=", b"x" * 8192),
+        ):
+            peer = await Peer.connect(api.port)
+            await peer.send(CHUNKED + start)
+            with pytest.raises(ConnectionError):
+                await sent(peer, more, 100 * protocol.LARGEST_GAP)
+            peer.sock.close()
+        assert (await api.client.get("/health")).status_code == 200
+
+
+@on_each_loop
+async def test_trailers_are_read_over() -> None:
+    """Within the limit; one that is called as a header says nothing. Data, or the next request,
+    begin the count anew."""
+    most = protocol.LARGEST_GAP
+    extension = b"1;" + b"x" * (most - 8192) + b"\r\n%s\r\n"
+    body = extension % b"{" + extension % b"}" + b"0\r\nHost: evil.example\r\nA: "
+    async with controlled() as api, await Peer.connect(api.port) as peer:
+        for _ in range(2):
+            await peer.send(CHUNKED + body + b"x" * (most - 8192) + b"\r\n\r\n")
             assert (await peer.until(b'"ok"}')).startswith(b"HTTP/1.1 200 ")

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-1. What comes within a body is the business of the application, which has a limit of its own.
+1. The data of a body are the business of the application, which has a limit of its own. What
+   stands between them is borne up to a limit, too, and trailers aren't kept.
 2. It is looked at before a head is whole: nobody has shown a token by then.
 
 It must not import anything of this package.
@@ -15,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of a request's head."""
+LARGEST_GAP = 64 * 1024
+"""Bytes in a body, such as trailers, behind which there must be data, or its end."""
 HEAD_S = 10.0
 """Seconds in which a head must have come."""
 PIECE = 8 * 1024
@@ -37,6 +40,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_body = False
         self._head_size = 0
+        self._gap = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -57,7 +61,10 @@ class Protocol(HttpToolsProtocol):
             if not self._in_body and self._timer is None:
                 self._await_head()
             piece = data[at : at + PIECE]
+            self._gap += len(piece)
             super().data_received(piece)
+            if self._in_body and self._gap > LARGEST_GAP:
+                self.transport.abort()
             if self._timer is None:
                 continue
             self._head_size += len(piece)
@@ -71,11 +78,22 @@ class Protocol(HttpToolsProtocol):
             self._await_head()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Have a header. A trailer isn't one (RFC 9110, 6.5.1), and nobody asks for it."""
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Have a head."""
         self._in_body = True
+        self._gap = 0
         self._have_head()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Have data of a body."""
+        self._gap = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Have a whole request."""
