@@ -229,33 +229,41 @@ def test_one_that_stands_still_is_asked_for_something(program: Spread) -> None:
     number of a rule comes twice. Others that ask it get their answers of the next process."""
     still = program.worker(2)
     still.suspend()
-    fault = {"type": "HttpError", "status_code": 503, "message": "no"}
-    with ThreadPoolExecutor() as pool:
-        began = time.monotonic()
-        refused = pool.submit(program.control, "POST", "/servers/all/rules", {"fault": fault})
-        until(
-            lambda: bool(program.accepted("GET", "/servers/s1/rules")["rules"]), "the first has it"
+    try:
+        fault = {"type": "HttpError", "status_code": 503, "message": "no"}
+        with ThreadPoolExecutor() as pool:
+            began = time.monotonic()
+            refused = pool.submit(program.control, "POST", "/servers/all/rules", {"fault": fault})
+            until(
+                lambda: bool(program.accepted("GET", "/servers/s1/rules")["rules"]),
+                "the first has it",
+            )
+            kept = {"fault": fault, "path": "/api/tags"}
+            waits = pool.submit(posted, program, "POST", "/servers/s1/rules", kept)
+            answer = refused.result(SOON_S)
+            assert answer.status == 503, answer
+            assert time.monotonic() - began >= PATIENCE_S
+            words = "worker 2 hasn't answered for 10 seconds; it is started again"
+            assert answer.json()["detail"] == words
+            rule = waits.result(SOON_S)
+        assert rule["id"] > 1, "the one that was refused may have had that number"
+        assert program.accepted("GET", "/servers/s2/rules")["rules"] == [], (
+            "it waits for the next one"
         )
-        kept = {"fault": fault, "path": "/api/tags"}
-        waits = pool.submit(posted, program, "POST", "/servers/s1/rules", kept)
-        answer = refused.result(SOON_S)
-        assert answer.status == 503, answer
-        assert time.monotonic() - began >= PATIENCE_S
-        words = "worker 2 hasn't answered for 10 seconds; it is started again"
-        assert answer.json()["detail"] == words
-        rule = waits.result(SOON_S)
-    assert rule["id"] > 1, "the one that was refused may have had that number"
-    assert program.accepted("GET", "/servers/s2/rules")["rules"] == [], "it waits for the next one"
-    (there,) = program.accepted("GET", "/servers/s1/rules")["rules"]
-    assert there["id"] == rule["id"]
-    assert program.accepted("GET", "/servers/s3/rules")["rules"] == []
-    assert ask(program.ports[1], "GET", "/api/version").status == 200
-    assert program.worker(2).pid != still.pid
-    until(lambda: program.stderr.count("\n") == 2, "that it is there again")
-    why = f"number 2, process {still.pid}, hadn't answered for 10 seconds and was ended"
-    assert program.stderr.startswith(
-        f"warning: the simulator lacks a worker: {why}; it is started again\n"
-    )
+        (there,) = program.accepted("GET", "/servers/s1/rules")["rules"]
+        assert there["id"] == rule["id"]
+        assert program.accepted("GET", "/servers/s3/rules")["rules"] == []
+        assert ask(program.ports[1], "GET", "/api/version").status == 200
+        assert program.worker(2).pid != still.pid
+        until(lambda: program.stderr.count("\n") == 2, "that it is there again")
+        why = f"number 2, process {still.pid}, hadn't answered for 10 seconds and was ended"
+        assert program.stderr.startswith(
+            f"warning: the simulator lacks a worker: {why}; it is started again\n"
+        )
+    finally:
+        # One that stands still doesn't notice that nobody is there any more.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            still.kill()
 
 
 def test_what_a_worker_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
