@@ -51,9 +51,13 @@ def test_what_is_not_ended_is_done() -> None:
 def test_the_first_signal_counts(name: str) -> None:
     """What comes later hurries nothing, and changes no status."""
     first = signal.Signals[name]
+    before = signal.signal(first, signal.SIG_DFL)  # who started this may have ignored it
     told: list[str] = []
-    with pytest.raises(typer.Exit) as raised:
-        asyncio.run(in_order(work(told, first, signal.SIGTERM, signal.SIGINT)))
+    try:
+        with pytest.raises(typer.Exit) as raised:
+            asyncio.run(in_order(work(told, first, signal.SIGTERM, signal.SIGINT)))
+    finally:
+        signal.signal(first, before)
     assert raised.value.exit_code == 128 + first
     assert told == ["cleaned up"]
 

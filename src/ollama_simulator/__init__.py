@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from ollama_simulator.faults.wrong_length import WrongLength as WrongLength
     from ollama_simulator.fleet import UnknownServer as UnknownServer
     from ollama_simulator.fleet_file import BadFile as BadFile
+    from ollama_simulator.limits import Limits as Limits
     from ollama_simulator.model import Found as Found
     from ollama_simulator.model import Layer as Layer
     from ollama_simulator.model import Message as Message
@@ -148,6 +149,7 @@ _HOMES = {
     "faults.wrong_length": "WrongLength",
     "fleet": "UnknownServer",
     "fleet_file": "BadFile",
+    "limits": "Limits",
     "model": "Found Layer Message Model ToolCall",
     "net.kernel": "PortTaken",
     "presence": "Unsupported",

@@ -21,6 +21,7 @@ from ollama_simulator.engine.store import TEST_MODEL
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.faults.rule import Rule, complaint
 from ollama_simulator.hardware import BadProfile, HardwareProfile
+from ollama_simulator.limits import Limits
 from ollama_simulator.model import Found, Model
 from ollama_simulator.registry import Registry
 from ollama_simulator.script import Script
@@ -71,6 +72,7 @@ class Fields(TypedDict, total=False):
     health: bool
     fault_header: bool
     keep_bodies: int
+    limits: Limits
     downtime: float | None
     num_parallel: int
     max_queue: int

@@ -96,9 +96,10 @@ async def unwell_is_passed_over(run: Run, fault: Fault) -> None:
     killed_by={"never-well"},
 )
 async def well_again(run: Run) -> None:
-    """It is unwell until that is noticed."""
+    """It is unwell until that is noticed: others may be asked for a while before anybody knows."""
     server = await run.favourite()
     await run.behave(unwell(breaking.status(503)), server, may_miss=True)
+    await _checked(run, server)
     await _passed_over(run, server)
     await run.behave(QUICK, server)
     took = await crowd.rounds(
