@@ -102,12 +102,15 @@ def to_others() -> None:
 
 def simulated(orders: Connection, servers: Servers) -> None:
     """A process of simulated servers. It tells their ports first."""
-    from ollama_simulator.clock import WallClock
-    from ollama_simulator.faults.normal import Normal
-    from ollama_simulator.fleet import Fleet
-    from ollama_simulator.net import kernel
-    from ollama_simulator.settings import Settings
-    from ollama_simulator.terminal import run
+    from ollama_simulator.collector import importing
+
+    with importing():  # as the program does
+        from ollama_simulator.clock import WallClock
+        from ollama_simulator.faults.normal import Normal
+        from ollama_simulator.fleet import Fleet
+        from ollama_simulator.net import kernel
+        from ollama_simulator.settings import Settings
+        from ollama_simulator.terminal import run
 
     kernel.raise_limit()
 
