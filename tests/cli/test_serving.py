@@ -51,12 +51,15 @@ def test_servers_answer_while_the_control_api_is_imported(tmp_path: Path) -> Non
 
 
 def test_what_serves_loads_nothing_that_is_seldom_needed() -> None:
-    """Of what is slow to import."""
+    """Of what is slow to import, and when its options are read neither."""
     code = (
-        "import sys, ollama_simulator.cli.serving\n"
+        "import sys, ollama_simulator.cli.serving, ollama_simulator.cli.simulator as program\n"
         "heavy = ('litestar', 'uvicorn', 'jinja2', 'jsonschema', 'prometheus_client', 'psutil',\n"
-        "    'rich', 'ollama_simulator.conformance', 'ollama_simulator.control')\n"
-        "print([name for name in sys.modules if name in heavy])"
+        "    'pydantic', 'rich', 'ollama_simulator.conformance', 'ollama_simulator.control')\n"
+        "tell = lambda context: print([name for name in sys.modules if name in heavy])\n"
+        "program.alone = tell\n"  # it is asked when the options are read, and says no
+        f"sys.argv[1:] = ['--control-port', '0', '--speed', '2', '--config', {__file__!r}]\n"
+        "program.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -25,6 +25,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ollama_simulator import __version__
+from ollama_simulator.cli.plain import read_plainly
 from ollama_simulator.terminal import say, wrong
 
 Command = Callable[..., Any]
@@ -116,17 +117,18 @@ def application(
 
 
 class _Command(TyperCommand):
-    """A command whose help says nothing of a value where an option has none."""
+    """A command that reads plain values itself, and whose help says nothing of a value where an
+    option has none."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_bool(super().get_params(ctx))
+        return read_plainly(self.callback, _without_bool(super().get_params(ctx)))
 
 
 class _Group(TyperGroup):
     """The same for one with sub-commands."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_bool(super().get_params(ctx))
+        return read_plainly(self.callback, _without_bool(super().get_params(ctx)))
 
 
 def _without_bool(parameters: list[Any]) -> list[Any]:
