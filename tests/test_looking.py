@@ -178,13 +178,62 @@ async def test_a_fault_is_never_passed_by(behavior: Fault) -> None:
                 assert b" 50" in (await here.ask(head())).partition(b"\r\n")[0]
             await here.fleet.behave(None, Normal())
             number = await here.fleet.inject("all", Rule(fault=behavior, path="/api/t*"))
-            with here.at_once(0):
+            await here.ask(head(path="/api/version"))
+            with here.at_once(1):
                 assert b" 50" in (await here.ask(head())).partition(b"\r\n")[0]
                 assert b" 200 " in await here.ask(head(path="/api/version"))
             await here.fleet.heal("all", number)
         await here.fleet.behave(None, Slow(tokens_per_sec=1.0, num_tokens=5))
         with here.at_once(1):
             await here.ask(head())
+
+
+@on_each_loop
+async def test_rules_strike_the_same_requests_either_way() -> None:
+    """Rules that let a request pass count it, and chance depends on its number alone."""
+    rules = (
+        Rule(fault=HttpError(status_code=501, message="no"), every=5, skip=2, path="/api/t*"),
+        Rule(fault=HttpError(status_code=502, message="no"), probability=0.3, limit=4),
+        Rule(fault=HttpError(status_code=503, message="no"), probability=0.2, method="GET"),
+        Rule(fault=HttpError(status_code=504, message="no"), until=1e-9),
+        Rule(fault=HttpError(status_code=505, message="no"), header={"x-a": "c"}),
+    )
+    found: list[tuple[list[bytes], list[tuple[int, int]]]] = []
+    for pieces in (1, 2):
+        async with looking() as here:
+            for path in ("/api/tags", "/api/version"):
+                await here.ask(head(path=path))
+            for rule in rules:
+                await here.fleet.inject("all", rule)
+            here.ordinary = 0
+            statuses = []
+            for number in range(30):
+                path = "/api/version" if number % 3 else "/api/tags"
+                statuses.append((await here.ask(head(path=path), pieces=pieces)).split()[1])
+            assert here.ordinary == 30 - (statuses.count(b"200") if pieces == 1 else 0)
+            counts = [(each.counts.matched, each.counts.chosen) for each in here.server.rules]
+            found.append((statuses, counts))
+    assert found[0] == found[1]
+    statuses, counts = found[0]
+    assert {b"200", b"501", b"502", b"503"} == {*statuses}
+    assert [chosen for _, chosen in counts] == [
+        *(statuses.count(b"%d" % status) for status in (501, 502, 503, 504, 505)),
+    ]
+
+
+@on_each_loop
+async def test_what_a_rule_has_to_read() -> None:
+    """Whoever wants to know more than a head is asked in the ordinary way."""
+    async with looking() as here:
+        fault = HttpError(status_code=500, message="no")
+        for rule in (Rule(fault=fault, model="llama*"), Rule(fault=fault, contains="why")):
+            number = await here.fleet.inject("all", rule)
+            await here.ask(head())
+            with here.at_once(0):
+                assert b" 200 " in await here.ask(head())
+            await here.fleet.heal("all", number)
+            with here.at_once(1):
+                await here.ask(head())
 
 
 @on_each_loop

@@ -74,15 +74,15 @@ class Presence:
         """Behave like this from now on, without rules. As `SimServer.behave`."""
         supported(behavior)
         async with self._moving:
-            before = self.behavior, self._behaves_since, tuple(self.rules.all)
+            before = self.behavior, self._behaves_since, self.rules.all
             self.behavior, self._behaves_since = behavior, self._clock.now()
-            self.rules.all.clear()
+            self.rules.all = ()
             try:
                 # The behaviour comes first: whoever comes through the open door meets it.
                 await self._settle()
             except Exception:
                 self.behavior, self._behaves_since = before[:2]
-                self.rules.all.extend(before[2])
+                self.rules.all = before[2]
                 raise
             for each in before[2]:
                 self._process.see(records.Healed, rule=each.number, why="replaced")

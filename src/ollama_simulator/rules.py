@@ -7,23 +7,27 @@ Rules of this file:
 2. The behaviour is innermost: what happens when no rule says otherwise. Where several set the
    pace, the innermost rule does.
 3. Chance is drawn from (seed, server, rule, request), so it is the same on every run.
+4. What a head decides is decided before anything is wrapped round the answer: most requests are
+   struck by no rule, and cost what they would without one.
 
 It must not import the server or anything above.
 """
 
-import random
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import partial
 
 from ollama_simulator import records
 from ollama_simulator.acts import Act, Reply, Stance
 from ollama_simulator.clock import Clock
-from ollama_simulator.exchange import Exchange
+from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.faults.fault import Fault, bend, honest
-from ollama_simulator.faults.rule import Rule
-from ollama_simulator.model import Refusal
+from ollama_simulator.faults.rule import Rule, fits_behind
+from ollama_simulator.net.head import Head
 from ollama_simulator.net.request import Request
-from ollama_simulator.wire.redirects import Fixed
+
+MOST_KEPT = 128
+"""Heads of which it is kept which rules they fit; when there are so many, all are forgotten."""
 
 
 class Counts:
@@ -63,18 +67,22 @@ class Active:
 
     def takes(self, draw: Callable[[], float], now: float) -> bool:
         """Count one that fits. Returns whether it is struck."""
+        struck = self.would_take(draw, now)
+        self.counts.matched += 1
+        self.counts.chosen += struck
+        return struck
+
+    def would_take(self, draw: Callable[[], float], now: float) -> bool:
+        """Whether the next one that fits is struck. Nothing is drawn where chance decides
+        nothing."""
         rule, counts = self.rule, self.counts
-        counts.matched += 1
-        beyond = counts.matched - rule.skip - 1
-        if beyond < 0 or beyond % rule.every:
+        beyond = counts.matched - rule.skip
+        if beyond < 0 or (rule.every > 1 and beyond % rule.every):
             return False
         if rule.limit is not None and counts.chosen >= rule.limit:
             return False
         likelihood = rule.likelihood(now - self.since)
-        if likelihood < 1 and draw() >= likelihood:
-            return False
-        counts.chosen += 1
-        return True
+        return likelihood >= 1 or (likelihood > 0 and draw() < likelihood)
 
 
 class Rules:
@@ -82,14 +90,19 @@ class Rules:
 
     def __init__(self, clock: Clock, draws: str, see: Callable[..., None]) -> None:
         """`draws` is what chances are drawn from: the fleet's seed and the server's name."""
-        self.all: list[Active] = []
+        self.all: tuple[Active, ...] = ()
+        """In the order in which they are asked."""
         self._clock = clock
         self._draws = draws
         self._see = see
+        self._fitting: dict[Head, tuple[Active, ...]] = {}
+        """Those that heads fit which were seen before."""
+        self._fitting_of: tuple[Active, ...] = ()
+        """The rules of which that was kept."""
 
     def add(self, active: Active) -> None:
         """Take a rule, behind the others."""
-        self.all.append(active)
+        self.all = (*self.all, active)
         rule = active.rule
         kind = type(rule.fault).__name__
         self._see(records.Injected, rule=active.number, name=rule.name, fault=kind)
@@ -97,17 +110,20 @@ class Rules:
     def remove(self, number: int | None, why: str) -> int:
         """End the rule with a number, or all for None. Returns how many ended."""
         ending = [each for each in self.all if number is None or each.number == number]
-        for each in ending:
-            self.all.remove(each)
-            self._see(records.Healed, rule=each.number, why=why)
+        self._end(ending, why)
         return len(ending)
 
     def expire(self) -> None:
         """End those whose time to live is over."""
         now = self._clock.now()
-        for each in [each for each in self.all if each.ends is not None and each.ends <= now]:
-            self.all.remove(each)
-            self._see(records.Healed, rule=each.number, why="expired")
+        self._end(
+            [each for each in self.all if each.ends is not None and each.ends <= now], "expired"
+        )
+
+    def _end(self, ending: Sequence[Active], why: str) -> None:
+        for active in ending:
+            self.all = tuple(each for each in self.all if each is not active)
+            self._see(records.Healed, rule=active.number, why=why)
 
     def next_end(self) -> float | None:
         """When the next of them ends by itself."""
@@ -125,30 +141,42 @@ class Rules:
         """Those in force now that a request's head fits."""
         if not self.all:
             return ()
-        now = self._clock.now()
-        headers: dict[str, list[str]] = {}
-        for name, value in request.headers:
-            headers.setdefault(name.lower(), []).append(value)
+        now, index = self._clock.now(), request.index
         return tuple(
             each
             for each in self.all
-            if each.in_force(now)
-            and not each.rule.fault.at_the_door()
-            and each.rule.fits(request.method, request.target, headers)
+            if each.in_force(now) and _fits(each.rule, request.method, request.target, index)
         )
+
+    def passes(self, head: Head, ordinal: int) -> bool:
+        """Whether no rule strikes a request of this head that has no body. Then it is counted
+        with those that it fits. If one strikes or isn't known to, nothing has happened yet."""
+        if self._fitting_of is not self.all or len(self._fitting) > MOST_KEPT:
+            self._fitting.clear()
+            self._fitting_of = self.all
+        fitting = self._fitting.get(head)
+        if fitting is None:
+            method, target, index = head.method, head.target, head.index
+            fitting = tuple(each for each in self.all if _fits(each.rule, method, target, index))
+            self._fitting[head] = fitting
+        now, passed = self._clock.now(), []
+        for each in fitting:
+            if each.in_force(now):
+                if each.rule.reads or each.would_take(partial(self._drawn, each, ordinal), now):
+                    return False
+                passed.append(each)
+        for each in passed:
+            each.counts.matched += 1
+        return True
 
     def bend(
         self, exchange: Exchange, rules: Sequence[Active], behavior: Fault, ordinal: int
     ) -> Reply:
         """Answer an exchange through the behaviour and some rules."""
-        if not rules:
+        first, rest = self._first(rules, ordinal)
+        if first is None:
             return bend(exchange, behavior)
-        return exchange.stage(self._bent(exchange, rules, behavior, ordinal))
-
-    async def _bent(
-        self, exchange: Exchange, rules: Sequence[Active], behavior: Fault, ordinal: int
-    ) -> AsyncGenerator[Act, None]:
-        innermost = honest
+        innermost: Handler = honest
         if behavior.paces:
             # The rules' paces come behind it.
             bend(exchange, behavior, inner=_nothing)
@@ -157,56 +185,85 @@ class Rules:
             def innermost(exchange: Exchange) -> Reply:
                 return bend(exchange, behavior)
 
-        async for act in self._through(exchange, rules, innermost, ordinal):
-            yield act
+        return self._through(exchange, first, rest, innermost, ordinal)
 
-    async def _through(
-        self, exchange: Exchange, rules: Sequence[Active], innermost: Any, ordinal: int
-    ) -> AsyncGenerator[Act, None]:
+    def _first(
+        self, rules: Sequence[Active], ordinal: int
+    ) -> tuple[Active | None, Sequence[Active]]:
+        """The first one that strikes, or has to read the request to know it, with those inside it.
+        None if no rule strikes."""
         for index, active in enumerate(rules, 1):
-            if not await self._strikes(active, exchange, ordinal):
-                continue
-            rest = rules[index:]
+            if active.rule.reads or self._strikes(active, ordinal):
+                return active, rules[index:]
+        return None, ()
 
-            def inner(exchange: Exchange, rest: Sequence[Active] = rest) -> Reply:
-                return exchange.stage(self._through(exchange, rest, innermost, ordinal))
+    def _through(
+        self,
+        exchange: Exchange,
+        first: Active | None,
+        rest: Sequence[Active],
+        innermost: Handler,
+        ordinal: int,
+    ) -> Reply:
+        """Answer through what `_first` found."""
+        if first is None:
+            return innermost(exchange)
+        if first.rule.reads:
+            return exchange.stage(self._read(exchange, first, rest, innermost, ordinal))
+        return self._struck(exchange, first, rest, innermost, ordinal)
 
-            def struck(active: Active = active) -> None:
-                active.struck += 1
-                exchange.see(
-                    records.Struck,
-                    fault=type(active.rule.fault).__name__,
-                    rule=active.number,
-                    source="header" if active.number is None else "rule",
-                )
+    def _struck(
+        self,
+        exchange: Exchange,
+        active: Active,
+        rest: Sequence[Active],
+        innermost: Handler,
+        ordinal: int,
+    ) -> Reply:
+        def inner(exchange: Exchange) -> Reply:
+            return self._through(exchange, *self._first(rest, ordinal), innermost, ordinal)
 
-            async for act in bend(exchange, active.rule.fault, inner=inner, struck=struck):
-                yield act
-            return
-        async for act in innermost(exchange):
+        def struck() -> None:
+            active.struck += 1
+            exchange.see(
+                records.Struck,
+                fault=type(active.rule.fault).__name__,
+                rule=active.number,
+                source="header" if active.number is None else "rule",
+            )
+
+        return bend(exchange, active.rule.fault, inner=inner, struck=struck)
+
+    async def _read(
+        self,
+        exchange: Exchange,
+        active: Active,
+        rest: Sequence[Active],
+        innermost: Handler,
+        ordinal: int,
+    ) -> AsyncGenerator[Act, None]:
+        """Answer through a rule that wants to know more of the request than its head."""
+        if await fits_behind(active.rule, exchange) and self._strikes(active, ordinal):
+            reply = self._struck(exchange, active, rest, innermost, ordinal)
+        else:
+            found = self._first(rest, ordinal)
+            reply = self._through(exchange, *found, innermost, ordinal)
+        async for act in reply:
             yield act
 
-    async def _strikes(self, active: Active, exchange: Exchange, ordinal: int) -> bool:
-        rule = active.rule
-        if rule.model != "*":
-            job = None
-            if not isinstance(exchange.route, Fixed):
-                try:
-                    job = (await exchange.codec()).job
-                except Refusal:
-                    return False
-            if not rule.wants(job):
-                return False
-        if rule.contains:
-            try:
-                body = await exchange.body()
-            except Refusal:
-                return False
-            if not rule.found_in(body):
-                return False
-        who = rule.name or str(active.number)
-        chance = f"{self._draws}/{who}/{ordinal}"
-        return active.takes(lambda: random.Random(chance).random(), self._clock.now())
+    def _strikes(self, active: Active, ordinal: int) -> bool:
+        return active.takes(partial(self._drawn, active, ordinal), self._clock.now())
+
+    def _drawn(self, active: Active, ordinal: int) -> float:
+        """What is drawn for a request: from 0 to below 1, evenly."""
+        who = active.rule.name or active.number
+        words = f"{self._draws}/{who}/{ordinal}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest()) / 2**64
+
+
+def _fits(rule: Rule, method: str, target: str, headers: Mapping[str, list[str]]) -> bool:
+    """Whether a request's head fits a rule at any time."""
+    return not rule.fault.at_the_door() and rule.fits(method, target, headers)
 
 
 async def _nothing(exchange: Exchange) -> AsyncGenerator[Act, None]:

@@ -314,10 +314,10 @@ class SimServer:
 
     def at_once(self, head: Head, connection: int) -> Glanced | None:
         """Answer a request that only looks, if nobody bends the answer."""
-        if self._looks is None or self._rules.all or not self._presence.behavior.paces:
+        if self._looks is None or not self._presence.behavior.paces:
             return None
         told = self._looks.find(head)
-        if told is None:
+        if told is None or (self._rules.all and not self._rules.passes(head, self._ordinal + 1)):
             return None
         self._ordinal += 1
         number, now, add = self._number(), self._clock.now(), self._journal.add

@@ -16,11 +16,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from ollama_simulator.exchange import Exchange
 from ollama_simulator.faults import fault
 from ollama_simulator.faults.fault import Fault
 from ollama_simulator.mistakes import instead
-from ollama_simulator.model import Embed, Infer, Job
+from ollama_simulator.model import Embed, Infer, Job, Refusal
 from ollama_simulator.once import once
+from ollama_simulator.wire.redirects import Fixed
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Times = Annotated[int, Meta(ge=0, le=10**12)]
@@ -72,13 +74,18 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def fits(self, method: str, target: str, headers: Mapping[str, list[str]]) -> bool:
         """Whether a request's head is one that it strikes. Headers by their names in lower case."""
         return (
-            fnmatchcase(target.partition("?")[0], self.path)
-            and fnmatchcase(method, self.method)
+            (self.path == "*" or fnmatchcase(target.partition("?")[0], self.path))
+            and (self.method == "*" or fnmatchcase(method, self.method))
             and all(
                 any(fnmatchcase(value, glob) for value in headers.get(name.lower(), []))
                 for name, glob in self.header.items()
             )
         )
+
+    @property
+    def reads(self) -> bool:
+        """Whether more than a request's head must be read to know whether it strikes it."""
+        return self.model != "*" or bool(self.contains)
 
     def wants(self, job: Job | None) -> bool:
         """Whether what is asked for is for a model that it strikes."""
@@ -94,8 +101,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def likelihood(self, age: float) -> float:
         """How likely it strikes, so many seconds after it was set."""
-        begun = age - self.since
-        return self.probability * (min(1.0, begun / self.ramp) if self.ramp else 1.0)
+        if not self.ramp:
+            return self.probability
+        return self.probability * min(1.0, (age - self.since) / self.ramp)
 
 
 def model_of(job: Job | None) -> str:
@@ -104,6 +112,27 @@ def model_of(job: Job | None) -> str:
         return job.model
     named = getattr(job, "model", "")
     return named if isinstance(named, str) else ""
+
+
+async def fits_behind(rule: Rule, exchange: Exchange) -> bool:
+    """Whether a request is one that a rule strikes by what is behind its head."""
+    if rule.model != "*":
+        job = None
+        if not isinstance(exchange.route, Fixed):
+            try:
+                job = (await exchange.codec()).job
+            except Refusal:
+                return False
+        if not rule.wants(job):
+            return False
+    if rule.contains:
+        try:
+            body = await exchange.body()
+        except Refusal:
+            return False
+        if not rule.found_in(body):
+            return False
+    return True
 
 
 CONDITIONS = (

@@ -190,7 +190,7 @@ class Request:
         abort: Callable[[], None],
         index: dict[str, list[str]] | None = None,
     ) -> None:
-        """`index` has the values of the headers by their names in lower case."""
+        """`index` is what the attribute of this name tells, if that is known already."""
         self.method = method
         self.target = target
         """Path and query, as sent."""
@@ -238,11 +238,16 @@ class Request:
             self.gone.in_write = in_write or self.answer_waits
             self.gone.fire()
 
-    def header(self, name: str) -> str | None:
-        """The first header of this (lower-case) name, or None."""
+    @property
+    def index(self) -> dict[str, list[str]]:
+        """The values of the headers by their names in lower case."""
         if self._index is None:
             self._index = {}
             for key, value in self.headers:
                 self._index.setdefault(key.lower(), []).append(value)
-        values = self._index.get(name)
+        return self._index
+
+    def header(self, name: str) -> str | None:
+        """The first header of this (lower-case) name, or None."""
+        values = self.index.get(name)
         return values[0] if values else None
