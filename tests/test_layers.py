@@ -29,6 +29,7 @@ LAYERS = {
     "names": 0,
     "acts": 0,
     "records": 0,
+    "brief": 0,
     "clock": 0,
     "flow": 0,
     "wheel": 0,
@@ -91,6 +92,7 @@ LAYERS = {
 }
 
 ALLOWED = {
+    ("brief", "records"),  # a brief is told as records
     ("records", "acts"),  # a record says which Door moved and How a connection ended
     ("flow", "wheel"),  # a flow rings an alarm at each of its moments
     ("acts", "flow"),  # one act is to do as a flow says

@@ -13,9 +13,11 @@ It must not import faults, the journal or anything above.
 """
 
 import math
+from collections.abc import Callable
 
 from ollama_simulator.acts import Tick
 from ollama_simulator.answering import whole
+from ollama_simulator.brief import Gist
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
 from ollama_simulator.net.connection import PIECE
@@ -28,6 +30,8 @@ from ollama_simulator.wire.codec import Codec, Wire
 from ollama_simulator.wire.redirects import Fixed
 from ollama_simulator.wire.routes import Match, resolve
 
+GistOf = Callable[[Head, Performed], Gist]
+"""What is kept of an answer to a head."""
 MOST_KEPT = 128
 """Heads of which it is kept what they ask; when there are so many, all are forgotten."""
 
@@ -35,15 +39,19 @@ MOST_KEPT = 128
 class Looks:
     """The answers of one server to requests that only look."""
 
-    def __init__(self, engine: Engine, wire: Wire, clock: Clock, barred: str | None) -> None:
-        """Requests with a header of the (lower-case) name `barred` are left alone."""
+    def __init__(
+        self, engine: Engine, wire: Wire, clock: Clock, barred: str | None, gist: GistOf
+    ) -> None:
+        """Requests with a header of the (lower-case) name `barred` are left alone. `gist` makes
+        what `find` finds."""
         self._engine = engine
         self._wire = wire
         self._clock = clock
         self._barred = barred
+        self._gist = gist
         self._looks: dict[Head, _Look | None] = {}
 
-    def find(self, head: Head) -> Performed | None:
+    def find(self, head: Head) -> Gist | None:
         """The answer to a request of this head and without a body. None if that takes more."""
         try:
             look = self._looks[head]
@@ -70,18 +78,33 @@ class Looks:
             return None
         asked = wire.Request(head.method, match.path, match.params, b"", head.headers)
         codec = proxy.make(match.codec, asked, self._wire)
-        return _Look(head, match, codec, self._engine, self._clock)
+        return _Look(head, match, codec, self._engine, self._clock, self._gist)
 
 
 class _Look:
     """A head that only looks, and what was last said to it."""
 
+    __slots__ = (
+        "_clock",
+        "_codec",
+        "_found",
+        "_gist",
+        "_head",
+        "_look",
+        "_match",
+        "_said",
+        "_since_ns",
+        "_until_ns",
+        "_wall_ns",
+    )
+
     def __init__(
-        self, head: Head, match: Match, codec: Codec, engine: Engine, clock: Clock
+        self, head: Head, match: Match, codec: Codec, engine: Engine, clock: Clock, gist: GistOf
     ) -> None:
         self._head = head
         self._match = match
         self._codec = codec
+        self._gist = gist
         self._look = engine.looking(codec.job)
         self._wall_ns = clock.wall_ns
         self._clock = clock
@@ -89,9 +112,9 @@ class _Look:
         self._until_ns = -math.inf
         """When the date of the answer is another."""
         self._since_ns = math.inf
-        self._said: Performed | None = None
+        self._said: Gist | None = None
 
-    def answer(self) -> Performed | None:
+    def answer(self) -> Gist | None:
         found, now = self._look(), self._wall_ns()
         if found.value is not self._found or not self._since_ns <= now < self._until_ns:
             self._found = found.value
@@ -99,7 +122,8 @@ class _Look:
             self._until_ns = self._since_ns + 10**9
             acts = (Tick(), *whole(self._codec, [found]))
             said = performed(acts, self._request(), self._clock)
-            self._said = said if said.goes_on and len(said.data) <= PIECE else None
+            fits = said.goes_on and len(said.data) <= PIECE
+            self._said = self._gist(self._head, said) if fits else None
         return self._said
 
     def _request(self) -> Request:

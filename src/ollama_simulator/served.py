@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from ollama_simulator import records
 from ollama_simulator.acts import How, Reply
+from ollama_simulator.brief import Brief
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.net.perform import Performer
-from ollama_simulator.net.performed import Performed
 from ollama_simulator.net.request import Request
 
 
@@ -31,66 +31,48 @@ class Owner(Protocol):
         """Record something that happened."""
 
 
-class Glance(Protocol):
+class Looked(Protocol):
     """What a request needs of its server that only looks."""
 
     held: set["Held"]
     """Those that are not over."""
 
-    def glanced(self, number: int, told: Performed, outcome: records.Outcome) -> None:
-        """A request is over."""
-
     def see(self, kind: type[records.Record], /, **fields: Any) -> None:
         """Record something that happened."""
-
-
-class Glanced:
-    """One request that only looked, and was answered at once."""
-
-    __slots__ = ("_number", "_server", "_told", "data")
-
-    def __init__(self, server: Glance, number: int, told: Performed) -> None:
-        self.data = told.data
-        self._server = server
-        self._number = number
-        self._told = told
-
-    def finish(self, outcome: records.Outcome) -> None:
-        """Record the end."""
-        self._server.glanced(self._number, self._told, outcome)
-
-    def held(self, abort: Callable[[], None]) -> "Held":
-        """Go on, as the kernel has not taken the answer whole."""
-        return Held(self._server, self._number, self._told, abort)
 
 
 class Held:
     """One request that only looked, whose client is slow to read the answer."""
 
-    def __init__(
-        self, server: Glance, number: int, told: Performed, abort: Callable[[], None]
-    ) -> None:
+    def __init__(self, server: Looked, brief: Brief, abort: Callable[[], None]) -> None:
         self.abort = abort
         """Reset the connection."""
         self.left: How | None = None
         """How the client left; None while it is there."""
         self.unwatched = False
         self._server = server
-        self._number = number
-        self._told = told
+        self._number = brief.exchange
+        self._gist = brief.gist
         server.held.add(self)
 
     def leave(self, how: How) -> None:
         """Record that the client left."""
         if self.left is None:
             self.left = how
-            tokens = self._told.ticks
+            tokens = self._gist.tokens
             self._server.see(records.Left, exchange=self._number, how=how, tokens=tokens)
 
     def finish(self, outcome: records.Outcome) -> None:
         """Record the end."""
         self._server.held.discard(self)
-        self._server.glanced(self._number, self._told, outcome)
+        self._server.see(
+            records.Finished,
+            exchange=self._number,
+            outcome=outcome,
+            status=self._gist.status,
+            tokens=self._gist.tokens,
+            body_bytes=self._gist.body_bytes,
+        )
 
 
 class Served:

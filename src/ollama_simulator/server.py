@@ -19,6 +19,7 @@ import msgspec
 
 from ollama_simulator import records
 from ollama_simulator.acts import Door, How
+from ollama_simulator.brief import Brief, Gist
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.caching.tokens import Words
 from ollama_simulator.engine.engine import Engine
@@ -41,7 +42,7 @@ from ollama_simulator.overriding import HEADER, asked_for, refusing
 from ollama_simulator.presence import Presence
 from ollama_simulator.receiving import NOTHING
 from ollama_simulator.rules import Active, Rules
-from ollama_simulator.served import Glanced, Held, Served
+from ollama_simulator.served import Held, Served
 from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.stand_in import StandIn
 from ollama_simulator.wire.codec import Wire
@@ -82,6 +83,8 @@ class SimServer:
         self._random = random.Random(f"{seed}/{name}")
         self._wire = Wire(clock.wall_ns, self._random, settings)
         self._boot()
+        self.quick = self
+        """Who answers at once."""
         self._running: set[Served] = set()
         self.held: set[Held] = set()
         """Requests that only look, whose answers the kernel has not taken whole."""
@@ -245,7 +248,7 @@ class SimServer:
         self._looks: Looks | None = None
         if self._stand_in.handler is None:
             barred = HEADER.lower() if settings.fault_header else None
-            self._looks = Looks(self._engine, self._wire, self._clock, barred)
+            self._looks = Looks(self._engine, self._wire, self._clock, barred, self._gist)
 
     def _forget(self, why: records.Unloading) -> None:
         """Have nothing in memory any more."""
@@ -312,55 +315,41 @@ class SimServer:
 
     # --- called by the listener and by exchanges ----------------------------------------------
 
-    def at_once(self, head: Head, connection: int) -> Glanced | None:
+    def at_once(self, head: Head, connection: int) -> Brief | None:
         """Answer a request that only looks, if nobody bends the answer."""
         if self._looks is None or not self._presence.behavior.paces:
             return None
-        told = self._looks.find(head)
-        if told is None or (self._rules.all and not self._rules.passes(head, self._ordinal + 1)):
+        gist = self._looks.find(head)
+        if gist is None or (self._rules.all and not self._rules.passes(head, self._ordinal + 1)):
             return None
         self._ordinal += 1
-        number, now, add = self._number(), self._clock.now(), self._journal.add
-        add(
-            records.Asked(
-                t=now,
-                server=self.name,
-                exchange=number,
-                connection=connection,
-                method=head.method,
-                target=head.target,
-                headers=head.headers,
-                ordinal=self._ordinal,
-            )
-        )
-        body = "" if self.settings.keep_bodies else None
-        add(
-            records.Received(
-                t=now,
-                server=self.name,
-                exchange=number,
-                size=0,
-                digest=NOTHING,
-                nonce=None,
-                body=body,
-            )
-        )
-        self._tokens += told.ticks
-        return Glanced(self, number, told)
+        self._tokens += gist.tokens
+        return Brief(self._clock.now(), self._number(), connection, self._ordinal, gist)
 
-    def glanced(self, number: int, told: Performed, outcome: records.Outcome) -> None:
-        """A request that only looked is over."""
-        self._journal.add(
-            records.Finished(
-                t=self._clock.now(),
-                server=self.name,
-                exchange=number,
-                outcome=outcome,
-                status=told.status,
-                tokens=told.ticks,
-                body_bytes=told.body_bytes,
-            )
+    def _gist(self, head: Head, told: Performed) -> Gist:
+        return Gist(
+            told.data,
+            self.name,
+            head.method,
+            head.target,
+            head.headers,
+            NOTHING,
+            "" if self.settings.keep_bodies else None,
+            told.status,
+            told.ticks,
+            told.body_bytes,
         )
+
+    def taken(self, brief: Brief) -> None:
+        """Record a request that was answered at once, and is over."""
+        brief.ended = self._clock.now()
+        self._journal.add_brief(brief)
+
+    def holds(self, brief: Brief, abort: Callable[[], None]) -> Held:
+        """Record a request that was answered at once, whose client is slow to read."""
+        for record in brief.begun():
+            self._journal.add(record)
+        return Held(self, brief, abort)
 
     def answer(self, request: Request) -> Served:
         """Begin to answer a request."""

@@ -134,8 +134,7 @@ class Spill:
             self._filed.lost += missed
             self._next += missed
             lines.append(_line({"kind": "Dropped", "t": self._clock.now(), "records": missed}))
-        start = self._next - journal.dropped
-        for index, record in enumerate(journal.records[start : start + AT_ONCE], self._next):
+        for index, record in enumerate(journal.read(self._next, AT_ONCE), self._next):
             lines.append(b'{"index":%d,' % index + _line(record)[1:])
             self._count += 1
         self._next += self._count

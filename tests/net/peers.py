@@ -13,7 +13,6 @@ from ollama_simulator.acts import Body, End, Head, How, Reply
 from ollama_simulator.clock import WallClock
 from ollama_simulator.limits import USUAL, Limits
 from ollama_simulator.net import kernel
-from ollama_simulator.net.head import Head as Asked
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
@@ -117,8 +116,8 @@ class Service:
         """Where it listens."""
         return int(self.listener.port)
 
-    def at_once(self, head: Asked, connection: int) -> None:
-        """Nothing: everything is answered in the ordinary way."""
+    quick = None
+    """Nobody: everything is answered in the ordinary way."""
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer."""

@@ -184,7 +184,7 @@ def fleet_info(fleet: Directory[Any], version: str) -> FleetInfo:
         now=fleet.clock.now(),
         started=_moment(fleet.started_ns),
         servers=len(fleet.servers),
-        records=len(journal.records),
+        records=journal.kept,
         dropped=journal.dropped,
         next=journal.total,
         journal_file=FiledInfo(file.written, file.lost, file.trouble) if file else None,

@@ -28,12 +28,12 @@ from ollama_simulator.limits import Limits
 from ollama_simulator.net import kernel
 from ollama_simulator.net.delivery import delivered
 from ollama_simulator.net.gate import Gate
-from ollama_simulator.net.head import BadRequest, Head
+from ollama_simulator.net.head import BadRequest
 from ollama_simulator.net.parser import Parser
 from ollama_simulator.net.patience import Patience
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Request
-from ollama_simulator.net.service import Answering, Held, Said
+from ollama_simulator.net.service import Answering, Held, Quick
 from ollama_simulator.records import Outcome
 
 MOST_PIPELINED = 10_000
@@ -51,12 +51,11 @@ class Owner(Protocol):
 
     clock: Clock
     limits: Limits
+    quick: Quick | None
+    """Who answers at once what takes no wait."""
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer a request."""
-
-    def at_once(self, head: Head, connection: int) -> Said | None:
-        """Answer a request without a body, if that takes no wait."""
 
     def connected(self, connection: "Connection", peer: str) -> None:
         """A connection began."""
@@ -254,17 +253,20 @@ class Connection(asyncio.Protocol):
 
     def _at_once(self, data: bytes) -> bool:
         """Answer what is asked if that takes no wait. Returns False if it does."""
+        quick = self._owner.quick
+        if quick is None:
+            return False
         head = self._parser.note_alone(data)
         if head is None or not (self._thawed.open and self._writable.open):
             return False
-        said = self._owner.at_once(head, self.number)
-        if said is None:
+        brief = quick.at_once(head, self.number)
+        if brief is None:
             return False
-        self._transport.write(said.data)
+        self._transport.write(brief.gist.data)
         if self._writable.open:
-            said.finish("complete")
+            quick.taken(brief)
         else:
-            self._held = said.held(self.abort)
+            self._held = quick.holds(brief, self.abort)
             self._put(self._held)
         return True
 

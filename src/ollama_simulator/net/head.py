@@ -116,6 +116,8 @@ class Head:
         expect = index["expect"][0] if "expect" in index else ""
         self.expects = recent and bool(_CONTINUE.search(expect))
         """Whether it waits for 100 Continue before it sends the body."""
+        self.alone = not (self.chunked or self.length or self.closing)
+        """Whether it is the whole request, behind which the connection goes on."""
 
 
 _kept: dict[bytes, Head] = {}

@@ -49,7 +49,7 @@ class Listener:
         self.door = Door.OPEN
         self.host, self.port = sock.getsockname()[:2]
         self._service = service
-        self.at_once = service.at_once
+        self.quick = service.quick
         self.spawn = spawn
         """Starts a task that ends with the others of this listener's owner."""
         self._sock = sock

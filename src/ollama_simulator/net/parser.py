@@ -58,9 +58,7 @@ class Parser:
         if self.receiving is not None or self._deaf or self._heads.begun:
             return None
         head = kept(data)
-        if head is None or head.chunked or head.length or head.closing:
-            return None
-        if self._heads.refuses(head, len(data)):
+        if head is None or not head.alone or self._heads.refuses(head, len(data)):
             return None
         if not self._last_method:
             self._heads = HeadReader(SHORTEST_START, self._limits)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ollama_simulator.acts import How, Reply
+from ollama_simulator.brief import Brief
 from ollama_simulator.net.head import Head
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
@@ -26,19 +27,6 @@ class Answering(Protocol):
         """Called when `reply` raised: a bug of ours."""
 
 
-class Said(Protocol):
-    """One request that was answered at once."""
-
-    data: bytes
-    """The whole answer. The connection goes on behind it."""
-
-    def finish(self, outcome: Outcome) -> None:
-        """Called once, when it was handed to the kernel, if that took it whole."""
-
-    def held(self, abort: Callable[[], None]) -> "Held":
-        """Called in place of `finish`, if the kernel didn't. `abort` resets the connection."""
-
-
 class Held(Protocol):
     """One that the kernel has not taken whole."""
 
@@ -52,12 +40,27 @@ class Held(Protocol):
         """Called once, when the kernel has taken it (`complete`), or never will."""
 
 
+class Quick(Protocol):
+    """Who answers at once what takes no wait."""
+
+    def at_once(self, head: Head, connection: int) -> Brief | None:
+        """Answer a request without a body, if that takes no wait; the bytes are at most
+        `net.connection.PIECE`, and the connection goes on behind them. None to be asked in the
+        ordinary way."""
+
+    def taken(self, brief: Brief) -> None:
+        """Called once for what was answered at once, when the kernel has taken it whole."""
+
+    def holds(self, brief: Brief, abort: Callable[[], None]) -> Held:
+        """Called in place of `taken`, if the kernel didn't. `abort` resets the connection."""
+
+
 class Service(Protocol):
     """Who stands behind a listener."""
 
-    def at_once(self, head: Head, connection: int) -> Said | None:
-        """Answer a request without a body, if that takes no wait; its bytes are at most
-        `net.connection.PIECE`. None to be asked in the ordinary way."""
+    @property
+    def quick(self) -> Quick | None:
+        """Who is asked first; None if there is nobody who answers at once."""
 
     def answer(self, request: Request) -> Answering:
         """Begin to answer a request."""

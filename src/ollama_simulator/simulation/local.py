@@ -149,7 +149,7 @@ class LocalLink:
     def _read(self, since: int) -> Read:
         journal = self._journal
         missed = max(0, journal.dropped - since)
-        return Read(journal.records[since + missed - journal.dropped :], journal.total, missed)
+        return Read(journal.read(since), journal.total, missed)
 
     async def follow(self, since: int) -> AsyncGenerator[Sequence[Record], None]:
         """The records from a place on, as they come."""

@@ -44,23 +44,33 @@ class ServerTally:
         folds = _FOLDS.get(type(record))
         if folds is None:
             return
-        change, ones, sums, counts, histograms = folds
+        change, *counts, histograms = folds
         if change is not None:
             change(self.standing, record)
-        for index in ones:
-            self._totals[index] += 1
-        for index, adds in sums:
-            self._totals[index] += adds(record)
-        for index, key_of, adds in counts:
-            counted = self._counts[index]
-            key = key_of(record)
-            counted[key] = counted.get(key, 0) + (1 if adds is None else adds(record))
+        self._count(counts, record, 1)
         for index, key_of, histogram in histograms:
             sorted_by = self._histograms[index]
             key = key_of(record)
             if (buckets := sorted_by.get(key)) is None:
                 buckets = sorted_by[key] = Buckets(histogram.bounds)
             histogram.fold(buckets, record)
+
+    def add_over(self, record: Record, times: int) -> None:
+        """Take in what happened so often, each time in a request that is over: how the server
+        stands is as before. Not for what is sorted by its size."""
+        if (folds := _FOLDS.get(type(record))) is not None:
+            self._count(folds[1:-1], record, times)
+
+    def _count(self, folds: Any, record: Record, times: int) -> None:
+        ones, sums, counts = folds
+        for index in ones:
+            self._totals[index] += times
+        for index, adds in sums:
+            self._totals[index] += adds(record) * times
+        for index, key_of, adds in counts:
+            counted = self._counts[index]
+            key = key_of(record)
+            counted[key] = counted.get(key, 0) + (1 if adds is None else adds(record)) * times
 
     def counted(self, count: Count) -> Iterator[tuple[Labels, float]]:
         """The values of a count. One that isn't told apart has exactly one."""
@@ -85,6 +95,10 @@ class Tally:
     def add(self, record: Record) -> None:
         """Take in what happened."""
         self.servers[record.server].add(record)
+
+    def add_over(self, record: Record, times: int) -> None:
+        """Take in what happened so often, in requests that are over."""
+        self.servers[record.server].add_over(record, times)
 
     def clear(self) -> None:
         """Start the counts and histograms anew."""

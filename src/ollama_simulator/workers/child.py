@@ -23,6 +23,7 @@ from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.presence import Unsupported
 from ollama_simulator.settings import Settings
 from ollama_simulator.workers import calls, states
+from ollama_simulator.workers.glimpses import packed
 from ollama_simulator.workers.line import Hungup, Line
 from ollama_simulator.workers.messages import (
     Batch,
@@ -160,7 +161,7 @@ class Worker:
         if fetch.expire:
             self._fleet.expire()
         lost, found = self._journal.take()
-        self._line.tell(Batch(fetch.number, self._fleet.clock.now(), lost, found))
+        self._line.tell(Batch(fetch.number, self._fleet.clock.now(), lost, *packed(found)))
 
     @property
     def _counters(self) -> Counters:

@@ -13,12 +13,14 @@ from typing import Any, Union
 
 import msgspec
 
+from ollama_simulator.brief import Gist
 from ollama_simulator.model import Model
 from ollama_simulator.records import Record
 from ollama_simulator.script import Script
 from ollama_simulator.settings import KvType
+from ollama_simulator.workers.glimpses import Glimpse
 
-AnyRecord: Any = Union[tuple(Record.__subclasses__())]  # noqa: UP007 - made at run time
+Entry: Any = Union[(*Record.__subclasses__(), Glimpse)]
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -192,7 +194,10 @@ class Batch(Message, frozen=True):
     """Everything that was recorded before this moment, by the fleet's clock, is told."""
     lost: int
     """Records that had to be dropped before they were fetched."""
-    records: list[AnyRecord]
+    entries: list[Entry]
+    """Records and glimpses, as `glimpses.packed` makes them."""
+    gists: list[Gist] = []
+    """What the glimpses say alike."""
 
 
 FromWorker = Hello | Begun | CannotBegin | Granted | Stirred | Batch

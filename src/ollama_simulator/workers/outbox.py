@@ -9,9 +9,9 @@ It must not import the control API's routes.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from ollama_simulator.journal import Journal
-from ollama_simulator.records import Record
 
 
 class Outbox(Journal):
@@ -28,10 +28,11 @@ class Outbox(Journal):
         self.heard.remove(self._first)
         self._stirred()
 
-    def take(self) -> tuple[int, list[Record]]:
-        """How many records were lost since the last time, and the others."""
-        found, lost = self.records, self.dropped
-        self.records, self.dropped = [], 0
+    def take(self) -> tuple[int, list[Any]]:
+        """How many records were lost since the last time, and the others: records and briefs, as
+        `glimpses.packed` takes them."""
+        found, lost = self._records, self.dropped
+        self._records, self.dropped, self._first_brief = [], 0, None
         if self._first not in self.heard:
             self.heard.append(self._first)
         return lost, found

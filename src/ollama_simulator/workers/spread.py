@@ -24,6 +24,7 @@ from ollama_simulator.fleet_types import FleetFile
 from ollama_simulator.journal import Journal
 from ollama_simulator.workers import states
 from ollama_simulator.workers.door import Door
+from ollama_simulator.workers.glimpses import unpacked
 from ollama_simulator.workers.merging import Merger
 from ollama_simulator.workers.messages import Batch, Begin, Begun, Counters, State
 from ollama_simulator.workers.process import Process, WorkerDown
@@ -145,7 +146,8 @@ class Spread(Directory[Place]):
 
     def took(self, worker: Process, batch: Batch) -> None:
         """Some records came."""
-        self._merger.told[worker.number - 1].take(batch.records, batch.upto)
+        found = unpacked(batch.entries, batch.gists)
+        self._merger.told[worker.number - 1].take(found, batch.upto)
         if batch.lost:
             words = f"worker {worker.number} lost {batch.lost} records that nobody fetched in time"
             t = self._merger.frontier

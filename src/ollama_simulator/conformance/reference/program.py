@@ -17,7 +17,6 @@ from ollama_simulator.conformance.reference.backend import Backend
 from ollama_simulator.conformance.reference.balancer import Balancer
 from ollama_simulator.conformance.reference.relay import Relay
 from ollama_simulator.net import kernel
-from ollama_simulator.net.head import Head
 from ollama_simulator.net.listener import Listener
 from ollama_simulator.net.request import Request
 
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
 class Front:
     """What stands behind the listener: a relay for each request."""
 
+    quick = None
+    """Nobody: others answer."""
+
     def __init__(self, balancer: Balancer, relay: type[Relay]) -> None:
         self._balancer = balancer
         self._relay = relay
-
-    def at_once(self, head: Head, connection: int) -> None:
-        """Nothing: others answer."""
 
     def answer(self, request: Request) -> Relay:
         """Begin to answer a request."""
