@@ -99,7 +99,7 @@ def test_help_loads_nothing_that_answers() -> None:
     """Neither the engine nor the control API: help and completion are there at once."""
     code = (
         "import sys, ollama_simulator.cli.simulator\n"
-        "heavy = ('litestar', 'uvicorn', 'jinja2', 'jsonschema', 'ollama_simulator.engine',\n"
+        "heavy = ('starlette', 'uvicorn', 'jinja2', 'jsonschema', 'ollama_simulator.engine',\n"
         "    'ollama_simulator.wire', 'ollama_simulator.conformance', 'ollama_simulator.control')\n"
         "print([name for name in sys.modules if name in heavy])"
     )

@@ -54,7 +54,7 @@ def test_what_serves_loads_nothing_that_is_seldom_needed() -> None:
     """Of what is slow to import, and when its options are read neither."""
     code = (
         "import sys, ollama_simulator.cli.serving, ollama_simulator.cli.simulator as program\n"
-        "heavy = ('litestar', 'uvicorn', 'jinja2', 'jsonschema', 'prometheus_client', 'psutil',\n"
+        "heavy = ('starlette', 'uvicorn', 'jinja2', 'jsonschema', 'prometheus_client', 'psutil',\n"
         "    'pydantic', 'rich', 'ollama_simulator.conformance', 'ollama_simulator.control')\n"
         "tell = lambda context: print([name for name in sys.modules if name in heavy])\n"
         "program.alone = tell\n"  # it is asked when the options are read, and says no

@@ -12,12 +12,14 @@ from urllib.parse import urlencode
 import jsonschema
 import openapi_spec_validator
 import pytest
+from starlette.routing import Route
 
 from ollama_simulator.control import api
 from ollama_simulator.control.described import older
 from ollama_simulator.control.openapi import made
 from ollama_simulator.control.operation import Example, Operation
 from ollama_simulator.control.serve import application
+from ollama_simulator.control.web import Resource
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net import kernel
 from tests.control.api import Api, controlled
@@ -44,10 +46,11 @@ def test_it_is_a_description() -> None:
 def test_every_route_is_described() -> None:
     """And none that isn't served; but the dashboard, which is a page."""
     served = {
-        (re.sub(r":\w+}", "}", route.path), method.lower())
+        (handler.path, handler.method.lower())
         for route in application(Fleet(())).routes
-        for method in getattr(route, "methods", ())
-        if method != "OPTIONS" and route.path != "/" and not route.path.startswith("/dashboard")
+        if isinstance(route, Route) and isinstance(route.app, Resource)
+        for handler in route.app.handlers.values()
+        if handler.path != "/" and not handler.path.startswith("/dashboard")
     }
     assert {(path, method) for path, method, _ in OPERATIONS} == served
 

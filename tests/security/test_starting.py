@@ -157,6 +157,6 @@ def test_a_token_that_is_none_is_refused_before_it_is_sent() -> None:
 
 def test_what_is_imported_for_help_stays_little() -> None:
     """Who may use the API is known without the API."""
-    code = "import ollama_simulator.access, sys; sys.exit('litestar' in sys.modules)"
+    code = "import ollama_simulator.access, sys; sys.exit('starlette' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], env=environment(), timeout=60, check=False)
     assert ended.returncode == 0

@@ -24,7 +24,7 @@ from ollama_simulator.terminal import say, stop_event
 if TYPE_CHECKING:
     from ollama_simulator.console.live import Stands
 
-SLOW = ("uvicorn", "litestar", "ollama_simulator.control.serve")
+SLOW = ("uvicorn", "starlette.applications", "ollama_simulator.control.serve")
 """What is imported for the control API, in a thread, so that others have their turns."""
 
 

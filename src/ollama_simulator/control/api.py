@@ -5,7 +5,7 @@ It must not import the servers' insides.
 
 import asyncio
 
-from litestar import Response
+from starlette.responses import Response
 
 from ollama_simulator.control import catalogue, fleets, journal, openapi, parts, rules
 from ollama_simulator.control.described import older
@@ -21,7 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-async def describe(call: Call) -> Response[bytes]:
+async def describe(call: Call) -> Response:
     """This description of the API, in OpenAPI 3.1."""
     # In a thread, once: the servers' tokens don't wait for it.
     found = await asyncio.to_thread(description)

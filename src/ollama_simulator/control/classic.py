@@ -13,13 +13,12 @@ Source: the seed's document, section "Control API", and its unwritten details.
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, get, post
-from litestar.datastructures import State
 from msgspec import Meta
 
 from ollama_simulator import names
 from ollama_simulator.complaints import about_models
 from ollama_simulator.control.body import BadBody, decode
+from ollama_simulator.control.web import Asked, get, post
 from ollama_simulator.faults import fault
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.model import Model
@@ -74,9 +73,9 @@ HINTS = {"$.port": 'the port of a server, or {"all": true}'}
 DONE = {"status": "ok"}
 
 
-def fleet_in(state: State) -> Fleet:
+def fleet_in(request: Asked) -> Fleet:
     """The fleet that is controlled."""
-    fleet: Fleet = state.fleet
+    fleet: Fleet = request.app.state.fleet
     return fleet
 
 
@@ -90,9 +89,9 @@ def chosen(wish: ForPort) -> int | None:
 
 
 @get("/status")
-async def status(state: State) -> dict[str, list[ServerStatus]]:
+async def status(request: Asked) -> dict[str, list[ServerStatus]]:
     """Every server's state, ordered by port."""
-    fleet = fleet_in(state)
+    fleet = fleet_in(request)
     return {
         "servers": [
             ServerStatus(
@@ -109,8 +108,8 @@ async def status(state: State) -> dict[str, list[ServerStatus]]:
     }
 
 
-@post("/behavior", status_code=200)
-async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+@post("/behavior")
+async def set_behavior(request: Asked) -> dict[str, str]:
     """Set how a server, or every server, behaves from now on."""
     behaviors = fault.known()
     hints = HINTS | {
@@ -119,77 +118,77 @@ async def set_behavior(state: State, request: Request[Any, Any, State]) -> dict[
         "$.behavior.type": f"one of {', '.join(behaviors)}",
         "$.behavior.content_type": "printable Latin-1 characters",
     }
-    wish: Any = decode(await request.body(), _set_behavior(), hints=hints)
-    await fleet_in(state).behave(chosen(wish), wish.behavior)
+    wish: Any = decode(await request.whole(), _set_behavior(), hints=hints)
+    await fleet_in(request).behave(chosen(wish), wish.behavior)
     return DONE
 
 
-@post("/models", status_code=200)
-async def set_models(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+@post("/models")
+async def set_models(request: Asked) -> dict[str, str]:
     """Replace the installed models of a server, or of every server."""
-    wish = decode(await request.body(), SetModels, hints=HINTS)
+    wish = decode(await request.whole(), SetModels, hints=HINTS)
     if wrong := about_models(wish.models):
         raise BadBody(f"{wrong[1]} - at `$.models{wrong[0]}`")
-    fleet_in(state).install(chosen(wish), wish.models)
+    fleet_in(request).install(chosen(wish), wish.models)
     return DONE
 
 
-@post("/loaded-model", status_code=200)
-async def set_loaded_model(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+@post("/loaded-model")
+async def set_loaded_model(request: Asked) -> dict[str, str]:
     """Set which model is "hot" (loaded in VRAM); null for none."""
-    wish = decode(await request.body(), SetLoadedModel, hints=HINTS)
+    wish = decode(await request.whole(), SetLoadedModel, hints=HINTS)
     if wish.model is not None and not names.valid(wish.model):
         raise BadBody(f"{wish.model!r} is no model name - at `$.model`")
-    fleet_in(state).load(chosen(wish), wish.model)
+    fleet_in(request).load(chosen(wish), wish.model)
     return DONE
 
 
-@post("/reset", status_code=200)
-async def reset(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+@post("/reset")
+async def reset(request: Asked) -> dict[str, str]:
     """Return every server to its state at the start; the counters only when asked."""
-    wish = decode(await request.body(), Reset, hints={}, empty=Reset())
-    await fleet_in(state).reset(clear_counters=wish.clear_counters)
+    wish = decode(await request.whole(), Reset, hints={}, empty=Reset())
+    await fleet_in(request).reset(clear_counters=wish.clear_counters)
     return DONE
 
 
-@get("/request-count/{port:str}")
-async def request_count(state: State, request: Request[Any, Any, State]) -> dict[str, int]:
+@get("/request-count/{port}")
+async def request_count(request: Asked) -> dict[str, int]:
     """How many requests a server got, whatever their path or outcome."""
-    fleet = fleet_in(state)
+    fleet = fleet_in(request)
     port = port_in(request)
     server = fleet.server(port)
     return {"port": port, "request_count": fleet.journal.requests[server.name]}
 
 
-@get("/kv-cache/{port:str}")
-async def kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str, int | list[str]]:
+@get("/kv-cache/{port}")
+async def kv_cache(request: Asked) -> dict[str, int | list[str]]:
     """The tokens in a server's KV cache."""
     port = port_in(request)
-    tokens = fleet_in(state).server(port).cached_tokens
+    tokens = fleet_in(request).server(port).cached_tokens
     return {"port": port, "token_count": len(tokens), "tokens": tokens}
 
 
-@post("/kv-cache/clear", status_code=200)
-async def clear_kv_cache(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+@post("/kv-cache/clear")
+async def clear_kv_cache(request: Asked) -> dict[str, str]:
     """Empty the KV cache of a server, or of every server."""
-    wish = decode(await request.body(), ForPort, hints=HINTS)
-    fleet_in(state).clear_cache(chosen(wish))
+    wish = decode(await request.whole(), ForPort, hints=HINTS)
+    fleet_in(request).clear_cache(chosen(wish))
     return DONE
 
 
-@post("/cancel/{port:str}", status_code=200)
-async def cancel(state: State, request: Request[Any, Any, State]) -> dict[str, int]:
+@post("/cancel/{port}")
+async def cancel(request: Asked) -> dict[str, int]:
     """End a server's running requests at once, by resetting their connections."""
-    return {"cancelled": fleet_in(state).server(port_in(request)).cancel()}
+    return {"cancelled": fleet_in(request).server(port_in(request)).cancel()}
 
 
 @get("/health")
-async def health() -> dict[str, str]:
+async def health(request: Asked) -> dict[str, str]:
     """Whether the simulator runs."""
     return DONE
 
 
-def port_in(request: Request[Any, Any, State]) -> int:
+def port_in(request: Asked) -> int:
     """The port in the path. Raises `BadBody`."""
     port = str(request.path_params["port"])
     if not port.isascii() or not port.isdigit() or len(port) > 5:

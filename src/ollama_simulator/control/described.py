@@ -83,7 +83,7 @@ def _old(
     return Operation(
         method=method,
         path=path,
-        does=handler.fn,
+        does=handler.does,
         tag=TAG,
         gives=gives,
         examples=examples,

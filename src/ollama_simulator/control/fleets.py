@@ -14,7 +14,7 @@ import msgspec
 from ollama_simulator import __version__
 from ollama_simulator.control import body, tables
 from ollama_simulator.control.naming import one, several
-from ollama_simulator.control.operation import Call, Example, Table, document
+from ollama_simulator.control.operation import Call, Example, Table
 from ollama_simulator.control.problems import Problem
 from ollama_simulator.control.views import (
     FleetInfo,
@@ -23,6 +23,7 @@ from ollama_simulator.control.views import (
     fleet_info,
     server_info,
 )
+from ollama_simulator.control.web import document
 from ollama_simulator.faults.normal import Normal
 from ollama_simulator.faults.rule import complaint
 from ollama_simulator.fleet_types import plain

@@ -20,8 +20,7 @@ import re
 from collections.abc import Sequence
 
 import msgspec
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ollama_simulator.access import OPEN, Access, is_loopback
 from ollama_simulator.control.api import is_ours
@@ -55,15 +54,15 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] == ScopeType.HTTP and (problem := self._refusal(scope)):
+        if scope["type"] == "http" and (problem := self._refusal(scope)):
             await _tell(problem, scope, send)
         else:
             await self._behind(scope, receive, send)
 
-    def _refusal(self, scope: HTTPScope) -> Problem | None:
+    def _refusal(self, scope: Scope) -> Problem | None:
         return self._of_host(scope) or _of_page(scope) or self._of_token(scope)
 
-    def _of_host(self, scope: HTTPScope) -> Problem | None:
+    def _of_host(self, scope: Scope) -> Problem | None:
         for host in _headers(scope, b"host"):
             if not self._access.knows(host):
                 name = host.partition(":")[0]
@@ -71,7 +70,7 @@ class Guard:
                 return Problem("ForeignHost", f"nothing here is called {name!r}; {advice}")
         return None
 
-    def _of_token(self, scope: HTTPScope) -> Problem | None:
+    def _of_token(self, scope: Scope) -> Problem | None:
         path = scope["path"]
         opened = path in OPEN or path.startswith(f"{PREFIX}/")
         opened = opened or (path == METRICS and self._access.open_metrics)
@@ -96,7 +95,7 @@ def before_helpers(behind: ASGIApp, host: str) -> Guard:
     return Guard(behind, access, "a helper is asked as localhost, or by its address")
 
 
-def _of_page(scope: HTTPScope) -> Problem | None:
+def _of_page(scope: Scope) -> Problem | None:
     """What a page of another origin asks a browser to do."""
     sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
     if scope["method"] in READS or not (sites or origins):
@@ -109,11 +108,11 @@ def _of_page(scope: HTTPScope) -> Problem | None:
     return Problem("ForeignPage", f"a page of {page} can't change anything here; {own} can")
 
 
-def _headers(scope: HTTPScope, name: bytes) -> Sequence[str]:
+def _headers(scope: Scope, name: bytes) -> Sequence[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
 
 
-async def _tell(problem: Problem, scope: HTTPScope, send: Send) -> None:
+async def _tell(problem: Problem, scope: Scope, send: Send) -> None:
     if is_ours(scope["path"]):
         media, body = MEDIA, problem.details(instance(scope))
     else:

@@ -11,14 +11,13 @@ Rules of this file:
 It must not import the servers' insides: what it does goes through the fleet.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-from litestar import Request, get, post
-from litestar.datastructures import State
 
 from ollama_simulator.control.body import decode
 from ollama_simulator.control.classic import fleet_in
+from ollama_simulator.control.web import Asked, get, post
 from ollama_simulator.server import SimServer
 from ollama_simulator.settings import HELPER_OFFSET, KvType
 
@@ -42,26 +41,26 @@ class Health(msgspec.Struct, frozen=True):
 
 
 @get("/health")
-async def health(state: State, request: Request[Any, Any, State]) -> Health:
+async def health(request: Asked) -> Health:
     """Whether the server is restarting, and its type of KV cache."""
-    return _health(_helped(state, request))
+    return _health(_helped(request))
 
 
-@post("/set-kv-cache", status_code=202)
-async def set_kv_cache(state: State, request: Request[Any, Any, State]) -> Health:
+@post("/set-kv-cache", status=202)
+async def set_kv_cache(request: Asked) -> Health:
     """Restart the server with a type of KV cache, be it the one that is in force."""
     hints = {"$.type": f"one of {' and '.join(TYPES)}"}
-    wish = decode(await request.body(), SetKvCache, hints=hints)
-    server = _helped(state, request)
+    wish = decode(await request.whole(), SetKvCache, hints=hints)
+    server = _helped(request)
     await server.restart(TYPES[wish.type])
     return _health(server)
 
 
-def _helped(state: State, request: Request[Any, Any, State]) -> SimServer:
+def _helped(request: Asked) -> SimServer:
     """The server whose helper was asked: the one on a port that much lower."""
     _, port = request.scope["server"] or ("", None)
     assert port is not None, "it is served on ports"
-    return fleet_in(state).server(port - HELPER_OFFSET)
+    return fleet_in(request).server(port - HELPER_OFFSET)
 
 
 def _health(server: SimServer) -> Health:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar.response import Stream
+from starlette.responses import StreamingResponse
 
 from ollama_simulator.control.events import events
 from ollama_simulator.control.operation import Call, Example, Table
@@ -122,7 +122,7 @@ async def get_journal(call: Call) -> JournalPage:
     problems=("BadQuery",),
     examples=(Example(query={"since": "0", "kind": "Struck,Finished"}),),
 )
-async def follow_journal(call: Call) -> Stream:
+async def follow_journal(call: Call) -> StreamingResponse:
     """What happens, as Server-Sent Events.
 
     Each record is an event: its `id` is the record's index, its name the kind, its data the
@@ -138,7 +138,8 @@ async def follow_journal(call: Call) -> Stream:
     # An index from another run: nothing of this one is behind it.
     since = 0 if since > journal.total else since
     stream = events(call.pulse, query.filter(call.fleet.names), since)
-    return Stream(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
+    headers = {"cache-control": "no-store"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 def _words(text: str) -> list[str]:

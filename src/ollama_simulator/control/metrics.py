@@ -15,11 +15,9 @@ It must not import the servers' insides: what it tells goes through the fleet.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
-from litestar import Request, Response, get
-from litestar.datastructures import State
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -28,8 +26,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from starlette.responses import Response
 
 from ollama_simulator.control.classic import fleet_in
+from ollama_simulator.control.web import Asked, get
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.journal import Journal
 from ollama_simulator.records import Lacking
@@ -77,10 +77,10 @@ Each = Sequence[tuple[tuple[str, str], ServerTally]]
 
 
 @get("/metrics")
-async def metrics(state: State, request: Request[Any, Any, State]) -> Response[bytes]:
+async def metrics(request: Asked) -> Response:
     """The numbers of every server."""
     encode, media = choose_encoder(request.headers.get("accept", ""))
-    text = await asyncio.to_thread(encode, Numbers(fleet_in(state)))
+    text = await asyncio.to_thread(encode, Numbers(fleet_in(request)))
     # As a header, since a media type would get a second charset.
     return Response(text, headers={"content-type": media})
 

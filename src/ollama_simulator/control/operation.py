@@ -17,21 +17,21 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import HTTPScope
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Scope
 
 from ollama_simulator.control import body
 from ollama_simulator.control.body import BadBody
 from ollama_simulator.control.problems import MEDIA, Culprit, Problem, pointer
 from ollama_simulator.control.pulse import Pulse
+from ollama_simulator.control.web import Asked, Handler
 from ollama_simulator.fleet import BadRule, Fleet, UnknownServer
 from ollama_simulator.net.kernel import PortTaken
 from ollama_simulator.presence import Unsupported
 
 T = TypeVar("T")
-Asked = Request[Any, Any, Any]
 URI = "!#$%&'()*+,/:;=?@[]~"
 """What a URI may have beside letters, digits and `-._` (RFC 3986, 2)."""
 HOST = re.compile(r"([A-Za-z0-9._-]+)(?::\d+)?")
@@ -142,40 +142,22 @@ class Table:
         return add
 
 
-def served(operation: Operation) -> HTTPRouteHandler:
-    """An operation as Litestar serves it."""
+def served(operation: Operation) -> Handler:
+    """An operation as it is served."""
 
-    async def handle(request: Asked) -> Response[Any]:
-        answer: Any
+    async def handle(request: Asked) -> Any:
         try:
-            answer = await operation.does(Call(request, await request.body()))
+            answer = await operation.does(Call(request, await request.whole()))
+        except ClientDisconnect:
+            raise
         except Exception as error:
             return answered(request, error)
-        if isinstance(answer, Response):
-            return answer
-        if answer is None:
-            return Response(b"", status_code=204)
-        return document(answer, operation.status)
+        return Response(status_code=204) if answer is None else answer
 
-    path = operation.path.replace("}", ":str}")
-    name = f"{operation.method} {operation.path}"
-    # The status is that of what is returned; Litestar's own for DELETE would allow no body.
-    return HTTPRouteHandler(path, http_method=operation.method, name=name, status_code=200)(handle)
+    return Handler(operation.method, operation.path, handle, operation.status)
 
 
-def document(
-    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response[bytes]:
-    """A JSON answer."""
-    return Response(
-        msgspec.json.encode(value),
-        status_code=status,
-        media_type="application/json",
-        headers=dict(headers or {}),
-    )
-
-
-def answered(request: Asked, error: Exception) -> Response[bytes]:
+def answered(request: Asked, error: Exception) -> Response:
     """The answer to a request that went wrong."""
     problem = as_problem(request, error)
     return Response(
@@ -185,7 +167,7 @@ def answered(request: Asked, error: Exception) -> Response[bytes]:
     )
 
 
-def instance(scope: HTTPScope) -> str:
+def instance(scope: Scope) -> str:
     """What was asked for, as a URI."""
     path, query = scope["raw_path"], scope["query_string"]
     return quote(path + (b"?" + query if query else b""), safe=URI)
@@ -213,8 +195,8 @@ def as_problem(request: Asked, error: Exception) -> Problem:
 
 
 def of_http(request: Asked, error: HTTPException, allowed: str) -> Problem:
-    """What Litestar refuses by itself. `allowed` are the methods that the path takes."""
-    place, headers = request.url.path, error.headers
+    """What no route refuses. `allowed` are the methods that the path takes."""
+    place, headers = request.path, error.headers
     match error.status_code:
         case 404:
             return Problem("UnknownRoute", f"there is nothing at {place}; see /openapi.json")

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import msgspec
 
 from ollama_simulator.control.naming import names, several
-from ollama_simulator.control.operation import Call, Example, Table, document
+from ollama_simulator.control.operation import Call, Example, Table
 from ollama_simulator.control.problems import Problem
 from ollama_simulator.control.views import ActiveRule, active_rules
+from ollama_simulator.control.web import document
 from ollama_simulator.faults.rule import plain, readable
 
 operation = Table("Rules")

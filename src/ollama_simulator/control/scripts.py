@@ -7,14 +7,11 @@ Rules of this file:
 It must not import the servers' insides: what it does goes through the fleet.
 """
 
-from typing import Any
-
 import msgspec
-from litestar import Request, get, post
-from litestar.datastructures import State
 
 from ollama_simulator.control.body import decode
 from ollama_simulator.control.classic import DONE, HINTS, ForPort, chosen, fleet_in, port_in
+from ollama_simulator.control.web import Asked, get, post
 from ollama_simulator.script import Script
 
 
@@ -33,19 +30,19 @@ class ServerScripts(msgspec.Struct, frozen=True):
     """How often each of them was given."""
 
 
-@post("/scripts", status_code=200)
-async def set_scripts(state: State, request: Request[Any, Any, State]) -> dict[str, str]:
+@post("/scripts")
+async def set_scripts(request: Asked) -> dict[str, str]:
     """Replace the scripts of a server, or of every server."""
-    wish = decode(await request.body(), SetScripts, hints=HINTS)
-    fleet_in(state).script(chosen(wish), wish.scripts)
+    wish = decode(await request.whole(), SetScripts, hints=HINTS)
+    fleet_in(request).script(chosen(wish), wish.scripts)
     return DONE
 
 
-@get("/scripts/{port:str}")
-async def scripts(state: State, request: Request[Any, Any, State]) -> ServerScripts:
+@get("/scripts/{port}")
+async def scripts(request: Asked) -> ServerScripts:
     """The scripts of a server, and how often each was given."""
     port = port_in(request)
-    found = fleet_in(state).server(port).scripts
+    found = fleet_in(request).server(port).scripts
     return ServerScripts(port, list(found.all), list(found.used))
 
 

@@ -16,10 +16,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 import uvicorn
-from litestar import Litestar, Request, Response
-from litestar.datastructures import State
-from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, ExceptionHandlersMap
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from ollama_simulator.access import Access
 from ollama_simulator.control import classic, helper, metrics, scripts
@@ -30,6 +29,7 @@ from ollama_simulator.control.guard import Guard, before_helpers
 from ollama_simulator.control.operation import answered, of_http, served
 from ollama_simulator.control.protocol import Protocol
 from ollama_simulator.control.pulse import Pulse
+from ollama_simulator.control.web import Application, Asked, Handler, document
 from ollama_simulator.directory import Directory, UnknownServer
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.net import kernel
@@ -41,8 +41,8 @@ PATIENCE_S = 1
 
 
 def application(
-    fleet: Directory[Any], routes: list[Any] | None = None, *, local: bool = True
-) -> Litestar:
+    fleet: Directory[Any], routes: list[Handler] | None = None, *, local: bool = True
+) -> Application:
     """The control API of a fleet, as an ASGI application that lets everybody in. `routes` are
     others than those of a fleet in this process, if it isn't; `local` says whether only this
     machine reaches it."""
@@ -52,44 +52,32 @@ def application(
     return _application(fleet, routes, local=local)
 
 
-def _application(fleet: Directory[Any], routes: list[Any], *, local: bool = True) -> Litestar:
-    handlers: ExceptionHandlersMap = {
-        BadBody: _says(400),
-        UnknownServer: _says(404),
-        PortTaken: _says(409),
-        Unsupported: _says(501),
-        HTTPException: _http,
-        Exception: _bug,
-    }
-    return Litestar(
-        routes,
-        state=State({"fleet": fleet, "pulse": Pulse(fleet.journal), "local": local}),
-        exception_handlers=handlers,
-        openapi_config=None,
-        logging_config=None,
-    )
+def _application(
+    fleet: Directory[Any], routes: list[Handler], *, local: bool = True
+) -> Application:
+    state = {"fleet": fleet, "pulse": Pulse(fleet.journal), "local": local}
+    return Application(routes, _told, state)
 
 
-def _says(status: int) -> Any:
-    def handler(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
-        return Response({"error": str(error)}, status_code=status)
-
-    return handler
+STATUSES = {BadBody: 400, UnknownServer: 404, PortTaken: 409, Unsupported: 501}
 
 
-def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    if is_ours(request.url.path):
-        return answered(request, of_http(request, error, allowed(request.url.path)))
-    place = f"{request.method} {request.url.path}"
-    return Response(
-        {"error": f"{place}: {error.detail}"}, status_code=error.status_code, headers=error.headers
-    )
-
-
-def _bug(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+def _told(request: Asked, error: Exception) -> Response:
+    """What is answered when something went wrong that no newer route has answered itself."""
+    if isinstance(error, HTTPException):
+        return _http(request, error)
+    if (status := STATUSES.get(type(error))) is not None:
+        return document({"error": str(error)}, status)
     traceback.print_exception(error)
     words = f"internal error: {type(error).__name__}: {error}"
-    return Response({"error": words}, status_code=500)
+    return document({"error": words}, 500)
+
+
+def _http(request: Asked, error: HTTPException) -> Response:
+    if is_ours(request.path):
+        return answered(request, of_http(request, error, allowed(request.path)))
+    words = f"{request.method} {request.path}: {error.detail}"
+    return document({"error": words}, error.status_code, error.headers)
 
 
 class _Server(uvicorn.Server):
@@ -117,7 +105,7 @@ async def serving(
     sock: socket.socket,
     spawn: Any,
     access: Access | None = None,
-    routes: list[Any] | None = None,
+    routes: list[Handler] | None = None,
 ) -> AsyncIterator[None]:
     """Serve the control API on a listening socket until the block ends, to whom `access` lets in:
     this machine, if nothing is said. `routes` as for `application`."""
@@ -161,7 +149,7 @@ def _configured(served: ASGIApp) -> uvicorn.Config:
 
 @contextlib.asynccontextmanager
 async def _serving(
-    behind: Litestar, sockets: list[socket.socket], spawn: Any, served: ASGIApp
+    behind: Application, sockets: list[socket.socket], spawn: Any, served: ASGIApp
 ) -> AsyncIterator[None]:
     server = _Server(_configured(served))
     task = spawn(server.serve(sockets=sockets))

@@ -12,20 +12,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
-from litestar.handlers import HTTPRouteHandler
+from starlette.responses import Response
 
 from ollama_simulator.control import classic
 from ollama_simulator.control.classic import port_in
 from ollama_simulator.control.described import older
 from ollama_simulator.control.metrics import metrics
 from ollama_simulator.control.operation import Operation
+from ollama_simulator.control.web import Asked, Handler, document
 from ollama_simulator.workers.infos import statuses
 from ollama_simulator.workers.passing_on import Passing, Refused, paths, whole
 from ollama_simulator.workers.process import WorkerDown
 from ollama_simulator.workers.spread import Place
 
-Asked = Request[Any, Any, Any]
 Answers = Callable[[Passing, Asked], Awaitable[Any]]
 ALL = {"all": True}
 
@@ -35,12 +34,12 @@ def routes() -> list[Any]:
     return [classic.health, *(_route(each) for each in older() if each.path != "/health")]
 
 
-def _route(operation: Operation) -> HTTPRouteHandler:
+def _route(operation: Operation) -> Handler:
     own = _OWN.get(operation.path)
     answers = own or (_of_port if "{port}" in operation.path else _by_body)
 
-    async def handle(request: Asked) -> Response[Any]:
-        passing = Passing(request, await request.body())
+    async def handle(request: Asked) -> Response:
+        passing = Passing(request, await request.whole())
         try:
             if not passing.changes:
                 return await answers(passing, request)
@@ -49,23 +48,18 @@ def _route(operation: Operation) -> HTTPRouteHandler:
         except Refused as refused:
             return whole(refused.answer)
         except WorkerDown as gone:
-            return Response({"error": str(gone)}, status_code=503)
+            return document({"error": str(gone)}, 503)
 
-    return HTTPRouteHandler(
-        operation.path.replace("}", ":str}"),
-        http_method=operation.method,
-        name=f"{operation.method} {operation.path}",
-        status_code=200,
-    )(handle)
+    return Handler(operation.method, operation.path, handle)
 
 
-async def _of_port(passing: Passing, request: Asked) -> Response[bytes]:
+async def _of_port(passing: Passing, request: Asked) -> Response:
     """A route with a port in its path."""
     place = passing.fleet.server(port_in(request))
     return whole(await passing.to(passing.fleet.worker_of(place)))
 
 
-async def _by_body(passing: Passing, request: Asked) -> Response[bytes]:
+async def _by_body(passing: Passing, request: Asked) -> Response:
     """A route with a port in its body, or all of them."""
     fleet, port = passing.fleet, _port(passing.raw)
     if isinstance(port, int) and port in fleet.servers:
@@ -79,7 +73,7 @@ async def _by_body(passing: Passing, request: Asked) -> Response[bytes]:
     return whole(answer)
 
 
-async def _by_all(passing: Passing, places: list[Place]) -> Response[bytes]:
+async def _by_all(passing: Passing, places: list[Place]) -> Response:
     """The first refusal of the workers of some servers, or the last one's answer."""
     for worker in paths(passing.fleet, places, ""):
         answer = await passing.to(worker)
@@ -96,11 +90,11 @@ def _port(raw: bytes) -> Any:
     return read.get("port") if isinstance(read, dict) else None
 
 
-async def _status(passing: Passing, request: Asked) -> Response[Any]:
-    return Response({"servers": await statuses(passing.fleet)})
+async def _status(passing: Passing, request: Asked) -> Response:
+    return document({"servers": await statuses(passing.fleet)})
 
 
-async def _reset(passing: Passing, request: Asked) -> Response[bytes]:
+async def _reset(passing: Passing, request: Asked) -> Response:
     fleet = passing.fleet
     for worker in fleet.workers:
         answer = await passing.to(worker)
@@ -112,16 +106,16 @@ async def _reset(passing: Passing, request: Asked) -> Response[bytes]:
     return whole(answer)
 
 
-async def _request_count(passing: Passing, request: Asked) -> Response[Any]:
+async def _request_count(passing: Passing, request: Asked) -> Response:
     place = passing.fleet.server(port_in(request))
     await passing.fleet.settle()
     count = passing.fleet.journal.requests[place.name]
-    return Response({"port": place.port, "request_count": count})
+    return document({"port": place.port, "request_count": count})
 
 
-async def _metrics(passing: Passing, request: Asked) -> Response[bytes]:
+async def _metrics(passing: Passing, request: Asked) -> Response:
     await passing.fleet.settle(expire=True)
-    answer: Response[bytes] = await metrics.fn(request.app.state, request)
+    answer: Response = await metrics.does(request)
     return answer
 
 

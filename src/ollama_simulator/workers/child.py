@@ -41,7 +41,7 @@ from ollama_simulator.workers.messages import (
 )
 from ollama_simulator.workers.outbox import Outbox
 
-SLOW = ("litestar", "ollama_simulator.control.serve")
+SLOW = ("starlette.applications", "ollama_simulator.control.serve")
 """What is imported for the control API, in a thread."""
 HOST = "127.0.0.1"
 """Where who started it listens."""

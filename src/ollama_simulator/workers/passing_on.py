@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from starlette.responses import Response
 
+from ollama_simulator.control.web import Asked
 from ollama_simulator.directory import ALL
 from ollama_simulator.workers.messages import Counters, Granted, Wish
 from ollama_simulator.workers.process import TRIES, Process, WorkerDown
@@ -24,8 +25,6 @@ from ollama_simulator.workers.spread import Place, Spread
 
 KEPT_HEADERS = (b"content-type", b"location", b"allow", b"cache-control")
 """Headers of a worker's answer that are the answer's own."""
-
-Asked = Request[Any, Any, Any]
 
 
 class Refused(Exception):
@@ -101,7 +100,7 @@ class Passing:
         return answer
 
 
-def whole(answer: Granted) -> Response[bytes]:
+def whole(answer: Granted) -> Response:
     """A worker's answer as ours."""
     headers = {
         name.decode(): value.decode("latin-1")

@@ -17,17 +17,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Response
 from msgspec.structs import replace
+from starlette.responses import Response
 
 from ollama_simulator.control import fleets, journal, rules
 from ollama_simulator.control.api import OPERATIONS
 from ollama_simulator.control.body import bad
 from ollama_simulator.control.dashboard import routes as dashboard
 from ollama_simulator.control.naming import one, several
-from ollama_simulator.control.operation import Call, Operation, document, served
+from ollama_simulator.control.operation import Call, Operation, served
 from ollama_simulator.control.problems import Problem
 from ollama_simulator.control.views import ServerInfo, Servers
+from ollama_simulator.control.web import document
 from ollama_simulator.workers import by_port
 from ollama_simulator.workers.infos import corrected, down, infos
 from ollama_simulator.workers.messages import Granted
@@ -76,7 +77,7 @@ def _does(operation: Operation) -> Callable[[Call], Awaitable[Any]]:
 # --- by name ----------------------------------------------------------------------------------
 
 
-async def _one(passing: Passing, call: Call) -> Response[bytes]:
+async def _one(passing: Passing, call: Call) -> Response:
     """A route for one server."""
     return whole(await passing.to(passing.fleet.worker_of(_place(call))))
 
@@ -129,7 +130,7 @@ async def _shown(passing: Passing, answer: Granted) -> Any:
     return corrected(passing.fleet, msgspec.json.decode(answer.body, type=ServerInfo))
 
 
-async def _add_server(passing: Passing, call: Call) -> Response[bytes]:
+async def _add_server(passing: Passing, call: Call) -> Response:
     fleet = passing.fleet
     has = Counter(place.worker for place in fleet.servers.values())
     return whole(await passing.to(min(fleet.workers, key=lambda worker: has[worker.number])))
@@ -163,7 +164,7 @@ async def _rule(passing: Passing, call: Call) -> dict[str, Any]:
     return next(each for each in there if each["id"] == number)
 
 
-async def _add_rule(passing: Passing, call: Call) -> Response[bytes]:
+async def _add_rule(passing: Passing, call: Call) -> Response:
     asked = _asked(passing, call)
     if len(asked) > 1 and _is_shared(passing.raw):
         words = "servers of different workers can't count together; `worker` tells whose one is"

@@ -10,11 +10,12 @@ It must not import the fleet: the page knows it by the control API alone.
 """
 
 import functools
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from litestar import Request, Response, get
-from litestar.exceptions import NotFoundException
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ollama_simulator.control.web import Asked, get
 
 HERE = Path(__file__).parent
 PREFIX = "/dashboard"
@@ -45,24 +46,24 @@ def served() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def _answer(name: str) -> Response[bytes]:
+def _answer(name: str) -> Response:
     kind, data = served()[name]
     # As a header, since a media type would get a second charset.
     return Response(data, headers={**HEADERS, "content-type": kind})
 
 
-@get("/", include_in_schema=False)
-async def page() -> Response[bytes]:
+@get("/")
+async def page(request: Asked) -> Response:
     """The dashboard."""
     return _answer("index.html")
 
 
-@get(f"{PREFIX}/{{name:path}}", include_in_schema=False)
-async def file(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get(f"{PREFIX}/{{name:path}}")
+async def file(request: Asked) -> Response:
     """A file that the dashboard asks for."""
-    name = str(PurePosixPath(str(request.path_params["name"])).relative_to("/"))
+    name = request.path_params["name"]
     if name not in served():
-        raise NotFoundException(f"the dashboard has no file {name!r}")
+        raise HTTPException(404, f"the dashboard has no file {name!r}")
     return _answer(name)
 
 
