@@ -43,9 +43,12 @@ def worker() -> None:
     import os
     import sys
 
-    from ollama_simulator.net import kernel
-    from ollama_simulator.terminal import run
-    from ollama_simulator.workers.child import work
+    from ollama_simulator.collector import importing
+
+    with importing():
+        from ollama_simulator.net import kernel
+        from ollama_simulator.terminal import run
+        from ollama_simulator.workers.child import work
 
     port, _, key = sys.stdin.readline().strip().partition(" ")
     kernel.raise_limit()

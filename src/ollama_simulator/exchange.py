@@ -260,6 +260,9 @@ class Exchange:
             if close is not None:
                 await close()
         self._stages.clear()
+        # What knows the exchange is let go of, so that nobody has to find out that it is garbage.
+        self.when_paced = _nobody
+        self.understood = None
 
     def events(self, job: Job) -> AsyncIterator[Event]:
         """Let the engine do what was asked."""

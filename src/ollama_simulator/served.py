@@ -112,6 +112,9 @@ class Served:
             body_bytes=performer.body_bytes if performer else 0,
         )
         self._server.finished(self)
+        # What knows each other is let go of here, and not left to the collector of garbage.
+        self.request.gone.forget(self._left)
+        self._exchange = None
 
     def failed(self, error: BaseException) -> None:
         """Record a bug of ours."""

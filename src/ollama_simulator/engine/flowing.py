@@ -105,6 +105,7 @@ class Flowing(Flow):
     def disarm(self, alarm: Alarm) -> None:
         if self._handle is not None:
             self._handle.cancel()
+            self._handle = None
         if self._seat is not None:
             self._seat.tell_not(alarm)
 

@@ -16,6 +16,7 @@ import pkgutil
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union
 
 import msgspec
@@ -139,17 +140,22 @@ def bend(
     works by the pace alone strikes when the engine begins to work at that pace.
     """
 
-    def behaved() -> None:
-        if not fault.well:
-            exchange.see(records.Struck, fault=type(fault).__name__)
-
-    struck = struck or behaved
+    if struck is None:
+        struck = _nothing if fault.well else partial(_behaved, exchange, fault)
     if fault.paces:
         exchange.when_paced = struck
         # Whoever bends what another one left may not be offered flows of tokens.
         exchange.flows = inner is None
         return fault.around(exchange, inner or honest)
     return exchange.stage(_compared(exchange, fault, inner or honest, struck))
+
+
+def _nothing() -> None:
+    """What is recorded of a server that is well."""
+
+
+def _behaved(exchange: Exchange, fault: Fault) -> None:
+    exchange.see(records.Struck, fault=type(fault).__name__)
 
 
 def honest(exchange: Exchange) -> Reply:
