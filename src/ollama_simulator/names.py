@@ -5,6 +5,7 @@ Source: native specification, sections 2.1 to 2.3.
 It must not import anything of this package but `golang`.
 """
 
+import functools
 import re
 from enum import Enum
 from typing import NamedTuple
@@ -16,6 +17,10 @@ NAMESPACE = "library"
 TAG = "latest"
 MISSING = "!MISSING!"
 """What stands in a complaint for a part that a separator promised."""
+LONGEST_KEPT = 100
+"""Characters of a name up to which its parts are kept: a request asks for them several times."""
+MOST_KEPT = 1024
+"""How many names these are."""
 
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,349}", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}", re.ASCII)
@@ -56,11 +61,16 @@ class Name(NamedTuple):
     @property
     def folded(self) -> "Name":
         """The same for all spellings that mean one model."""
-        return Name(*(part.lower() for part in self))
+        host, namespace, model, tag = self
+        return Name(host.lower(), namespace.lower(), model.lower(), tag.lower())
 
 
 def parse(text: str) -> Name:
     """The parts of a name as it was typed, spaces at its ends included."""
+    return _kept(text) if len(text) <= LONGEST_KEPT else _parse(text)
+
+
+def _parse(text: str) -> Name:
     rest, tag = text, TAG
     if rest.rfind(":") > rest.rfind("/"):
         rest, tag = _cut(rest, ":")
@@ -72,6 +82,9 @@ def parse(text: str) -> Name:
     rest, namespace = _cut(rest, "/")
     before, scheme, after = rest.partition("://")
     return Name((after if scheme else before) or HOST, namespace, model, tag)
+
+
+_kept = functools.lru_cache(MOST_KEPT)(_parse)
 
 
 def _cut(text: str, separator: str) -> tuple[str, str]:

@@ -200,10 +200,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def hardware_for(self, model: str) -> HardwareProfile:
         """The profile of a model, by any spelling of the name it is installed under."""
-        meant = names.parse(model.strip()).folded
-        for name, profile in self.model_profiles.items():
-            if names.parse(name.strip()).folded == meant:
-                return _profile(profile)
+        if self.model_profiles:
+            meant = names.parse(model.strip()).folded
+            for name, profile in self.model_profiles.items():
+                if names.parse(name.strip()).folded == meant:
+                    return _profile(profile)
         return _profile(self.profile)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ollama_simulator.engine.shape import Shape, shape, smaller
+from ollama_simulator.engine.options import KINDS
+from ollama_simulator.engine.shape import SHAPING, Shape, Shapes, shape, smaller
 from ollama_simulator.model import Layer, Model
 from ollama_simulator.settings import PROFILES, Settings
 from tests.engine.cards import GIB, card
@@ -272,6 +273,17 @@ def test_the_old_version_compares_what_was_asked_for() -> None:
 def test_shift_reloads(before: bool | None, after: bool | None, serves: bool) -> None:
     """It is on unless a request switches it off."""
     assert made(shift=before).serves(made(shift=after)) is serves
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_a_shape_depends_on(name: str) -> None:
+    """What is kept of a model without options is no other request's."""
+    value: Any = {"boolean": True, "array": ["x"]}.get(KINDS[name], 3)
+    asked, one = {name: value}, model()
+    assert (made(asked) != made()) is (name in SHAPING)
+    shapes = Shapes(Settings())
+    for options in ({}, asked, {}):
+        assert shapes.wanted(one, options, None) == made(options)
 
 
 @pytest.mark.parametrize("kind", ["projector", "adapter"])

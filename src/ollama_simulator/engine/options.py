@@ -36,18 +36,11 @@ def read(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises `Refusal` with status 500 if one is of a wrong type.
     """
     out: dict[str, Any] = {}
-    for name, kind in KINDS.items():
+    for name, kind in KINDS.items() if options else ():
         value = options.get(name)
         if value is None:
             continue
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = {
-            "integer": number,
-            "float32": number,
-            "boolean": isinstance(value, bool),
-            "array": isinstance(value, list | tuple),
-        }
-        if not fits[kind]:
+        if not _fits(value, kind):
             raise Refusal(500, f'option "{name}" must be of type {kind}')
         if name == "stop" and not all(isinstance(item, str) for item in value):
             raise Refusal(500, 'option "stop" must be of an array of strings')
@@ -55,6 +48,15 @@ def read(options: Mapping[str, Any]) -> dict[str, Any]:
             value = int(min(max(value, -(2.0**62)), 2.0**62))
         out[name] = value
     return out
+
+
+def _fits(value: Any, kind: str) -> bool:
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "array":
+            return isinstance(value, list | tuple)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def limit(options: Mapping[str, Any], context: int, room: int | None) -> int | None:

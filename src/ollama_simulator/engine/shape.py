@@ -40,6 +40,10 @@ ONE_SLOT: Mapping[Profile, frozenset[str]] = {
 }
 """Families that can't do two things at once."""
 
+SHAPING = frozenset(
+    "num_ctx use_mmap num_gpu num_batch main_gpu num_thread draft_num_predict".split()
+)
+"""The options that a shape depends on."""
 REMEMBERED = 64
 """Models whose shape is worked out once."""
 
@@ -163,7 +167,7 @@ class Shapes:
 
     def wanted(self, model: Model, options: Mapping[str, Any], shift: bool | None) -> Shape:
         """The shape that a request wants."""
-        if options or shift is not None:
+        if shift is not None or not SHAPING.isdisjoint(options):
             return shape(model, options, shift, self._settings)
         known = self._plain.get(id(model))
         if known is None:
