@@ -12,16 +12,36 @@ It must not import anything of this package but `wheel`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ollama_simulator.wheel import Alarm
 
+
+class Frame(NamedTuple):
+    """What stands around a chunk on its way to the client."""
+
+    before: Mapping[int, bytes]
+    """In front of it, by its length in bytes; of any length."""
+    behind: bytes
+
+
+class _Nothing(dict[int, bytes]):
+    """In front of any chunk."""
+
+    def __missing__(self, length: int) -> bytes:
+        return b""
+
+
+UNFRAMED = Frame(_Nothing(), b"")
+"""Chunks as they are."""
+
+
 Encode = Callable[[Any], Sequence[bytes]]
 """Makes the chunks of a piece, when it is said."""
-EncodeAhead = Callable[[Sequence[str], Sequence[int]], list[bytes] | None]
-"""Makes the chunks of texts that will be said at these times of day (in nanoseconds), one for each;
-None if it can't ahead."""
+EncodeAhead = Callable[[Sequence[str], Sequence[int], Frame], list[bytes] | None]
+"""Makes the chunks of texts that will be said at these times of day (in nanoseconds, none of them
+before the last one), one for each, in their frame; None if it can't ahead."""
 
 
 class Flow(ABC):
@@ -38,6 +58,10 @@ class Flow(ABC):
         """Somebody takes it."""
 
     @abstractmethod
+    def frame(self, frame: Frame) -> None:
+        """What the chunks stand in that are `due`, if not `UNFRAMED`. Told before `arm`."""
+
+    @abstractmethod
     def arm(self, alarm: Alarm) -> None:
         """Have an alarm called when the next piece is due. Not if it is over."""
 
@@ -46,8 +70,9 @@ class Flow(ABC):
         """Don't call it after all."""
 
     def due(self) -> Sequence[bytes]:
-        """The chunks of the next pieces, if several are due and each is one chunk. Else none, and
-        pieces are taken one by one. Who writes some of them calls `wrote`."""
+        """The chunks of the next pieces that are due, in their frames, if each is one chunk and
+        known ahead. Else none, and pieces are taken one by one. Who writes some of them calls
+        `wrote`."""
         return ()
 
     def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:

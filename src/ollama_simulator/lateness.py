@@ -4,12 +4,18 @@ It must not import anything of this package.
 """
 
 import operator
+from bisect import bisect_left
 from collections.abc import Iterable
 
 STEPS_PER_S = 10_000
 """How exactly it is told."""
 LIMIT_S = 1
 """What is later than this is counted in one step."""
+NEAR = 8
+"""Steps between which things are counted by looking where each ends."""
+
+
+_in_steps = float(STEPS_PER_S).__mul__
 
 
 def _step(seconds: float) -> int:
@@ -36,11 +42,18 @@ class Lateness:
         lates = list(map(operator.sub, done, due))
         if not lates:
             return
-        most = max(lates)
+        # Where things wait for each other they are sorted already.
+        lates.sort()
+        most = lates[-1]
         self.most = max(self.most, most)
-        counts, step = self._counts, _step(most)
-        if step == _step(min(lates)):
-            counts[step] += len(lates)
+        counts, step, last = self._counts, _step(lates[0]), _step(most)
+        if step <= last <= step + NEAR:
+            at = 0
+            for each in range(step, last):
+                end = bisect_left(lates, each + 1.0, at, key=_in_steps)
+                counts[each] += end - at
+                at = end
+            counts[last] += len(lates) - at
             return
         for late in lates:
             counts[int(late * STEPS_PER_S) if late < LIMIT_S else -1] += 1

@@ -11,8 +11,9 @@ import pytest
 
 from ollama_simulator import hardware
 from ollama_simulator.clock import Handle, Interrupt, VirtualClock
+from ollama_simulator.engine.flowing import Flowing, Rest
 from ollama_simulator.engine.machine import Pace
-from ollama_simulator.flow import EncodeAhead, Flow
+from ollama_simulator.flow import UNFRAMED, EncodeAhead, Flow, Frame
 from ollama_simulator.model import Abandoned, Event, Infer, Token
 from ollama_simulator.records import Generated, Released
 from ollama_simulator.settings import Settings
@@ -29,13 +30,14 @@ def encode(event: Any) -> list[Any]:
     return [event]
 
 
-def unable(texts: Sequence[str], times: Sequence[int]) -> None:
+def unable(texts: Sequence[str], times: Sequence[int], frame: Frame) -> None:
     """What is said depends on what is said meanwhile."""
 
 
-def encode_ahead(texts: Sequence[str], times: Sequence[int]) -> list[bytes]:
+def encode_ahead(texts: Sequence[str], times: Sequence[int], frame: Frame) -> list[bytes]:
     """The text stands for its line."""
     assert list(times) == sorted(times)
+    assert frame is UNFRAMED
     return [text.encode() for text in texts]
 
 
@@ -116,6 +118,26 @@ def test_a_flow_says_the_same_at_the_same_moments(
     flowing = two(settings, lambda machine, job: followed(machine, job, most=most, ahead=ahead))
     assert flowing == ordinary
     assert [len(timed) for timed in flowing] == [91, 41]
+
+
+def test_a_flow_that_was_left_is_not_in_the_way_of_the_next() -> None:
+    """However often that happens, what comes is got from where it comes from, in one step."""
+    sources: list[object] = []
+
+    async def main(clock: VirtualClock) -> None:
+        machine = Machine(clock)
+        events = machine.engine.run(
+            chat("hello", limit=90), Pace(), Interrupt(), machine.see, flows=True
+        )
+        async for event in events:
+            if isinstance(event, Flowing):
+                rest = event.rest()
+                assert isinstance(rest, Rest)
+                sources.append(rest.outputs)
+
+    virtual(main)
+    assert len(sources) == 89
+    assert len(set(map(id, sources))) == 1
 
 
 @pytest.mark.parametrize("settings", [PLAIN, TINY], ids=["seed", "tiny"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_simulator.engine.text import WORDS, pieces, prompt_tokens, tokenize
+from ollama_simulator.engine.text import WORDS, pieces, prompt_tokens, retokenized, tokenize
 from ollama_simulator.model import Message
 
 
@@ -132,3 +132,23 @@ def test_the_vocabulary_is_made_of_tokens() -> None:
     """Each word is one token, and each stands there once."""
     assert all(tokenize(word) == [word] for word in WORDS)
     assert len(set(WORDS)) == len(WORDS) <= 256
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        list(pieces(7, "m", ["x"], 90)),
+        list(pieces(7, "m", ["x"], 91)),
+        [],
+        ["again", ""],
+        ["again", "after"],
+        [" ", "again"],
+        ["again", "."],
+        ["un", " ", "known"],
+        ["again", " .", "after"],
+        ["about <b>", " "],
+    ],
+)
+def test_what_was_said_as_tokens(said: list[str]) -> None:
+    """They are those of the whole text, however it came."""
+    assert list(retokenized(said)) == tokenize("".join(said))

@@ -10,7 +10,7 @@ import pytest
 
 from ollama_simulator.acts import Body, End, Framing, Head, Stream
 from ollama_simulator.clock import Clock, Handle, VirtualClock
-from ollama_simulator.flow import Encode, EncodeAhead, Flow
+from ollama_simulator.flow import UNFRAMED, Encode, EncodeAhead, Flow, Frame
 from ollama_simulator.net.perform import Ended, Performer
 from ollama_simulator.net.request import Body as RequestBody
 from ollama_simulator.net.request import Request
@@ -30,6 +30,7 @@ class Seconds(Flow):
         self.disarmed = 0
         self.hurries = False
         """Whether each piece but the first is due with the one before."""
+        self.framed = UNFRAMED
         self._handle: Handle | None = None
 
     def arm(self, alarm: Alarm) -> None:
@@ -43,9 +44,13 @@ class Seconds(Flow):
     def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
         raise AssertionError("it was begun by who offered it")
 
+    def frame(self, frame: Frame) -> None:
+        self.framed = frame
+
     def due(self) -> list[bytes]:
-        hurries = self.hurries and len(self.pieces) > 1
-        return [piece.encode() for piece in self.pieces] if hurries else []
+        before, behind = self.framed
+        chunks = [piece.encode() for piece in self.pieces] if self.hurries else []
+        return [before[len(chunk)] + chunk + behind for chunk in chunks]
 
     def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
         self.written += times[:-1] if blocked else times

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from ollama_simulator.flow import UNFRAMED
 from ollama_simulator.model import Token
 from ollama_simulator.settings import Settings
 from ollama_simulator.wire.codec import Codec, Request, Wire
@@ -28,7 +29,7 @@ def test_lines_made_ahead(kind: type[Codec]) -> None:
     """Each is what it would be at its time."""
     now = [0]
     said = codec(kind, now)
-    ahead = said.encode_ahead(TEXTS, TIMES)
+    ahead = said.encode_ahead(TEXTS, TIMES, UNFRAMED)
     then = []
     for text, now[0] in zip(TEXTS, TIMES, strict=True):
         then += said.encode(Token(text))
@@ -37,4 +38,4 @@ def test_lines_made_ahead(kind: type[Codec]) -> None:
 
 def test_who_remembers_what_was_said_can_not() -> None:
     """The first chunk of some dialects differs from the others."""
-    assert codec(ChatCompletions, [0]).encode_ahead(TEXTS, TIMES) is None
+    assert codec(ChatCompletions, [0]).encode_ahead(TEXTS, TIMES, UNFRAMED) is None

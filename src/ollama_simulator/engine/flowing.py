@@ -12,20 +12,37 @@ It must not import anything but layer 0 and its own package.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from ollama_simulator.clock import Clock, Handle
 from ollama_simulator.engine.answer.generation import Run
 from ollama_simulator.engine.answer.output import Output, Piece
 from ollama_simulator.engine.answer.parsers.parsed import Unparsable
 from ollama_simulator.engine.seat import Seat
-from ollama_simulator.flow import Encode, EncodeAhead, Flow
+from ollama_simulator.flow import UNFRAMED, Encode, EncodeAhead, Flow, Frame
 from ollama_simulator.model import Quiet, Refusal
 from ollama_simulator.wheel import Alarm
 
 AHEAD = 64
 """Tokens whose text is made at a time."""
+HURRIED = 128
+"""The same where nothing paces them: then they are written together, before others have their turn,
+in about half a millisecond."""
+
+
+class Rest(Iterator[Output]):
+    """What comes behind a flow: what was looked at already, and what nobody has looked at."""
+
+    __slots__ = ("found", "outputs")
+
+    def __init__(self, found: list[Output], outputs: Iterator[Output]) -> None:
+        self.found = found
+        """The next one is the last."""
+        self.outputs = outputs
+
+    def __next__(self) -> Output:
+        return self.found.pop() if self.found else next(self.outputs)
 
 
 class Flowing(Flow):
@@ -33,18 +50,20 @@ class Flowing(Flow):
 
     __slots__ = (
         "_at",
-        "_behind",
         "_clock",
         "_due",
         "_encode",
+        "_found",
         "_handle",
         "_last",
         "_meter",
+        "_most",
         "_outputs",
         "_pieces",
         "_run",
         "_say",
         "_seat",
+        "_words",
         "said",
         "wrong",
     )
@@ -54,17 +73,24 @@ class Flowing(Flow):
         self._run = run
         self._seat = None if seat.timeless else seat
         self._clock = clock
+        self._found: list[Output] = []
+        """What was looked at and isn't said here."""
         self._outputs = outputs
+        if isinstance(outputs, Rest):
+            # However often a flow is left, the next one has no more to go through.
+            self._found, self._outputs = outputs.found[::-1], outputs.outputs
         self._meter = run.meter
         self._say = run.lines.say
         self._handle: Handle | None = None
         self._pieces: list[Piece] = []
         """Those that were looked at last."""
+        self._words: list[str] = []
+        """What they tell."""
         self._encode: Encode
         self._at = 0
         """How many of them were said."""
-        self._behind: list[Output] = []
-        """What comes behind them, and is none."""
+        self._most = AHEAD
+        """How many are looked at next, at most."""
         self._due = 0.0
         """When the next one is due."""
         self._last = 0.0
@@ -78,22 +104,29 @@ class Flowing(Flow):
     def _look(self) -> None:
         """See what comes next."""
         self.settle()
-        if not self._behind:
-            for output in islice(self._outputs, AHEAD):
-                if not (isinstance(output, Piece) and output.tokens == 1):
-                    self._behind.append(output)
-                    break
-                self._pieces.append(output)
-        self.over = not self._pieces
+        found, most = self._found, self._most
+        found += islice(self._outputs, max(most - len(found), 0))
+        next_ones = found[:most]
+        # Mostly that is all of them. A list is made in less time than a loop takes.
+        pieces = [each for each in next_ones if isinstance(each, Piece) and each.tokens == 1]
+        if len(pieces) < len(next_ones):
+            pieces = list(_leading(next_ones))
+        self._pieces = pieces
+        self._found = found[len(pieces) :]
+        self._words = [piece.thinking + piece.text for piece in pieces]
+        self.over = not pieces
 
     def settle(self) -> None:
         """Have it in the books of the answer what was said."""
-        self._run.told(self._pieces[: self._at], self._last)
-        del self._pieces[: self._at]
+        self._run.told(self._words[: self._at], self._last)
+        del self._words[: self._at], self._pieces[: self._at]
         self._at = 0
 
     def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
         self._encode = encode
+
+    def frame(self, frame: Frame) -> None:
+        """Nothing: pieces are taken one by one."""
 
     def arm(self, alarm: Alarm) -> None:
         if self._seat is None:
@@ -138,32 +171,43 @@ class Flowing(Flow):
         failed with."""
         if self.wrong is not None:
             raise self.wrong
-        return chain(self._pieces, self._behind, self._outputs)
+        return Rest([*self._pieces, *self._found][::-1], self._outputs)
+
+
+def _leading(found: Iterable[Output]) -> Iterator[Piece]:
+    """The pieces of one token up to the first output that is none."""
+    for output in found:
+        if not (isinstance(output, Piece) and output.tokens == 1):
+            return
+        yield output
 
 
 class Paced(Flowing):
     """The same where it is known ahead what is said, and when."""
 
-    __slots__ = ("_ahead", "_audible", "_dues", "_lines", "_times", "_written")
+    __slots__ = ("_ahead", "_audible", "_blocked", "_dues", "_frame", "_lines", "_times")
 
     def __init__(self, run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> None:
         self._ahead: EncodeAhead | None = None
+        self._frame = UNFRAMED
         self._lines: list[bytes] | None = None
         """That of each piece, even of one without a text; None if they can't be made ahead."""
         self._audible = False
-        """Whether each piece has a text."""
+        """Whether each piece has a text. Then the lines are in their frames."""
         self._dues: list[float] = []
         """When each piece is due."""
         self._times: list[float] = []
-        """When those were said that were said."""
-        self._written: list[float] = []
-        """When they were written."""
+        """When those were handed to the kernel that were said."""
+        self._blocked = False
+        """Whether it had no room for the last one."""
         super().__init__(run, seat, clock, outputs)
 
     def begin(self, encode: Encode, ahead: EncodeAhead) -> None:
         super().begin(encode, ahead)
         self._ahead = ahead
-        self._prepare()
+
+    def frame(self, frame: Frame) -> None:
+        self._frame = frame
 
     def _look(self) -> None:
         super()._look()
@@ -172,46 +216,46 @@ class Paced(Flowing):
     def _prepare(self) -> None:
         if self._ahead is None:
             return
-        pieces, clock = self._pieces, self._clock
-        self._dues = dues = self._run.paces(len(pieces))
-        texts = [piece.text for piece in pieces]
-        self._audible = all(texts)
+        words, clock = self._words, self._clock
+        self._dues = dues = self._run.paces(len(words))
+        self._audible = all(words)
         if dues and dues[-1] <= clock.now():
             # Nobody paces them: they are said as they are made.
             times = [clock.wall_ns()] * len(dues)
+            self._most = HURRIED
         else:
             times = clock.wall_ns_at(dues)
-        self._lines = self._ahead(texts, times)
+            self._most = AHEAD
+        frame = self._frame if self._audible else UNFRAMED
+        self._lines = self._ahead(words, times, frame)
 
     def settle(self) -> None:
         if self._times:
             self._meter.each(self._times)
-            self._clock.lateness.add_all(self._written, self._dues)
+            written = self._times[:-1] if self._blocked else self._times
+            self._clock.lateness.add_all(written, self._dues)
             self._last = self._dues[self._at - 1]
-            self._times.clear()
-            self._written.clear()
+            self._times = []
         super().settle()
 
     def arm(self, alarm: Alarm) -> None:
+        if not self._dues:
+            self._prepare()
         if self._lines is None:
             super().arm(alarm)
         else:
             self._handle = self._clock.alarm(self._dues[self._at], alarm)
 
     def due(self) -> Sequence[bytes]:
+        if self._lines is None or not self._audible:
+            return ()
         at, dues = self._at, self._dues
-        if self._lines is None or at + 1 >= len(dues):
-            return ()
-        now = self._clock.now()
-        if dues[at + 1] > now:
-            return ()
-        end = bisect_right(dues, now, at)
-        return self._lines[at:end] if self._audible else ()
+        return self._lines[at : bisect_right(dues, self._clock.now(), at + 1)]
 
     def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
         self._at += len(times)
         self._times += times
-        self._written += times[:-1] if blocked else times
+        self._blocked = blocked
         self.said = times[-1]
         if not blocked:
             self._on(alarm)
@@ -221,15 +265,17 @@ class Paced(Flowing):
             return super().take()
         self.said = now = self._clock.now()
         self._times.append(now)
+        self._blocked = True
         at = self._at
         self._at = at + 1
-        return (self._lines[at],) if self._pieces[at].text else ()
+        return (self._lines[at],) if self._words[at] else ()
 
     def taken(self, alarm: Alarm) -> None:
         if self._lines is None:
             super().taken(alarm)
             return
-        self._written.append(self._clock.now())
+        self._times[-1] = self._clock.now()
+        self._blocked = False
         self._on(alarm)
 
     def _on(self, alarm: Alarm) -> None:

@@ -17,7 +17,8 @@ import hashlib
 import re
 import string
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from ollama_simulator.model import Message
 
@@ -43,6 +44,8 @@ WORDS = (
 ).split()[:256]
 """The vocabulary: one word for each value of a byte, wrapping round where it is shorter."""
 _WORD_OF = tuple(WORDS[byte % len(WORDS)] for byte in range(256))
+_WORDS = frozenset(WORDS)
+_BETWEEN = frozenset(" .")
 BLOCK = 32
 """Tokens that are drawn from one digest, a byte each."""
 
@@ -51,6 +54,13 @@ def tokenize(text: str) -> list[str]:
     """Split a text into the seed's tokens."""
     # Caches keep many tokens, and the same ones again and again: each is in memory once.
     return [*map(sys.intern, _TOKEN.findall(text))]
+
+
+def retokenized(said: Sequence[str]) -> Sequence[str]:
+    """The tokens of pieces that follow each other. Those of `pieces` are tokens already."""
+    if _WORDS.issuperset(said[::2]) and _BETWEEN.issuperset(said[1::2]):
+        return said
+    return tokenize("".join(said))
 
 
 def prompt_tokens(messages: Iterable[Message]) -> list[str]:
@@ -74,6 +84,11 @@ def pieces(seed: int, model: str, prompt: list[str], count: int) -> Iterator[str
     `seed`, `model` and the prompt's tokens, joined by NUL. Words and blanks take turns; a
     full stop stands where a blank would be the last.
     """
+    return chain.from_iterable(_blocks(seed, model, prompt, count))
+
+
+def _blocks(seed: int, model: str, prompt: list[str], count: int) -> Iterator[list[str]]:
+    """The same, as many at a time as are drawn from one digest."""
     key = "\0".join([str(seed), model, *prompt]).encode("utf-8", "replace")
     state = hashlib.sha256(key)
     for start in range(0, count, BLOCK):
@@ -85,4 +100,4 @@ def pieces(seed: int, model: str, prompt: list[str], count: int) -> Iterator[str
         del said[left:]
         if left <= BLOCK and left % 2 == 0:
             said[-1] = "."
-        yield from said
+        yield said

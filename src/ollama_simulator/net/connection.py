@@ -357,7 +357,7 @@ class Connection(asyncio.Protocol):
         for start in range(0, len(data) or 1, PIECE):
             if not self._thawed.open:
                 await self._thawed.wait()
-            if self._lost.done():
+            if self._transport.is_closing():
                 return
             self._transport.write(data[start : start + PIECE])
             if not self._writable.open:
@@ -366,7 +366,7 @@ class Connection(asyncio.Protocol):
     def put(self, data: bytes) -> bytes | None:
         """Hand bytes to the kernel at once. None if it has taken them all; else what `write` has
         to wait with: the bytes, or an empty rest if they are on their way."""
-        if len(data) > PIECE or self._lost.done() or not self._thawed.open:
+        if len(data) > PIECE or self._transport.is_closing() or not self._thawed.open:
             return data
         self._transport.write(data)
         return None if self._writable.open else b""
@@ -375,10 +375,14 @@ class Connection(asyncio.Protocol):
         self, pieces: Sequence[bytes], now: Callable[[], float]
     ) -> tuple[list[float], bytes | None]:
         """`put` one piece after another, until one has to wait; as `Sink.put_each`."""
+        if not self._thawed.open:
+            return [now()], pieces[0]
         times: list[float] = []
-        write, writable = self._transport.write, self._writable
+        transport, writable = self._transport, self._writable
+        write, closing = transport.write, transport.is_closing
         for data in pieces:
-            if len(data) > PIECE or self._lost.done() or not self._thawed.open:
+            # A write that fails is not told. asyncio complains of those behind it.
+            if len(data) > PIECE or closing():
                 return [*times, now()], data
             write(data)
             times.append(now())

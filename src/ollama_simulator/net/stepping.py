@@ -8,8 +8,38 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ollama_simulator.acts import Stream
+from ollama_simulator.flow import Frame
 from ollama_simulator.net.sink import Sink
 from ollama_simulator.wheel import Alarm
+
+KEPT = 4096
+"""Length in bytes from which a chunk's numbers aren't kept."""
+
+
+class _Sizes(dict[int, bytes]):
+    """The line that stands before a chunk, by the chunk's length in bytes."""
+
+    def __missing__(self, length: int) -> bytes:
+        line = b"%x\r\n" % length
+        if length < KEPT:
+            self[length] = line
+        return line
+
+
+class _Lengths(dict[int, int]):
+    """How long chunks are, by their length with their frames."""
+
+    def __missing__(self, framed: int) -> int:
+        length = framed - len(_CHUNKED.behind) - len(b"0\r\n")
+        while length + len(_CHUNKED.before[length]) + len(_CHUNKED.behind) > framed:
+            length -= 1
+        if length < KEPT:
+            self[framed] = length
+        return length
+
+
+_CHUNKED = Frame(_Sizes(), b"\r\n")
+_LENGTHS = _Lengths()
 
 
 class Counts(Protocol):
@@ -40,6 +70,8 @@ class Stepping(Alarm):
         self._counts = counts
         self._now = now
         self._chunked = chunked
+        if chunked:
+            self._flow.frame(_CHUNKED)
         self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Has a result when the flow is over, or can't go on without waiting."""
         self.rest: bytes | None = None
@@ -65,20 +97,19 @@ class Stepping(Alarm):
         rest: bytes | None = None
         for chunk in flow.take():
             counts.body_bytes += len(chunk)
-            out = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
+            out = _CHUNKED.before[len(chunk)] + chunk + b"\r\n" if self._chunked else chunk
             rest = self._sink.put(out) if rest is None else rest + out
         if rest is None:
             flow.taken(self)
         return rest
 
     def _pour(self, chunks: Sequence[bytes]) -> bytes | None:
-        """Do several pieces that are due, each of one chunk. Returns what has to wait of the last
-        one that was done."""
-        outs = chunks
-        if self._chunked:
-            outs = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
-        times, rest = self._sink.put_each(outs, self._now)
-        self._counts.ticks += len(times)
-        self._counts.body_bytes += sum(map(len, chunks[: len(times)]))
+        """Do pieces that are due, each of one chunk. Returns what has to wait of the last one that
+        was done."""
+        times, rest = self._sink.put_each(chunks, self._now)
+        counts, done = self._counts, len(times)
+        sizes = map(len, chunks if done == len(chunks) else chunks[:done])
+        counts.ticks += done
+        counts.body_bytes += sum(map(_LENGTHS.__getitem__, sizes) if self._chunked else sizes)
         self._flow.wrote(times, self, blocked=rest is not None)
         return rest

@@ -18,6 +18,7 @@ from typing import ClassVar
 import msgspec
 
 from ollama_simulator.acts import Framing
+from ollama_simulator.flow import Frame
 from ollama_simulator.model import Event, Job, Refusal
 from ollama_simulator.settings import Profile, Settings
 
@@ -101,9 +102,11 @@ class Codec(ABC):
         """Say an event in a stream. Each item is one HTTP chunk; none is a silent event."""
         raise AssertionError(f"{type(self).__name__} does not stream, yet it got {event}")
 
-    def encode_ahead(self, texts: Sequence[str], times: Sequence[int]) -> list[bytes] | None:
-        """Say mere texts in a stream at times of day that are still to come, in nanoseconds, each
-        in one chunk. None if that depends on what is said meanwhile."""
+    def encode_ahead(
+        self, texts: Sequence[str], times: Sequence[int], frame: Frame
+    ) -> list[bytes] | None:
+        """Say mere texts in a stream at times of day that are still to come, in nanoseconds and in
+        order, each in one chunk in its frame. None if that depends on what is said meanwhile."""
         return None
 
     @abstractmethod

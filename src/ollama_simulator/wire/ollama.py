@@ -15,6 +15,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from ollama_simulator.flow import Frame
 from ollama_simulator.golang import decode, gojson
 from ollama_simulator.model import Done, Event, Infer, Logprob, Refusal, Rendered, Token
 from ollama_simulator.wire import tools
@@ -67,9 +68,11 @@ class _Generation(Native):
         assert isinstance(event, Done), f"a generation does not say {event}"
         return [self._line([event]) + b"\n"]
 
-    def encode_ahead(self, texts: Sequence[str], times: Sequence[int]) -> list[bytes] | None:
+    def encode_ahead(
+        self, texts: Sequence[str], times: Sequence[int], frame: Frame
+    ) -> list[bytes] | None:
         """A line for each."""
-        return self._text.lines(texts, times)
+        return self._text.lines(texts, times, frame)
 
     def collect(self, events: list[Event]) -> bytes:
         """One object with all that was said, and the numbers of the last event."""

@@ -12,13 +12,16 @@ It must not import another dialect.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ollama_simulator.flow import Frame
 from ollama_simulator.golang import gojson
 from ollama_simulator.model import Logprob, Rendered, ToolCall
 
+KEPT = 4096
+"""Texts that are kept as JSON, at most."""
 NEVER = "0001-01-01T00:00:00Z"
 """The time of what was never said."""
 
@@ -105,33 +108,56 @@ class GenerateLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 class TextLine:
     """A line of mere text, which most lines are: only the time and the text are made anew."""
 
-    __slots__ = ("_before", "_begin", "_ends")
+    __slots__ = ("_before", "_begin", "_behind")
 
     def __init__(self, model: str, before: str, behind: str) -> None:
         """What stands before and behind the text, as JSON."""
         self._begin = f'{{"model":{_quoted(model)},"created_at":"'
         self._before = f'",{before}'
-        self._ends = functools.partial(_ended, behind)
+        self._behind = behind
 
     def line(self, text: str, ns: int) -> bytes:
         """The line of a text at a time of day."""
-        return self.lines((text,), (ns,))[0]
+        return self._at(ns) + _ends(self._behind, b"")[text]
 
-    def lines(self, texts: Iterable[str], times: Iterable[int]) -> list[bytes]:
-        """The lines of texts, each at its time of day."""
+    def lines(self, texts: Sequence[str], times: Sequence[int], frame: Frame) -> list[bytes]:
+        """The lines of texts in their frames, each at its time of day; these are in order."""
+        before, behind = frame
+        ends = list(map(_ends(self._behind, behind).__getitem__, texts))
+        if times and times[0] == times[-1]:
+            begin = self._at(times[0])
+            more = len(begin) - len(behind)
+            begins = {size: before[size + more] + begin for size in set(map(len, ends))}
+            return [begins[len(end)] + end for end in ends]
         lines: list[bytes] = []
-        ends, begin, last = self._ends, b"", None
-        for text, ns in zip(texts, times, strict=True):
-            if ns != last:
-                begin, last = f"{self._begin}{gojson.rfc3339(ns)}{self._before}".encode(), ns
-            lines.append(begin + ends(text))
+        for ns, end in zip(times, ends, strict=True):
+            begin = self._at(ns)
+            lines.append(before[len(begin) + len(end) - len(behind)] + begin + end)
         return lines
 
+    def _at(self, ns: int) -> bytes:
+        """How a line begins at a time of day."""
+        return f"{self._begin}{gojson.rfc3339(ns)}{self._before}".encode()
 
-@functools.lru_cache(maxsize=4096)
-def _ended(behind: str, text: str) -> bytes:
-    """A text as JSON, and what stands behind it."""
-    return gojson.encode(text) + f"{behind}\n".encode()
+
+class _Ends(dict[str, bytes]):
+    """Texts as JSON, each with what stands behind it. Most are words that were said before."""
+
+    def __init__(self, behind: bytes) -> None:
+        super().__init__()
+        self._behind = behind
+
+    def __missing__(self, text: str) -> bytes:
+        if len(self) >= KEPT:
+            self.clear()
+        end = self[text] = gojson.encode(text) + self._behind
+        return end
+
+
+@functools.cache
+def _ends(behind: str, frame: bytes) -> _Ends:
+    """Those of all lines of a kind in a frame."""
+    return _Ends(f"{behind}\n".encode() + frame)
 
 
 def _quoted(text: str) -> str:

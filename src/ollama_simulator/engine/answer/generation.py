@@ -33,7 +33,7 @@ from ollama_simulator.engine.machine import Call, Machine
 from ollama_simulator.engine.render import window
 from ollama_simulator.engine.render.tokens import tokens
 from ollama_simulator.engine.seat import Seat, Visit
-from ollama_simulator.engine.text import questions, tokenize
+from ollama_simulator.engine.text import questions, retokenized
 from ollama_simulator.model import Abandoned, Done, Origin, Quiet, Refusal, Token, Usage
 
 REPLY = "<|assistant|>"
@@ -195,11 +195,11 @@ class Run:
         first, rate, begin = self._first, self._rate, self.count + self._before
         return [first + number / rate for number in range(begin, begin + count)]
 
-    def told(self, pieces: Sequence[Piece], last: float) -> None:
-        """Pieces of one token were said as a flow, the last of them due at a moment."""
-        if pieces:
-            self.count += len(pieces)
-            self._told += [piece.thinking + piece.text for piece in pieces]
+    def told(self, words: Sequence[str], last: float) -> None:
+        """What pieces of one token tell was said as a flow, the last of them due at a moment."""
+        if words:
+            self.count += len(words)
+            self._told += words
             self._last = last
 
     def unsayable(self, wrong: Unparsable) -> Refusal:
@@ -257,7 +257,7 @@ class Run:
         """The last line; None if its text is what begins the second pass."""
         switched = self.switched
         self.count += end.last.tokens
-        self._told.append(end.last.thinking + end.last.text)
+        self._told += filter(None, (end.last.thinking, end.last.text))
         try:
             text, thinking, calls = self.lines.end(end.last)
         except Unparsable as wrong:
@@ -289,7 +289,7 @@ class Run:
         if not self._remembers:
             return
         if self._evaluated:
-            reply = [REPLY, *tokenize("".join(self._told))]
+            reply = [REPLY, *retokenized(self._told)]
             # The token that was drawn last is never fed back, unless it ends the answer.
             unfed = self._full and self._engine == "current"
             self._seat.keep(Words(reply[:-1] if unfed else reply))

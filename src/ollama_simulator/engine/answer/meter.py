@@ -36,21 +36,17 @@ class Meter:
 
     def each(self, times: Sequence[float]) -> None:
         """One token was made at each of these moments; there is at least one."""
-        if not self._made:
-            self.tokens(1, times[0])
-            times = times[1:]
-            if not times:
-                return
-        gaps, last = self._gaps, self._last
-        self._last = times[-1]
+        self.tokens(1, times[0])
+        gaps, last, more = self._gaps, self._last, len(times) - 1
         if times[-1] - last <= records.GAPS_S[0]:
-            # All gaps are of the smallest kind.
-            gaps[0] += len(times)
+            # All gaps behind that are of the smallest kind.
+            gaps[0] += more
         else:
-            for now in times:
+            for now in times[1:]:
                 gaps[bisect_left(records.GAPS_S, now - last)] += 1
                 last = now
-        self._made += len(times)
+        self._last = times[-1]
+        self._made += more
 
     def done(self) -> None:
         """No more will come."""

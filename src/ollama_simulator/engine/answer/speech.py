@@ -40,9 +40,9 @@ class Speech(ABC):
     def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
 
-    def says(self, words: Iterable[str]) -> Iterator[tuple[Piece, ...]]:
+    def says(self, words: Iterable[str]) -> Iterator[Piece]:
         """Say one piece after another."""
-        return map(self.say, words)
+        return itertools.chain.from_iterable(map(self.say, words))
 
     @abstractmethod
     def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
@@ -78,14 +78,15 @@ class Tagged(Speech):
     def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
         if not self._thinking:
-            return _plain_piece(text)
+            return (_plain(text),)
         return (*self._closed(), Piece(text))
 
-    def says(self, words: Iterable[str]) -> Iterator[tuple[Piece, ...]]:
+    def says(self, words: Iterable[str]) -> Iterator[Piece]:
         """Say one piece after another."""
         words = iter(words)
         # Only the first one can end a thought.
-        return itertools.chain(map(self.say, itertools.islice(words, 1)), map(_plain_piece, words))
+        first = itertools.chain.from_iterable(map(self.say, itertools.islice(words, 1)))
+        return itertools.chain(first, map(_plain, words))
 
     def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools, one after another."""
@@ -149,11 +150,11 @@ class Split(Speech):
 
     def say(self, text: str) -> tuple[Piece, ...]:
         """Say a piece."""
-        return _plain_piece(text)
+        return (_plain(text),)
 
-    def says(self, words: Iterable[str]) -> Iterator[tuple[Piece, ...]]:
+    def says(self, words: Iterable[str]) -> Iterator[Piece]:
         """Say one piece after another."""
-        return map(_plain_piece, words)
+        return map(_plain, words)
 
     def call(self, calls: tuple[Call, ...]) -> tuple[Piece, ...]:
         """Call tools."""
@@ -166,9 +167,9 @@ class Split(Speech):
 
 
 @functools.lru_cache(maxsize=1024)
-def _plain_piece(text: str) -> tuple[Piece, ...]:
+def _plain(text: str) -> Piece:
     """A piece of text and nothing else."""
-    return (Piece(text),)
+    return Piece(text)
 
 
 def written_arguments(call: Call) -> str:
@@ -199,7 +200,7 @@ def as_markup(call: Call) -> tuple[str, ...]:
         # Broken on purpose: no parser finds a function in it.
         return f"{qwen.CALL}\n", arguments, f"\n{qwen.CALL_END}"
     parameters = (
-        f"<parameter={key}>\n{_plain(value)}\n</parameter>\n" for key, value in arguments.items()
+        f"<parameter={key}>\n{_written(value)}\n</parameter>\n" for key, value in arguments.items()
     )
     return (
         f"{qwen.CALL}\n<function={call.name}>\n",
@@ -208,5 +209,5 @@ def as_markup(call: Call) -> tuple[str, ...]:
     )
 
 
-def _plain(value: Any) -> str:
+def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -15,7 +15,6 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 
 import msgspec
 
@@ -54,28 +53,30 @@ class Asked(msgspec.Struct, frozen=True):
 
 def outputs(asked: Asked, speech: Speech) -> Iterator[Output]:
     """A whole answer."""
-    spoken = itertools.chain.from_iterable(_spoken(asked, speech))
-    numbers = itertools.count()
+    limit = asked.limit
+    room = itertools.repeat(True) if limit is None else itertools.repeat(True, limit)
     # Nothing here is done anew for each token.
-    counted = zip(spoken, numbers, strict=False)
-    yield from map(itemgetter(0), itertools.islice(counted, asked.limit))
-    yield End("length" if next(numbers) == asked.limit else "stop")
+    return itertools.chain(itertools.compress(_spoken(asked, speech), room), _end(room))
 
 
-def _spoken(asked: Asked, speech: Speech) -> Iterable[tuple[Piece, ...]]:
-    """The words of an answer, each as the tokens it takes."""
+def _end(room: Iterator[bool]) -> Iterator[End]:
+    """The end of an answer that left so much room."""
+    yield End("stop" if next(room, False) else "length")
+
+
+def _spoken(asked: Asked, speech: Speech) -> Iterable[Piece]:
+    """The tokens of an answer that nothing cuts."""
     if asked.limit == 0:
         return ()
     length = asked.limit if asked.sized else None
-    thoughts: list[tuple[Piece, ...]] = []
+    thoughts: list[Piece] = []
     if asked.thinks and (asked.tokens or length or asked.format):
         thought = pieces(asked.seed, asked.model, [THINKING, *asked.prompt], THOUGHTS)
-        thoughts = list(map(speech.think, thought))
+        thoughts = list(itertools.chain.from_iterable(map(speech.think, thought)))
     if asked.format is not None:
         words: Iterable[str] = _WORD.findall(schema.text(asked.format, _Draw(asked)))
     else:
-        thought_of = sum(map(len, thoughts))
-        count = asked.tokens if length is None else max(0, length - thought_of)
+        count = asked.tokens if length is None else max(0, length - len(thoughts))
         words = pieces(asked.seed, asked.model, list(asked.prompt), count)
     return itertools.chain(thoughts, speech.says(words))
 
