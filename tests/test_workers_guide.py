@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ollama_simulator import records
 from ollama_simulator.console.words import Words
+from ollama_simulator.fleet_file import read
+from ollama_simulator.fleet_types import MOST_WORKERS
 from ollama_simulator.workers import process, spread, starting
 from tests.acceptance.program import Program
 from tests.test_guides import blocks
@@ -14,14 +16,16 @@ from tests.test_guides import blocks
 GUIDE = (Path(__file__).parent.parent / "docs" / "workers.md").read_text(encoding="utf-8")
 
 
-def test_the_command() -> None:
-    """It starts so many servers, whose workers are told."""
-    (command,) = blocks(GUIDE, "bash")
-    words = shlex.split(command)[1:]
-    number = int(words[words.index("--servers") + 1])
-    assert words == ["--servers", str(number), "--workers", "2"]
-    ports = ",".join(["0"] * number)
-    with Program("--control-port", "0", "--server-ports", ports, "--workers", "2") as program:
+def test_the_command_and_the_file(tmp_path: Path) -> None:
+    """They start as many servers, whose workers are told."""
+    (command,), (text,) = blocks(GUIDE, "bash"), blocks(GUIDE, "toml")
+    file = tmp_path / "fleet.toml"
+    file.write_text(text, encoding="utf-8")
+    fleet = read(file)
+    number = len(fleet.servers)
+    words = ["--servers", str(number), "--workers", str(fleet.workers)]
+    assert shlex.split(command)[1:] == words
+    with Program("--control-port", "0", "--config", str(file)) as program:
         told = program.accepted("GET", "/servers")["servers"]
         assert [each["worker"] for each in told] == [1, 2] * (number // 2)
 
@@ -43,3 +47,7 @@ def test_the_times() -> None:
     assert "0.2 seconds, 0.4, and so on up to 5" in GUIDE
     assert process.PATIENCE_S == 10
     assert "ten seconds at most" in GUIDE
+
+
+def test_how_many() -> None:
+    assert f"There can be {MOST_WORKERS}." in GUIDE

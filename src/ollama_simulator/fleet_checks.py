@@ -95,6 +95,11 @@ def doubts(document: dict[str, Any]) -> Iterator[Mistake]:
         for name, value in table.get("environment", {}).items():
             if words := doubt(name, str(value)):
                 yield Mistake((*place, "environment", name), words)
+    workers = document.get("workers", 1)
+    if workers > (servers := sum(table.get("count", 1) for table in document["servers"])):
+        yield Mistake(
+            ("workers",), f"of {workers} processes for {servers} server(s) some have none"
+        )
 
 
 def _tables(document: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:

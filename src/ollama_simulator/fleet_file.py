@@ -104,6 +104,7 @@ def doubted(path: Path) -> tuple[FleetFile, list[Complaint]]:
         control_host=whole.control_host,
         control_names=whole.control_names,
         open_metrics=whole.open_metrics,
+        workers=whole.workers,
     )
     return fleet, _placed(list(doubts(reading.document)), Places(text))
 

@@ -21,6 +21,7 @@ from ollama_simulator.settings import RECORDS, Settings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 MOST_SERVERS = 10_000
+MOST_WORKERS = 64
 
 ADDRESS = r"^(\d{1,3}\.){3}\d{1,3}$"
 """An address of IPv4, as far as its digits go."""
@@ -81,6 +82,8 @@ class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Names by which the control API may be called, beside `localhost` and addresses; globs."""
     open_metrics: bool = False
     """Whether `/metrics` is told without the token."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKERS)] = 1
+    """Over how many processes the servers are spread; one has all of them by itself."""
     given: tuple[Given, ...] = ()
     """The rules of the start. A file has them at its servers."""
 

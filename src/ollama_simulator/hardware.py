@@ -18,8 +18,6 @@ import difflib
 import functools
 import math
 import tomllib
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -254,9 +252,13 @@ class HardwareProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return tokens * self.step.t0_ms / 1e3 + contexts * self.decode.c_us / 1e6
 
 
+FOLDER = Path(__file__).parent / "profiles"
+"""Where the profiles are that come with the package."""
+
+
 def names() -> list[str]:
     """The profiles that come with the package, the default first."""
-    found = sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if _is_one(file))
+    found = sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if _is_one(file))
     return sorted(found, key=lambda name: name != DEFAULT)
 
 
@@ -270,7 +272,7 @@ def named(name: str) -> HardwareProfile:
     """A profile by its name, or by the path of a file (it ends in `.toml`). Raises `BadProfile`."""
     if is_file(name):
         return read(Path(name))
-    file = _folder() / f"{name}.toml"
+    file = FOLDER / f"{name}.toml"
     if name not in names():
         raise BadProfile(_no_profile(name))
     return _read(file.read_text(encoding="utf-8"), name)
@@ -307,9 +309,5 @@ def _read(text: str, place: str) -> HardwareProfile:
         raise BadProfile(f"{place}: {error}") from None
 
 
-def _folder() -> Traversable:
-    return files("ollama_simulator") / "profiles"
-
-
-def _is_one(file: Traversable) -> bool:
+def _is_one(file: Path) -> bool:
     return file.name.endswith(".toml")

@@ -79,8 +79,10 @@ def test_mistakes(folder: Path) -> None:
 
 
 def test_warnings(folder: Path) -> None:
-    """A variable that Ollama would ignore, or take for something else: the file is sound."""
-    text = """[defaults.environment]
+    """A variable that Ollama would ignore, or take for something else, and processes without
+    servers: the file is sound."""
+    text = """workers = 2
+[defaults.environment]
 OLLAMA_KEEP_ALIVE = "10q"
 OLLAMA_NO_CLOUD = true
 [[servers]]
@@ -97,18 +99,21 @@ OLLAMA_DEBUG = "maybe"
     (folder / "a.toml").write_text(text)
     done = run("a.toml")
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[2:] == [
-        "a.toml:2:1: warning: defaults.environment.OLLAMA_KEEP_ALIVE: "
+    head, _, *warnings = done.stdout.splitlines()
+    assert head == "a.toml: sound; 1 server, control API on port 11500, seed 0, 2 processes"
+    assert warnings == [
+        "a.toml:1:1: warning: workers: of 2 processes for 1 server(s) some have none",
+        "a.toml:3:1: warning: defaults.environment.OLLAMA_KEEP_ALIVE: "
         "Ollama ignores '10q', and takes its default",
-        "a.toml:6:1: warning: servers[0].environment.OLLAMA_NUM_PARALLEL: "
+        "a.toml:7:1: warning: servers[0].environment.OLLAMA_NUM_PARALLEL: "
         "Ollama ignores '-3', and takes its default",
-        "a.toml:7:1: warning: servers[0].environment.OLLAMA_NO_CLOUD: "
+        "a.toml:8:1: warning: servers[0].environment.OLLAMA_NO_CLOUD: "
         "Ollama takes 'off' for true, as all that isn't false",
-        "a.toml:10:1: warning: servers[0].environment.OLLAMA_KV_CACHE_TYPE: "
+        "a.toml:11:1: warning: servers[0].environment.OLLAMA_KV_CACHE_TYPE: "
         "Ollama ignores 'q5', and takes its default",
     ]
     (told,) = map(json.loads, run("--json", "a.toml").stdout.splitlines())
-    assert [each["line"] for each in told["warnings"]] == [2, 6, 7, 10]
+    assert [each["line"] for each in told["warnings"]] == [1, 3, 7, 8, 11]
 
 
 def test_no_file(folder: Path) -> None:

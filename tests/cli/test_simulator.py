@@ -61,12 +61,22 @@ def test_options_hold_for_every_server(served: list[tuple[int, FleetFile]]) -> N
     }
 
 
-def test_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many there are is no matter of the fleet, so it goes with a file of one."""
-    noted: list[int] = []
-    monkeypatch.setattr(simulator, "_serve", lambda *given: noted.append(given[3]))
-    assert run().exit_code == run("--workers", "3").exit_code == 0
-    assert noted == [1, 3]
+def test_workers(served: list[tuple[int, FleetFile]], tmp_path: Path) -> None:
+    """The option wins over a file, and what neither can say is refused in either's words."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("workers = 2\n[[servers]]\ncount = 4\n", encoding="utf-8")
+    config = ("--config", str(file))
+    for options in ((), ("--workers", "3"), config, (*config, "--workers", "1")):
+        assert run(*options).exit_code == 0
+    assert [fleet.workers for _, fleet in served] == [1, 3, 2, 1]
+    for number in (0, -1, 65):
+        done = run("--workers", str(number))
+        words = f"error: --workers: there can be 1 to 64, and not {number}\n"
+        assert (done.exit_code, done.stderr) == (2, words)
+        file.write_text(f"seed = 1\nworkers = {number}\n[[servers]]\n", encoding="utf-8")
+        done = run(*config)
+        assert done.exit_code == 2
+        assert done.stderr.startswith(f"error: --config: {file}:2:1: workers: ")
 
 
 def test_helpers_are_beside_every_server(served: list[tuple[int, FleetFile]]) -> None:

@@ -238,7 +238,9 @@ def test_a_port_that_is_taken_is_told_by_the_block() -> None:
 
 def test_what_is_wrong_with_arguments_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "fleet.toml"
-    file.write_text("seed = 5\n[[servers]]\nnum_parallel = 2\ncount = 2\n", encoding="utf-8")
+    file.write_text(
+        "seed = 5\nworkers = 2\n[[servers]]\nnum_parallel = 2\ncount = 2\n", encoding="utf-8"
+    )
     broken = tmp_path / "broken.toml"
     broken.write_text("[[servers]]\nnum_paralel = 2\n", encoding="utf-8")
     cases: list[tuple[dict[str, object], type[Exception], str]] = [
@@ -264,6 +266,7 @@ def test_what_is_wrong_with_arguments_is_told_at_once(tmp_path: Path) -> None:
         ({"num_parallel": "2"}, ValueError, "num_parallel: Expected `int`, got `str`"),
         ({"servers": [Settings()], "gpu": False}, TypeError, "gpu: with whole settings"),
         ({"servers": [Settings(max_queue=-1)]}, ValueError, r"^Settings\(…\): max_queue: Expected"),
+        ({"workers": 2}, TypeError, "workers: .* in this process; .*connect"),
         ({"config": file, "seed": 3}, TypeError, "seed: with config, the file says that"),
         ({"config": file, "gpu": False}, TypeError, "gpu: with config, the file says that"),
         ({"config": broken}, BadFile, "broken.toml:2:1: .*num_paralel"),
@@ -275,6 +278,7 @@ def test_what_is_wrong_with_arguments_is_told_at_once(tmp_path: Path) -> None:
     with simulate(config=str(file)) as fleet:
         assert (len(fleet), fleet.seed) == (2, 5)
         assert fleet[1].info().settings["num_parallel"] == 2
+        assert fleet[1].info().worker is None  # whatever the file says
 
 
 def test_servers_may_differ() -> None:

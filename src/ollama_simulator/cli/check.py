@@ -33,7 +33,7 @@ def check(
     """Check files that describe fleets, and tell what they would start. Nothing is started.
 
     Every mistake is a line with the file, the line, the column and the place in the document. So
-    is every warning of a variable that Ollama would ignore; it doesn't make a file unsound. Exit
+    is every warning, as of a variable that Ollama would ignore; none makes a file unsound. Exit
     status: 0 all are sound, 1 there are mistakes, 2 a file can't be read, or wrong options.
     """
     from ollama_simulator import fleet_file, fleet_schema

@@ -28,6 +28,8 @@ def as_lines(path: Path, fleet: FleetFile) -> str:
     ]
     if fleet.clock_speed != 1:
         head.append(f"time goes {fleet.clock_speed:g} times as fast")
+    if fleet.workers > 1:
+        head.append(f"{fleet.workers} processes")
     lines = [f"{path}: sound; {', '.join(head)}"]
     numbered = enumerate(fleet.servers, 1)
     for _, alike in itertools.groupby(numbered, key=lambda each: _without_port(each[1])):

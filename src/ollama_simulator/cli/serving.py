@@ -33,11 +33,10 @@ async def serve(
     described: FleetFile,
     log: str = "plain",
     first: str = "",
-    workers: int = 1,
     *,
     let_in: Access,
 ) -> None:
-    """Serve a fleet and its control API until Ctrl-C or SIGTERM, its servers in so many processes.
+    """Serve a fleet and its control API until Ctrl-C or SIGTERM.
 
     `let_in` says who may use the API, and where it listens. `log` says what is shown of what
     happens: a view of all servers (`live`), where they are (`plain`), every record (`json`), or
@@ -45,10 +44,10 @@ async def serve(
     """
     stop = stop_event()
     kernel.raise_limit()
-    if workers > 1:
+    if described.workers > 1:
         from ollama_simulator.cli.spreading import serve_spread
 
-        await serve_spread(control_port, described, log, first, workers, stop, let_in)
+        await serve_spread(control_port, described, log, first, stop, let_in)
         return
     fleet = Fleet(
         described.ports,

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 SUB_COMMANDS: tuple[Command, ...] = (calibrate, check, convert, record)
 
 CONTROL_PORT = 11500
-MOST_WORKERS = 64
 HOST = "127.0.0.1"
 MACHINES = "What the servers are like"
 ANSWERS = "Answers of others"
@@ -226,7 +225,8 @@ def simulator(
         typer.Option(
             metavar="FILE",
             help="A fleet in TOML. Then the file tells what the other options would, but "
-            "those of the control API and --log; what is said of the journal wins over it.",
+            "those of the control API and --log; --workers, and what is said of the journal, win "
+            "over it.",
         ),
     ] = None,
     list_profiles: Annotated[
@@ -262,6 +262,7 @@ def simulator(
     with importing():
         from ollama_simulator.fleet_checks import about_helper
         from ollama_simulator.fleet_file import FleetFile, Server
+        from ollama_simulator.fleet_types import MOST_WORKERS
 
     if config is not None:
         fleet = in_file(context, config)
@@ -302,8 +303,10 @@ def simulator(
             host=host,
         )
     fleet = journaling.given_to(fleet, context, journal_size, journal_file, journal_file_max)
-    if not 1 <= workers <= MOST_WORKERS:
-        wrong(f"--workers: there can be 1 to {MOST_WORKERS}, and not {workers}")
+    if given(context, "workers"):
+        if not 1 <= workers <= MOST_WORKERS:
+            wrong(f"--workers: there can be 1 to {MOST_WORKERS}, and not {workers}")
+        fleet = replace(fleet, workers=workers)
     check_ports(control_port, fleet.ports, "--server-ports" if servers is None else "--servers")
     for server in fleet.servers:
         if clash := about_helper(server, fleet.servers, control_port):
@@ -311,11 +314,11 @@ def simulator(
     let_in = access(fleet, control_host, control_token, control_name, open_metrics)
     # Where the event loop can't be told of Ctrl-C (Windows), it interrupts.
     with environment(), contextlib.suppress(KeyboardInterrupt):
-        _serve(control_port, fleet, log, workers, let_in)
+        _serve(control_port, fleet, log, let_in)
 
 
-def _serve(control_port: int, fleet: "FleetFile", log: str, workers: int, let_in: Access) -> None:
+def _serve(control_port: int, fleet: "FleetFile", log: str, let_in: Access) -> None:
     with importing():
         from ollama_simulator.cli.serving import serve
 
-    run(serve(control_port, fleet, log, workers=workers, let_in=let_in))
+    run(serve(control_port, fleet, log, let_in=let_in))

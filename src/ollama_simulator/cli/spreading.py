@@ -24,7 +24,6 @@ async def serve_spread(
     described: FleetFile,
     log: str,
     first: str,
-    workers: int,
     stop: asyncio.Event,
     let_in: Access,
 ) -> None:
@@ -35,7 +34,7 @@ async def serve_spread(
     # The file is closed when the last records of all workers are in it.
     async with (
         spill,
-        spread(described, workers, journal, clock, local=let_in.local) as fleet,
+        spread(described, described.workers, journal, clock, local=let_in.local) as fleet,
         asyncio.TaskGroup() as group,
     ):
         waiting = group.create_task(stop.wait())

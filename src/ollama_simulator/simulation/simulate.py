@@ -113,7 +113,7 @@ def simulate(
         token: What a request to the control API has to show, as `Authorization: Bearer …`;
             nothing. One is needed where the file has other machines reach it.
         config: The path of a fleet's file (TOML), which then tells everything but `control` and
-            `token`.
+            `token`. Its `workers` are for the program: here all servers are in this process.
         clock: The clock of the fleet, in place of real time; a `VirtualClock` within its own event
             loop (`async with`) makes waiting take no time.
         journal_size: How many records the journal keeps at least, the newest ones; all of them
@@ -133,6 +133,9 @@ def simulate(
         PortTaken: Another program has a port; raised by the block.
         OSError: The file's `journal_file` can't be written; raised by the block.
     """
+    if "workers" in settings:
+        words = "start `ollama_simulator --workers`, and connect() to its control API"
+        raise TypeError(f"workers: simulate() has all servers in this process; {words}")
     if clock is not None and speed is not None:
         raise TypeError("speed: a clock that is given has its own")
     if seed is not None:
