@@ -222,6 +222,20 @@ async def test_rules_strike_the_same_requests_either_way() -> None:
 
 
 @on_each_loop
+async def test_one_that_is_struck_holds_no_other_up() -> None:
+    """What comes in the same moment has its own number, and its own chance."""
+    async with looking() as here, await Peer.connect(here.fleet.ports[0]) as other:
+        await here.ask(head())
+        rule = Rule(fault=HttpError(status_code=500, message="no"), limit=1)
+        await here.fleet.inject("all", rule)
+        with here.at_once(1):
+            for peer in (here.peer, other):
+                await peer.send(head())
+            assert [(await peer.answer())[0] for peer in (here.peer, other)] == [500, 200]
+        assert sorted(each.ordinal for each in here.fleet.journal.where(Asked)) == [1, 2, 3]
+
+
+@on_each_loop
 async def test_what_a_rule_has_to_read() -> None:
     """Whoever wants to know more than a head is asked in the ordinary way."""
     async with looking() as here:

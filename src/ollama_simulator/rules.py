@@ -85,6 +85,12 @@ class Active:
         return likelihood >= 1 or (likelihood > 0 and draw() < likelihood)
 
 
+Found = tuple[Active | None, Sequence[Active]]
+"""The rule that strikes a request, or has to read it to know, and the rules inside it."""
+NOBODY: Found = (None, ())
+"""No rule strikes."""
+
+
 class Rules:
     """Those of one server."""
 
@@ -148,9 +154,9 @@ class Rules:
             if each.in_force(now) and _fits(each.rule, request.method, request.target, index)
         )
 
-    def passes(self, head: Head, ordinal: int) -> bool:
-        """Whether no rule strikes a request of this head that has no body. Then it is counted
-        with those that it fits. If one strikes or isn't known to, nothing has happened yet."""
+    def found_at_once(self, head: Head, ordinal: int) -> Found | None:
+        """`found` for a request of this head that has no body. None if a rule has to read it: then
+        nothing has happened yet."""
         if self._fitting_of is not self.all or len(self._fitting) > MOST_KEPT:
             self._fitting.clear()
             self._fitting_of = self.all
@@ -160,21 +166,30 @@ class Rules:
             fitting = tuple(each for each in self.all if _fits(each.rule, method, target, index))
             self._fitting[head] = fitting
         now, passed = self._clock.now(), []
-        for each in fitting:
+        found = NOBODY
+        for number, each in enumerate(fitting, 1):
             if each.in_force(now):
-                if each.rule.reads or each.would_take(partial(self._drawn, each, ordinal), now):
-                    return False
+                if each.rule.reads:
+                    return None
                 passed.append(each)
+                if each.would_take(partial(self._drawn, each, ordinal), now):
+                    each.counts.chosen += 1
+                    found = each, tuple(rest for rest in fitting[number:] if rest.in_force(now))
+                    break
         for each in passed:
             each.counts.matched += 1
-        return True
+        return found
 
-    def bend(
-        self, exchange: Exchange, rules: Sequence[Active], behavior: Fault, ordinal: int
-    ) -> Reply:
-        """Answer an exchange through the behaviour and some rules."""
-        first, rest = self._first(rules, ordinal)
-        if first is None:
+    def found(self, rules: Sequence[Active], ordinal: int) -> Found:
+        """The first of some rules that strikes a request, or has to read it to know."""
+        for index, active in enumerate(rules, 1):
+            if active.rule.reads or self._strikes(active, ordinal):
+                return active, rules[index:]
+        return NOBODY
+
+    def bend(self, exchange: Exchange, found: Found, behavior: Fault, ordinal: int) -> Reply:
+        """Answer an exchange through the behaviour and the rules that were found."""
+        if found is NOBODY:
             return bend(exchange, behavior)
         innermost: Handler = honest
         if behavior.paces:
@@ -185,32 +200,15 @@ class Rules:
             def innermost(exchange: Exchange) -> Reply:
                 return bend(exchange, behavior)
 
-        return self._through(exchange, first, rest, innermost, ordinal)
+        return self._through(exchange, found, innermost, ordinal)
 
-    def _first(
-        self, rules: Sequence[Active], ordinal: int
-    ) -> tuple[Active | None, Sequence[Active]]:
-        """The first one that strikes, or has to read the request to know it, with those inside it.
-        None if no rule strikes."""
-        for index, active in enumerate(rules, 1):
-            if active.rule.reads or self._strikes(active, ordinal):
-                return active, rules[index:]
-        return None, ()
-
-    def _through(
-        self,
-        exchange: Exchange,
-        first: Active | None,
-        rest: Sequence[Active],
-        innermost: Handler,
-        ordinal: int,
-    ) -> Reply:
-        """Answer through what `_first` found."""
-        if first is None:
+    def _through(self, exchange: Exchange, found: Found, innermost: Handler, ordinal: int) -> Reply:
+        active, rest = found
+        if active is None:
             return innermost(exchange)
-        if first.rule.reads:
-            return exchange.stage(self._read(exchange, first, rest, innermost, ordinal))
-        return self._struck(exchange, first, rest, innermost, ordinal)
+        if active.rule.reads:
+            return exchange.stage(self._read(exchange, active, rest, innermost, ordinal))
+        return self._struck(exchange, active, rest, innermost, ordinal)
 
     def _struck(
         self,
@@ -221,7 +219,7 @@ class Rules:
         ordinal: int,
     ) -> Reply:
         def inner(exchange: Exchange) -> Reply:
-            return self._through(exchange, *self._first(rest, ordinal), innermost, ordinal)
+            return self._through(exchange, self.found(rest, ordinal), innermost, ordinal)
 
         def struck() -> None:
             active.struck += 1
@@ -246,8 +244,7 @@ class Rules:
         if await fits_behind(active.rule, exchange) and self._strikes(active, ordinal):
             reply = self._struck(exchange, active, rest, innermost, ordinal)
         else:
-            found = self._first(rest, ordinal)
-            reply = self._through(exchange, *found, innermost, ordinal)
+            reply = self._through(exchange, self.found(rest, ordinal), innermost, ordinal)
         async for act in reply:
             yield act
 

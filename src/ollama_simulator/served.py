@@ -21,7 +21,7 @@ from ollama_simulator.net.request import Request
 class Owner(Protocol):
     """What it needs of its server."""
 
-    def exchange(self, request: Request, see: Callable[..., None]) -> Exchange:
+    def exchange(self, request: Request, see: Callable[..., None], seed: str) -> Exchange:
         """What is known of a request."""
 
     def finished(self, served: "Served") -> None:
@@ -78,12 +78,16 @@ class Held:
 class Served:
     """One request being answered: what the listener's connection holds of it."""
 
-    def __init__(self, server: Owner, request: Request, number: int, handler: Handler) -> None:
-        """`handler` answers, as the server behaved when the request came."""
+    def __init__(
+        self, server: Owner, request: Request, number: int, handler: Handler, seed: str
+    ) -> None:
+        """`handler` answers, as the server behaved when the request came; `seed` is what the
+        request's chances depend on."""
         self.request = request
         self.number = number
         self._server = server
         self._handler = handler
+        self._seed = seed
         self._exchange: Exchange | None = None
         self._performer: Performer | None = None
         request.gone.wakes(self._left)
@@ -96,7 +100,7 @@ class Served:
     def reply(self, performer: Performer) -> Reply:
         """The answer, bent as the server behaves."""
         self._performer = performer
-        exchange = self._exchange = self._server.exchange(self.request, self._see)
+        exchange = self._exchange = self._server.exchange(self.request, self._see, self._seed)
         return self._handler(exchange)
 
     async def finish(self, outcome: str) -> None:

@@ -41,7 +41,7 @@ from ollama_simulator.net.request import Request
 from ollama_simulator.overriding import HEADER, asked_for, refusing
 from ollama_simulator.presence import Presence
 from ollama_simulator.receiving import NOTHING
-from ollama_simulator.rules import Active, Rules
+from ollama_simulator.rules import NOBODY, Active, Found, Rules
 from ollama_simulator.served import Held, Served
 from ollama_simulator.settings import KvType, Settings
 from ollama_simulator.stand_in import StandIn
@@ -90,6 +90,9 @@ class SimServer:
         """Requests that only look, whose answers the kernel has not taken whole."""
         self._tokens = 0
         self._ordinal = 0
+        self._decided: dict[int, tuple[int, Handler]] = {}
+        """Of requests that were struck before a task was woken for them, by their connections:
+        their numbers, and who answers them."""
         self._remembered: dict[object, Any] = {}
         """What faults remember, until another behaviour is set."""
 
@@ -320,11 +323,20 @@ class SimServer:
         if self._looks is None or not self._presence.behavior.paces:
             return None
         gist = self._looks.find(head)
-        if gist is None or (self._rules.all and not self._rules.passes(head, self._ordinal + 1)):
+        if gist is None or (self._rules.all and self._struck(head, connection)):
             return None
         self._ordinal += 1
         self._tokens += gist.tokens
         return Brief(self._clock.now(), self._number(), connection, self._ordinal, gist)
+
+    def _struck(self, head: Head, connection: int) -> bool:
+        """Whether a rule strikes a request that only looks, or has to read it to know. If it
+        strikes it, that is so when `answer` is asked for it next."""
+        found = self._rules.found_at_once(head, self._ordinal + 1)
+        if found is not None and found is not NOBODY:
+            self._ordinal += 1
+            self._decided[connection] = self._ordinal, self._bending(found, self._ordinal)
+        return found is not NOBODY
 
     def _gist(self, head: Head, told: Performed) -> Gist:
         return Gist(
@@ -353,7 +365,11 @@ class SimServer:
 
     def answer(self, request: Request) -> Served:
         """Begin to answer a request."""
-        self._ordinal += 1
+        decided = self._decided.pop(request.connection, None)
+        if decided is None:
+            self._ordinal += 1
+            decided = self._ordinal, self._handler(request, self._ordinal)
+        ordinal, handler = decided
         number = self._number()
         target, headers = request.recorded or (request.target, tuple(request.headers))
         self.see(
@@ -363,25 +379,29 @@ class SimServer:
             method=request.method,
             target=target,
             headers=headers,
-            ordinal=self._ordinal,
+            ordinal=ordinal,
         )
-        served = Served(self, request, number, self._handler(request))
+        served = Served(self, request, number, handler, f"{self._seed}/{self.name}/{ordinal}")
         self._running.add(served)
         return served
 
-    def _handler(self, request: Request) -> Handler:
+    def _handler(self, request: Request, ordinal: int) -> Handler:
         """Who answers a request, as everything stands now."""
-        behavior, rules, ordinal = self.behavior, self._rules.fitting(request), self._ordinal
+        rules = self._rules.fitting(request)
         if self.settings.fault_header and (words := request.header(HEADER.lower())) is not None:
             try:
                 rules = (asked_for(words), *rules)
             except BadFault as bad:
                 return refusing(bad)
-        return lambda exchange: self._rules.bend(exchange, rules, behavior, ordinal)
+        return self._bending(self._rules.found(rules, ordinal), ordinal)
 
-    def exchange(self, request: Request, see: Callable[..., None]) -> Exchange:
+    def _bending(self, found: Found, ordinal: int) -> Handler:
+        """Who answers through some rules, as the server behaves now."""
+        behavior = self.behavior
+        return lambda exchange: self._rules.bend(exchange, found, behavior, ordinal)
+
+    def exchange(self, request: Request, see: Callable[..., None], seed: str) -> Exchange:
         """What is known of a request, for the faults and the answer."""
-        seed = f"{self._seed}/{self.name}/{self._ordinal}"
         exchange = Exchange(request, self._engine, self._wire, self._clock, see, seed=seed)
         exchange.stand_in = self._stand_in.handler
         exchange.remembered = self._remembered
@@ -398,6 +418,7 @@ class SimServer:
 
     def disconnected(self, number: int, by: str, how: How) -> None:
         """A connection ended."""
+        self._decided.pop(number, None)
         self.see(records.Closed, connection=number, by=by, how=how)
 
     def failed(self, error: BaseException) -> None:
