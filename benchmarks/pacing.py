@@ -14,11 +14,18 @@ share iterations (`ten-slots.toml`), and for bare ones (`baseline.py`) that writ
 then for all of them again, as often as there are rounds, so that whatever else the machine does
 hits them alike.
 
+    python benchmarks/pacing.py --find
+
+looks for the most servers that are on time (p99 of the lateness below 10 ms), of each kind: it
+begins with few, doubles them until they are late, and halves what is between. Who was late is tried
+once more, as it may be something else that the machine did.
+
 It must not import anything of `tests`.
 """
 
 import argparse
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -30,6 +37,12 @@ RATE = 65.0
 """Tokens in a second that are due in each stream."""
 PROFILES = ("seed", str(Path(__file__).with_name("ten-slots.toml")))
 BARE = "bare"
+ON_TIME_S = 0.01
+"""What 99 % of the tokens of those that are on time are less late than."""
+FEW = 4
+"""Servers with which a search begins."""
+EXACT = 16
+"""A search ends when it is known to a part of so many."""
 
 
 class Measured(msgspec.Struct):
@@ -87,6 +100,13 @@ def together(rounds: list[Measured]) -> Measured:
     )
 
 
+HEAD = (
+    f"{'profile':12} {'rate':>8} {'off':>8} {'slowest':>8} "
+    f"{'p50 ms':>7} {'p99 ms':>7} {'max ms':>7} {'CPU':>6} {'us/token':>8}"
+)
+"""The columns of a table."""
+
+
 def line(name: str, found: Measured) -> str:
     """A line of the table."""
     mean = sum(found.rates) / len(found.rates)
@@ -100,6 +120,47 @@ def line(name: str, found: Measured) -> str:
     )
 
 
+def most_that(holds: Callable[[int], bool], first: int) -> int:
+    """The largest number for which something holds, to a part of `EXACT`; 0 if not even for the
+    `first` one. What holds for a number is taken to hold for all below."""
+    good, bad = 0, first
+    while holds(bad):
+        good, bad = bad, bad * 2
+    while bad - good > max(1, good // EXACT) and good:
+        middle = (good + bad) // 2
+        if holds(middle):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+def find(name: str, slots: int, warm_up: float, seconds: float) -> int:
+    """The most streams of a profile, or of bare servers, that are on time. Tells of each try."""
+
+    def on_time(servers: int) -> bool:
+        for _ in range(2):
+            found = measure(name, servers, slots, warm_up, seconds)
+            print(f"{servers * slots:7} {line(Path(name).stem, found)}", flush=True)
+            if found.lateness is not None and found.lateness[1] < ON_TIME_S:
+                return True
+        return False
+
+    return most_that(on_time, FEW) * slots
+
+
+def search(names: Sequence[str], slots: int, warm_up: float, seconds: float) -> None:
+    """Look for the most streams of each that are on time, and print a table."""
+    print(f"streams {HEAD}")
+    most = {name: find(name, slots, warm_up, seconds) for name in names}
+    for name, streams in most.items():
+        of_bare = f", {streams / most[BARE]:.2f} of the bare servers'" if most[BARE] else ""
+        print(
+            f"{Path(name).stem}: {streams} streams on time (p99 below {ON_TIME_S * 1e3:g} ms)"
+            + (of_bare if name != BARE else "")
+        )
+
+
 def main() -> None:
     """Measure, and print a table."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -109,17 +170,20 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20.0, help="for each, in all")
     options.add_argument("--rounds", type=int, default=2, help="that these are measured in")
     options.add_argument("--profile", action="append", metavar="NAME|FILE.toml")
+    options.add_argument(
+        "--find", action="store_true", help="how many streams there can be, --seconds for each try"
+    )
     given = options.parse_args()
+    names = [*(given.profile or PROFILES), BARE]
     print(machine())
+    if given.find:
+        search(names, given.slots, given.warm_up, given.seconds)
+        return
     print(
         f"{given.servers * given.slots} streams of {RATE:g} tokens a second, "
         f"{given.servers} servers of {given.slots} slots, {given.seconds:g} s"
     )
-    print(
-        f"{'profile':12} {'rate':>8} {'off':>8} {'slowest':>8} "
-        f"{'p50 ms':>7} {'p99 ms':>7} {'max ms':>7} {'CPU':>6} {'us/token':>8}"
-    )
-    names = [*(given.profile or PROFILES), BARE]
+    print(HEAD)
     found: dict[str, list[Measured]] = {name: [] for name in names}
     for _ in range(given.rounds):
         for name in names:

@@ -3,17 +3,14 @@
 It must not import anything of `tests`.
 """
 
-import contextlib
-import multiprocessing
 import os
 import random
 import selectors
 import socket
 import time
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Self
 
+from helper import Helper
 from sides import HOST, Servers, chat, to_others
 
 from ollama_simulator.net import kernel
@@ -51,33 +48,11 @@ def _read(orders: Connection, ports: tuple[int, ...], streams: int) -> None:
             counts[key.data] += data.count(b"}\n")
 
 
-def _main(orders: Connection, ports: tuple[int, ...], streams: int) -> None:
-    with contextlib.suppress(EOFError):  # whoever gave orders has ended
-        _read(orders, ports, streams)
-
-
-class Readers:
-    """So many clients, seen from outside. Used as `with`."""
+class Readers(Helper):
+    """So many clients, seen from outside."""
 
     def __init__(self, ports: tuple[int, ...], streams: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._orders, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_main, args=(theirs, ports, streams), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._orders.close()  # which it takes for the end
-        self._process.join(10)
-        self._process.kill()
+        super().__init__("the clients", _read, ports, streams)
 
     def begun(self) -> None:
         """Wait until every stream has begun."""
@@ -89,8 +64,5 @@ class Readers:
 
     def tell(self) -> tuple[float, list[int]]:
         """A moment in seconds, and how many tokens each had read by then."""
-        self._orders.send("tell")
-        if not self._orders.poll(60):
-            raise RuntimeError("the clients don't answer")
-        told: tuple[float, list[int]] = self._orders.recv()
+        told: tuple[float, list[int]] = self.ask("tell")
         return told

@@ -9,11 +9,9 @@ It must not import anything of `tests`.
 """
 
 import asyncio
-import contextlib
 import cProfile
 import io
 import json
-import multiprocessing
 import os
 import pstats
 import socket
@@ -21,15 +19,18 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psutil
 from baseline import Bare, Bytes
+from helper import PATIENCE_S, Helper
 
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.lateness import Lateness
+
+if TYPE_CHECKING:
+    from ollama_simulator.clock import Clock
 
 HOST = "127.0.0.1"
 TAGS = b"GET /api/tags HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -37,8 +38,6 @@ PROFILED = 25
 """Functions that a profile tells of."""
 PROFILES_RATE = 65.0
 """Tokens in a second of a server that nobody has told otherwise."""
-PATIENCE_S = 60
-"""Seconds in which a process must answer."""
 
 
 class Servers(msgspec.Struct, frozen=True):
@@ -126,38 +125,34 @@ def simulated(orders: Connection, servers: Servers) -> None:
             for rule in servers.rules:
                 await fleet.inject(fleet.server(fleet.ports[0]).name, rule)
 
-            def late() -> Lateness:
-                told, clock.lateness = clock.lateness, Lateness()
-                return told
-
-            await _obey(orders, fleet.ports, late)
+            await _obey(orders, fleet.ports, clock)
 
     run(main())
 
 
 def bare(orders: Connection, servers: Servers, written: Bytes) -> None:
     """A process of bare servers. It tells their ports first."""
+    from ollama_simulator.clock import WallClock
     from ollama_simulator.net import kernel
     from ollama_simulator.terminal import run
 
     kernel.raise_limit()
 
     async def main() -> None:
-        loop = asyncio.get_running_loop()
+        clock, loop = WallClock(), asyncio.get_running_loop()
         listening = [
             await loop.create_server(
-                lambda: Bare(written, servers.rate, servers.tokens), HOST, 0, backlog=1024
+                lambda: Bare(written, servers.rate, servers.tokens, clock), HOST, 0, backlog=1024
             )
             for _ in range(servers.count)
         ]
-        ports = tuple(each.sockets[0].getsockname()[1] for each in listening)
-        await _obey(orders, ports, Lateness)
+        await _obey(orders, tuple(each.sockets[0].getsockname()[1] for each in listening), clock)
 
     run(main())
 
 
-async def _obey(orders: Connection, ports: tuple[int, ...], late: Callable[[], Lateness]) -> None:
-    """Do what is asked, until the end."""
+async def _obey(orders: Connection, ports: tuple[int, ...], clock: "Clock") -> None:
+    """Do what is asked, until the end. How late tokens are is kept by the clock."""
     orders.send(ports)
     loop = asyncio.get_running_loop()
     process = psutil.Process()
@@ -169,8 +164,8 @@ async def _obey(orders: Connection, ports: tuple[int, ...], late: Callable[[], L
         loop.remove_reader(orders.fileno())
         match orders.recv():
             case "tell":
-                memory = process.memory_info().rss
-                orders.send(Told(time.process_time(), memory, late()))
+                late, clock.lateness = clock.lateness, Lateness()
+                orders.send(Told(time.process_time(), process.memory_info().rss, late))
             case "profile":
                 profile.enable()
                 orders.send(None)
@@ -184,60 +179,28 @@ async def _obey(orders: Connection, ports: tuple[int, ...], late: Callable[[], L
                 return
 
 
-class Side:
-    """A process of servers, seen from outside. Used as `with`."""
+class Side(Helper):
+    """A process of servers."""
 
     def __init__(self, name: str, target: Callable[..., None], *given: Any) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self.name = name
-        self._orders, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_pinned, args=(target, theirs, given), daemon=True)
-        self._process.start()
-        theirs.close()
+        super().__init__(name, _pinned, target, *given)
         try:
-            self.ports: tuple[int, ...] = self._answer()
+            self.ports: tuple[int, ...] = self.answer()
         except BaseException:
-            self._process.kill()
+            self.end()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._orders.close()  # which it takes for the end
-        self._process.join(10)
-        self._process.kill()
-
-    def ask(self, what: str) -> Any:
-        """Have it do something; see `_obey`."""
-        self._orders.send(what)
-        return self._answer()
 
     def tell(self) -> Told:
         """What it has come to."""
         told: Told = self.ask("tell")
         return told
 
-    def _answer(self) -> Any:
-        if not self._orders.poll(PATIENCE_S):
-            raise RuntimeError(f"{self.name}: no answer from its process")
-        try:
-            return self._orders.recv()
-        except EOFError:
-            raise RuntimeError(f"{self.name}: its process has ended") from None
 
-
-def _pinned(target: Callable[..., None], orders: Connection, given: tuple[Any, ...]) -> None:
+def _pinned(orders: Connection, target: Callable[..., None], *given: Any) -> None:
     _, core = cores()
     if core is not None:
         os.sched_setaffinity(0, {core})
-    with contextlib.suppress(EOFError):  # whoever gave orders has ended
-        target(orders, *given)
+    target(orders, *given)
 
 
 def ours(servers: Servers) -> Side:

@@ -1,16 +1,22 @@
-"""Two sides asked in turn, and what comes of it.
+"""Two sides asked in turn, and what comes of it: the whole of a program, but for what is asked.
 
 It must not import anything of `tests`.
 """
 
+import argparse
+import socket
 import statistics
 from collections.abc import Callable, Sequence
 
 import msgspec
-from sides import Side
+from asking import connected
+from baseline import Bytes
+from sides import Servers, Side, machine, ours, sample, theirs, to_others
 
 Asks = Callable[[Side], tuple[int, float]]
 """Asks a side for a while. Returns how many units it got, and in how many seconds."""
+Asking = Callable[[Sequence[socket.socket], Bytes, float], tuple[int, float]]
+"""The same over its connections, for what both sides write, for so many seconds."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -94,3 +100,41 @@ def compared(unit: str, sides: Sequence[Side], turns: Sequence[Sequence[Turn]]) 
     least, most = cheapest(turns[1]), cheapest(turns[0])
     lines.append(f"ratio in the cheapest slices: {least / most:.2f}")
     return "\n".join(lines)
+
+
+def options(doc: str | None, connections: int) -> argparse.ArgumentParser:
+    """The options of a program that is described by its docstring."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--connections", type=int, default=connections)
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each side, in all")
+    parser.add_argument("--slices", type=int, default=20, help="that each side is asked in")
+    parser.add_argument("--profile", action="store_true", help="where our time goes")
+    return parser
+
+
+def play(given: argparse.Namespace, unit: str, servers: Servers, asks: Asking, title: str) -> None:
+    """Ask both sides by these options, and print a table, and the profile if it is asked for. The
+    `title` may tell how many `bytes` the answer to `GET /api/tags` has."""
+    to_others()
+    with ours(servers) as one:
+        written = sample(one.ports[0])
+        with (
+            theirs(servers, written) as other,
+            connected(one.ports[0], given.connections) as to_one,
+            connected(other.ports[0], given.connections) as to_other,
+        ):
+            sides, socks, seconds = (one, other), {one: to_one, other: to_other}, given.seconds
+
+            def ask(side: Side) -> tuple[int, float]:
+                return asks(socks[side], written, seconds / given.slices)
+
+            print(machine())
+            print(
+                f"{title.format(bytes=len(written.tags))}, {given.connections} connections, "
+                f"{given.slices} slices of {seconds / given.slices:g} s each"
+            )
+            print(compared(unit, sides, in_turn(sides, ask, given.slices)))
+            if given.profile:
+                one.ask("profile")
+                ask(one)
+                print(one.ask("profiled"))

@@ -19,12 +19,11 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 import msgspec
 import psutil
 from asking import asked, connected
+from helper import ENDS_S, Ends
 from sides import HOST, machine
 
 VERSION = b"GET /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -33,8 +32,8 @@ TO_REACH = 0.9
 """Of one process's requests per CPU-second, those of the workers."""
 
 
-class Program:
-    """A simulator. Used as `with`."""
+class Program(Ends):
+    """A simulator."""
 
     def __init__(self, workers: int, servers: int) -> None:
         ports = ",".join(["0"] * servers)
@@ -71,17 +70,10 @@ class Program:
         with urllib.request.urlopen(self.url + path) as answer:
             return json.load(answer)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Have it end in order."""
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=ENDS_S)
 
 
 class Turn(msgspec.Struct, frozen=True):
