@@ -267,15 +267,23 @@ def test_few_are_dropped_at_a_time() -> None:
 
 
 def test_what_is_lacked_is_counted_and_said_at_once() -> None:
-    """And is a record like any other."""
+    """And is a record like any other. Until it is over it is known what is lacked, by whom ever."""
     journal, told = Journal(), list[Record]()
     journal.warned.append(told.append)
     lacked = Hindered(t=1.0, server="", what="descriptors", detail="no more")
-    over = Eased(t=2.0, server="", what="descriptors", seconds=1.0)
-    journal.warn(lacked)
+    first = Hindered(t=1.1, server="", what="worker", detail="number 1")
+    second = Hindered(t=1.7, server="", what="worker", detail="number 2")
+    back = Eased(t=2.3, server="", what="worker", seconds=2.3 - 1.7)
+    over = Eased(t=2.4, server="", what="descriptors", seconds=2.4 - 1.0)
+    for record in (lacked, first, second):
+        journal.warn(record)
+    assert journal.lacking == [lacked, first, second]
+    journal.warn(back)
+    assert journal.lacking == [lacked, first]
     journal.warn(over)
-    assert told == journal.records == [lacked, over]
-    assert journal.hindrances == {"descriptors": 1}
+    assert journal.lacking == [first]
+    assert told == journal.records == [lacked, first, second, back, over]
+    assert journal.hindrances == {"descriptors": 1, "worker": 2}
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

@@ -98,6 +98,8 @@ class Journal:
         """Who is told what people should know at once."""
         self.hindrances: Counter[str] = Counter()
         """How often the simulator itself lacked something, by what it was."""
+        self.lacking: list[Hindered] = []
+        """What it lacks now."""
         self._waiting: list[tuple[Callable[[Record], bool], asyncio.Future[Record]]] = []
 
     @property
@@ -199,9 +201,19 @@ class Journal:
         """Append a record of what the simulator itself lacks, or has again, and say so."""
         if isinstance(record, Hindered):
             self.hindrances[record.what] += 1
+            self.lacking.append(record)
+        else:
+            self._has_again(record)
         self.add(record)
         for told in self.warned:
             told(record)
+
+    def _has_again(self, over: Eased) -> None:
+        """Of several that lack the same, it is the one that began then."""
+        began = over.t - over.seconds
+        alike = [each for each in self.lacking if each.what == over.what]
+        if alike:
+            self.lacking.remove(min(alike, key=lambda each: abs(each.t - began)))
 
     def _drop(self) -> None:
         assert self._limit is not None

@@ -54,6 +54,7 @@ async def test_the_fleet() -> None:
             "dropped": journal.dropped,
             "next": journal.dropped + len(journal.records),
             "journal_file": None,
+            "lacking": [],
         }
         assert shown["dropped"] > 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -378,6 +380,30 @@ def test_it_says_that_the_simulator_is_gone_and_comes_back_with_another(
         page.locator(".row[data-mood=good]").first.wait_for()
         # The browser itself complains of each connection that is refused, whatever the page does.
         visit.said[:] = [words for words in visit.said if "net::ERR_" not in words]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_what_the_simulator_itself_lacks_is_told_as_long_as_it_does(browser: Browser) -> None:
+    """Also to who comes when it has begun long ago; and a page can be had just then."""
+    with (
+        Program("--control-port", "0", "--server-ports", "0", files=100) as program,
+        contextlib.ExitStack() as stack,
+    ):
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", program.ports[0]), 20))
+            for _ in range(150)
+        ]
+        eventually(lambda: len(program.accepted("GET", "/fleet")["lacking"]), 1)
+        (lacks,) = program.accepted("GET", "/fleet")["lacking"]
+        page = stack.enter_context(visiting(browser, program.control_port)).page
+        page.locator("#lacks:visible").wait_for()
+        assert page.inner_text("#lacks") == f"The simulator lacks descriptors: {lacks['detail']}."
+        for client in clients:
+            client.close()
+        page.locator("#lacks").wait_for(state="hidden")
+        assert program.accepted("GET", "/fleet")["lacking"] == []
+        program.process.terminate()  # it has said something, so it is not ended as others are
+        assert program.wait() == 0
 
 
 def test_two_hundred_servers(browser: Browser) -> None:

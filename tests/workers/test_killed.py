@@ -165,6 +165,7 @@ def test_the_journal_tells_of_it(program: Spread) -> None:
     lost, back = program.records(kind="Hindered,Eased")
     assert (lost["server"], lost["what"], back["what"]) == ("", "worker", "worker")
     assert "signal 9" in lost["detail"]
+    assert program.accepted("GET", "/fleet")["lacking"] == []
     posted(program, "PUT", "/servers/all/behavior", {"type": "Normal"})
     for port in program.ports:
         assert ask(port, "GET", "/api/version").status == 200

@@ -25,6 +25,7 @@ from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.hardware import HardwareProfile
 from ollama_simulator.ports import HOST
+from ollama_simulator.records import Lacking
 from ollama_simulator.rules import Active
 from ollama_simulator.server import SimServer
 from ollama_simulator.settings import Settings
@@ -45,6 +46,17 @@ class FiledInfo(msgspec.Struct, frozen=True):
     """Records that had been dropped before they could be written."""
     trouble: str
     """Why nothing can be written now; empty if it can."""
+
+
+class LackInfo(msgspec.Struct, frozen=True):
+    """Something that the simulator itself lacks, as the journal's `Hindered` told."""
+
+    what: Lacking
+    """`descriptors`, room for the `journal-file`, or a `worker`."""
+    detail: str
+    """What the system said, or may have."""
+    since: float
+    """When that began, in seconds by the fleet's clock."""
 
 
 class FleetInfo(msgspec.Struct, frozen=True):
@@ -70,6 +82,8 @@ class FleetInfo(msgspec.Struct, frozen=True):
     """The index of the next record."""
     journal_file: FiledInfo | None
     """The file that the journal is written into; null if there is none."""
+    lacking: tuple[LackInfo, ...]
+    """What the simulator itself lacks now."""
 
 
 class ActiveRule(msgspec.Struct, frozen=True):
@@ -188,6 +202,7 @@ def fleet_info(fleet: Directory[Any], version: str) -> FleetInfo:
         dropped=journal.dropped,
         next=journal.total,
         journal_file=FiledInfo(file.written, file.lost, file.trouble) if file else None,
+        lacking=tuple(LackInfo(each.what, each.detail, each.t) for each in journal.lacking),
     )
 
 

@@ -19,6 +19,9 @@ import { tokens } from "./token.js";
 import { Timelines } from "./timelines.js";
 import { count, plural, rate, seconds } from "./words.js";
 
+/** What isn't said as it is called. */
+const LACKS = { "journal-file": "its journal's file", worker: "a worker" };
+
 const $ = (id) => document.getElementById(id);
 
 const store = new Store();
@@ -69,11 +72,19 @@ function drawTiles() {
   set($("tile-servers").parentElement, "data-bad", broken > 0);
   const { version, seed, clock_speed: speed } = store.fleet;
   say($("about"), `${version} · seed ${seed}${speed === 1 ? "" : ` · time × ${speed}`}`);
+  drawLacks();
   const notes = [];
   if (store.failures) notes.push(`${plural(store.failures, "internal error")} of the simulator: see the journal.`);
   if (store.missed) notes.push(`This page was too slow for ${plural(store.missed, "record")} of the journal.`);
   say($("note"), notes.join(" "));
   $("note").hidden = !notes.length;
+}
+
+/** What the simulator itself lacks, as long as it does: no fault that anybody asked for. */
+function drawLacks() {
+  const lacks = store.fleet.lacking.map(({ what, detail }) => `The simulator lacks ${LACKS[what] ?? what}: ${detail}.`);
+  say($("lacks"), lacks.join(" "));
+  $("lacks").hidden = !lacks.length;
 }
 
 function drawConnection() {
