@@ -95,10 +95,13 @@ class Exchange:
         value. Raises `Refusal` if it can't be read so far."""
         if self._body is None:
             whole = isinstance(self.route, Fixed) or self.route.codec.whole
-            pieces, body = steps.Pieces(), self.request.body
+            body = self.request.body
             body.most = self._wire.settings.limits.body_bytes
-            await self._take(pieces.add, None if whole else pieces.enough)
-            self._body = pieces.joined()
+            self._body = self._taken()
+            if self._body is None:
+                pieces = steps.Pieces()
+                await self._take(pieces.add, None if whole else pieces.enough)
+                self._body = pieces.joined()
             if not whole and body.length is not None and body.length > net.LARGEST_REMNANT:
                 body.taken = steps.taken(self._body, body.length - net.LARGEST_REMNANT)
         return self._body
@@ -139,7 +142,8 @@ class Exchange:
         """Read the request's body and forget it, whatever is wrong with it."""
         if self._body is None:
             with contextlib.suppress(Refusal):
-                await self._take(_forget, None)
+                if self._taken() is None:
+                    await self._take(_forget, None)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, and no faster than it may be read. Raises `BadBody`."""
@@ -149,17 +153,22 @@ class Exchange:
                 await self.clock.sleep_until(self.clock.now() + len(data) / self.reading_rate)
             yield data
 
-    async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
-        body = self.request.body
+    def _taken(self) -> bytes | None:
+        """The whole body, if it has come and nobody has to wait for it. Raises `Refusal`."""
+        if not self.request.body.complete or self.reading_rate < math.inf:
+            return None
         try:
-            if body.complete and self.reading_rate == math.inf:
-                # What is there already needs nobody who waits for it.
-                receiving = Receiving(self._wire.settings.keep_bodies)
-                if data := body.take():
-                    keep(data)
-                    receiving.add(data)
-                receiving.tell(self.see)
-                return
+            data = self.request.body.take()
+        except net.BadBody as error:
+            raise self._unreadable(error) from None
+        receiving = Receiving(self._wire.settings.keep_bodies)
+        if data:
+            receiving.add(data)
+        receiving.tell(self.see)
+        return data
+
+    async def _take(self, keep: Callable[[bytes], None], enough: Callable[[], bool] | None) -> None:
+        try:
             async for data in self._counted(enough):
                 keep(data)
         except net.BadBody as error:

@@ -16,19 +16,17 @@ from ollama_simulator.brief import Brief
 from ollama_simulator.exchange import Exchange, Handler
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
+from ollama_simulator.records import See
 
 
 class Owner(Protocol):
     """What it needs of its server."""
 
-    def exchange(self, request: Request, see: Callable[..., None], seed: str) -> Exchange:
+    def exchange(self, request: Request, see: See, seed: str) -> Exchange:
         """What is known of a request."""
 
     def finished(self, served: "Served") -> None:
         """A request is over."""
-
-    def see(self, kind: type[records.Record], /, **fields: Any) -> None:
-        """Record something that happened."""
 
 
 class Looked(Protocol):
@@ -79,13 +77,13 @@ class Served:
     """One request being answered: what the listener's connection holds of it."""
 
     def __init__(
-        self, server: Owner, request: Request, number: int, handler: Handler, seed: str
+        self, server: Owner, request: Request, see: See, handler: Handler, seed: str
     ) -> None:
         """`handler` answers, as the server behaved when the request came; `seed` is what the
         request's chances depend on."""
         self.request = request
-        self.number = number
         self._server = server
+        self._see = see
         self._handler = handler
         self._seed = seed
         self._exchange: Exchange | None = None
@@ -127,6 +125,3 @@ class Served:
     def _left(self) -> None:
         if self.request.left is not None:
             self._see(records.Left, how=self.request.left, tokens=self.tokens)
-
-    def _see(self, kind: type[records.Record], /, **fields: Any) -> None:
-        self._server.see(kind, exchange=self.number, **fields)

@@ -370,18 +370,17 @@ class SimServer:
             self._ordinal += 1
             decided = self._ordinal, self._handler(request, self._ordinal)
         ordinal, handler = decided
-        number = self._number()
+        see = self._seeing(self._number())
         target, headers = request.recorded or (request.target, tuple(request.headers))
-        self.see(
+        see(
             records.Asked,
-            exchange=number,
             connection=request.connection,
             method=request.method,
             target=target,
             headers=headers,
             ordinal=ordinal,
         )
-        served = Served(self, request, number, handler, f"{self._seed}/{self.name}/{ordinal}")
+        served = Served(self, request, see, handler, f"{self._seed}/{self.name}/{ordinal}")
         self._running.add(served)
         return served
 
@@ -400,7 +399,16 @@ class SimServer:
         behavior = self.behavior
         return lambda exchange: self._rules.bend(exchange, found, behavior, ordinal)
 
-    def exchange(self, request: Request, see: Callable[..., None], seed: str) -> Exchange:
+    def _seeing(self, exchange: int) -> records.See:
+        """Who records what happens to a request with this number."""
+        name, now, add = self.name, self._clock.now, self._journal.add
+
+        def see(kind: type[records.Record], /, **fields: Any) -> None:
+            add(kind(t=now(), server=name, exchange=exchange, **fields))
+
+        return see
+
+    def exchange(self, request: Request, see: records.See, seed: str) -> Exchange:
         """What is known of a request, for the faults and the answer."""
         exchange = Exchange(request, self._engine, self._wire, self._clock, see, seed=seed)
         exchange.stand_in = self._stand_in.handler

@@ -51,6 +51,17 @@ def test_chat_whole() -> None:
     )
 
 
+def test_a_short_body_that_comes_again_is_read_once() -> None:
+    """By what it is sent to, as both may mean something else by it; a long one is not kept."""
+    short, long = ({"model": "plain", "messages": HI, "prompt": "hi" * n} for n in (1, 1000))
+    for path in ("/api/chat", "/api/generate"):
+        one, other = post(path, short), post(path, short)
+        assert one.job is other.job
+        assert one is not other
+        assert post(path, long).job is not post(path, long).job
+    assert post("/api/chat", short).job != post("/api/generate", short).job
+
+
 @pytest.mark.parametrize("stream", [True, False, None])
 def test_chat_load_and_unload(stream: bool | None) -> None:
     """One object of the JSON type, whatever `stream` says, and without numbers."""

@@ -66,7 +66,9 @@ def check(settings: Settings, model: Model, job: Infer) -> Checked:
     if job.suffix and job.kind == "generate" and "insert" not in model.capabilities:
         raise Refusal(400, f"{full} does not support insert")
     asked = {**options.read(model.parameters), **options.read(job.options)}
-    return Checked(msgspec.structs.replace(job, think=think), asked)
+    if think is not job.think:
+        job = msgspec.structs.replace(job, think=think)
+    return Checked(job, asked)
 
 
 def _check_generate(model: Model, job: Infer) -> None:

@@ -82,7 +82,9 @@ async def generate(machine: Machine, job: Infer, call: Call) -> AsyncGenerator[E
                         if not (seat.timeless or await seat.made(run.token(output))):
                             raise run.abandoned
                         due = run.due(output)
-                        if not await clock.sleep_until(due, gone):
+                        if gone.fired or (
+                            due > clock.now() and not await clock.sleep_until(due, gone)
+                        ):
                             raise run.abandoned
                         made = clock.now()
                         if (event := run.says(output, made)) is not None:

@@ -11,13 +11,15 @@ Rules of this file:
 It must not import another dialect.
 """
 
+import functools
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from ollama_simulator.flow import Frame
 from ollama_simulator.golang import decode, gojson
 from ollama_simulator.model import Done, Event, Infer, Logprob, Refusal, Rendered, Token
+from ollama_simulator.settings import Profile
 from ollama_simulator.wire import tools
 from ollama_simulator.wire.codec import Request, Route, Wire
 from ollama_simulator.wire.native import (
@@ -42,6 +44,14 @@ from ollama_simulator.wire.ollama_lines import (
 from ollama_simulator.wire.ollama_request import CHAT, GENERATE, common, message
 
 NDJSON = "application/x-ndjson"
+LONGEST_KEPT = 1024
+"""Bytes of a body up to which it is kept what it asks for: probes and load generators ask for the
+same again and again."""
+MOST_KEPT = 256
+"""How many bodies these are."""
+
+Read = tuple[Infer, bool]
+"""What a body asks for, and whether it wants a stream."""
 
 
 class _Generation(Native):
@@ -51,13 +61,21 @@ class _Generation(Native):
     _around_text: ClassVar[tuple[str, str]]
     """What stands between the time and the text of a line, and behind the text."""
 
-    def _prepare(self, body: Mapping[str, Any], job: Infer, wire: Wire) -> None:
-        self.job = job
-        self.stream = body.get("stream", True) and not job.empty and not job.debug
+    def __init__(self, request: Request, wire: Wire) -> None:
+        data = request.body
+        read = _kept if len(data) <= LONGEST_KEPT else _read
+        self.job, stream = read(type(self)._read, data, wire.settings.wire)
+        job = self.job
+        self.stream = stream and not job.empty and not job.debug
         self.media = NDJSON if self.stream else JSON
         self._model = job.model
         self._wall_ns = wire.wall_ns
         self._text = TextLine(job.model, *self._around_text)
+
+    @staticmethod
+    @abstractmethod
+    def _read(data: bytes, profile: Profile) -> Read:
+        """Read a body. Raises `Refusal`."""
 
     def encode(self, event: Event) -> list[bytes]:
         """A line."""
@@ -107,6 +125,13 @@ class _Generation(Native):
         """A generation that broke off before it began."""
 
 
+def _read(read: Callable[[bytes, Profile], Read], data: bytes, profile: Profile) -> Read:
+    return read(data, profile)
+
+
+_kept = functools.lru_cache(MOST_KEPT)(_read)
+
+
 def _text(said: Iterable[Token | Done]) -> str:
     return "".join(event.text for event in said)
 
@@ -130,9 +155,9 @@ class Chat(_Generation):
 
     _around_text = ('"message":{"role":"assistant","content":', '},"done":false}')
 
-    def __init__(self, request: Request, wire: Wire) -> None:
-        profile = wire.settings.wire
-        body = decode.body(request.body, CHAT[profile], EMPTY)
+    @staticmethod
+    def _read(data: bytes, profile: Profile) -> Read:
+        body = decode.body(data, CHAT[profile], EMPTY)
         check_top_logprobs(body.get("top_logprobs", 0))
         absent = model_required()
         model = checked_name(body.get("model", ""), absent, profile, unfit=absent)
@@ -141,9 +166,9 @@ class Chat(_Generation):
             tuple(map(message, body.get("messages", ()))),
             tools=tools.tools(body.get("tools", ())),
             uses_cache=True,
-            **common(body, request.body),
+            **common(body, data),
         )
-        self._prepare(body, job, wire)
+        return job, body.get("stream", True)
 
     def _token(self, token: Token) -> bytes:
         return self._line([token])
@@ -175,9 +200,9 @@ class Generate(_Generation):
 
     _around_text = ('"response":', ',"done":false}')
 
-    def __init__(self, request: Request, wire: Wire) -> None:
-        profile = wire.settings.wire
-        body = decode.body(request.body, GENERATE[profile], EMPTY)
+    @staticmethod
+    def _read(data: bytes, profile: Profile) -> Read:
+        body = decode.body(data, GENERATE[profile], EMPTY)
         check_top_logprobs(body.get("top_logprobs", 0))
         typed = body.get("model", "")
         absent = Refusal(404, f"model '{typed}' not found")
@@ -191,9 +216,9 @@ class Generate(_Generation):
             context=None if (said := body.get("context")) is None else tuple(said),
             raw=body.get("raw", False),
             images=tuple(body.get("images", ())),
-            **common(body, request.body),
+            **common(body, data),
         )
-        self._prepare(body, job, wire)
+        return job, body.get("stream", True)
 
     def _token(self, token: Token) -> bytes:
         return gojson.encode(
