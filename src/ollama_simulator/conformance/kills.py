@@ -22,6 +22,8 @@ from ollama_simulator.conformance.suite import AGAIN, Suite
 
 UNCLEAR = Verdict.INCONCLUSIVE
 JUDGED = (Verdict.PASS, Verdict.FAIL)
+FEWER = 2
+"""How many times fewer are played at once of what was inconclusive."""
 SOUND = ""
 """The name of the balancer without a flaw."""
 
@@ -75,33 +77,47 @@ async def play(
     tell: Callable[[str, Sequence[Result]], None] = lambda flaw, row: None,
 ) -> Matrix:
     """Play the cells, so many at once, but no row that was played `already`. What was
-    inconclusive is played again when all others are done, one after the other. `tell` is called
+    inconclusive is played again when all others are done: once more with less beside it, and then,
+    if it must say something of the flaw and still does not, one after the other. `tell` is called
     with each row that was played, and again with one of which something was played again."""
     turns = asyncio.Semaphore(at_once)
-    some = asyncio.Semaphore(at_once)
+    # More rows than cells: one that nears its end, or waits for a single case, holds nobody up.
+    some = asyncio.Semaphore(2 * at_once)
     rows = {flaw: list(row) for flaw, row in (already or {}).items()}
 
-    async def against(flaw: str, nursery: Nursery | None) -> None:
-        async with some:
-            game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
-            rows[flaw] = await Suite(cells[flaw], game, turns, _nobody, again=0).run()
-            tell(flaw, rows[flaw])
-
     async with Nursery.open() as nursery:
+        games = {flaw: Game(Reference(flaw or None, nursery), steadiness, seed) for flaw in cells}
+
+        async def first(flaw: str) -> None:
+            async with some:
+                rows[flaw] = await Suite(cells[flaw], games[flaw], turns, _nobody, again=0).run()
+                tell(flaw, rows[flaw])
+
+        async def again(flaw: str, turns: asyncio.Semaphore) -> None:
+            unclear = _unclear(flaw, cells[flaw], rows[flaw], 1)
+            async with asyncio.TaskGroup() as group:
+                for index, case in unclear.items():
+                    group.create_task(_again(rows[flaw], index, case, games[flaw], turns))
+            if unclear:
+                tell(flaw, rows[flaw])
+
+        async def alone(flaw: str) -> None:
+            unclear = _unclear(flaw, cells[flaw], rows[flaw], 2)
+            for index, case in unclear.items():
+                await _again(rows[flaw], index, case, games[flaw], asyncio.Semaphore(1), AGAIN - 1)
+            if unclear:
+                tell(flaw, rows[flaw])
+
         async with asyncio.TaskGroup() as group:
             for flaw in cells:
                 if flaw not in rows:
-                    group.create_task(against(flaw, nursery))
-        for flaw, cases in cells.items():
-            unclear = [
-                case
-                for case, result in zip(cases, rows[flaw], strict=True)
-                if result.verdict is UNCLEAR and result.plays == 1
-            ]
-            if unclear:
-                game = Game(Reference(flaw or None, nursery), steadiness, seed=seed)
-                await _again(rows[flaw], unclear, game, flaw)
-                tell(flaw, rows[flaw])
+                    group.create_task(first(flaw))
+        fewer = asyncio.Semaphore(max(1, at_once // FEWER))
+        async with asyncio.TaskGroup() as group:
+            for flaw in cells:
+                group.create_task(again(flaw, fewer))
+        for flaw in cells:
+            await alone(flaw)
     return of(rows)
 
 
@@ -110,15 +126,28 @@ def of(rows: Rows) -> Matrix:
     return {(each.id, flaw): each for flaw, row in rows.items() for each in row}
 
 
-async def _again(row: list[Result], unclear: Sequence[Case], game: Game, flaw: str) -> None:
-    """Play cases of a row anew, one after the other, now that nobody else is playing. Those that
-    must say something of the flaw get several tries; a flaw may well keep another case from what
-    it is about."""
-    for case in unclear:
-        again = AGAIN if flaw == SOUND or flaw in case.killed_by else 0
-        (result,) = await Suite([case], game, asyncio.Semaphore(1), _nobody, again=again).run()
-        index = next(number for number, each in enumerate(row) if each.id == case.id)
-        row[index] = msgspec.structs.replace(result, plays=result.plays + 1)
+def _unclear(
+    flaw: str, cases: Sequence[Case], row: Sequence[Result], plays: int
+) -> dict[int, Case]:
+    """The cases of a row that are to be played again after so many plays, by their places. Those
+    that must say something of the flaw get several tries; a flaw may well keep another case from
+    what it is about."""
+    return {
+        index: case
+        for index, (case, result) in enumerate(zip(cases, row, strict=True))
+        if result.verdict is UNCLEAR
+        and result.plays == plays
+        and (plays == 1 or flaw == SOUND or flaw in case.killed_by)
+    }
+
+
+async def _again(
+    row: list[Result], index: int, case: Case, game: Game, turns: asyncio.Semaphore, more: int = 0
+) -> None:
+    """Play a case of a row anew, and so many times more if it stays inconclusive. In a suite of its
+    own nothing else blocks it."""
+    (result,) = await Suite([case], game, turns, _nobody, again=more).run()
+    row[index] = msgspec.structs.replace(result, plays=row[index].plays + result.plays)
 
 
 def _nobody(result: Result) -> None:
