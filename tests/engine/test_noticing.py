@@ -48,7 +48,8 @@ def test_nothing_waits_for_who_left(engine: Caching) -> None:
         (runner,) = machine.memory.runners
         assert runner.slots.idle == [0]
         gc.collect()
-        assert not any(isinstance(thing, Seat) for thing in gc.get_objects())
+        # Some things that others imported would load more to say of what class they are.
+        assert Seat not in map(type, gc.get_objects())
 
     virtual(main)
 
