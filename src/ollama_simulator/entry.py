@@ -22,8 +22,10 @@ def simulator() -> None:
 def suite() -> None:
     """Run `load_balancer_test`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from ollama_simulator.cli.suite import main
+    from ollama_simulator.collector import importing
 
+    with importing():
+        from ollama_simulator.cli.suite import main
     main()
 
 
