@@ -10,6 +10,8 @@ allows:
 - a connection: memory of so many idle connections, and CPU time to take and end them, for each;
 - a server: memory and idle CPU time of so many servers that nobody asks, for each.
 
+With `--kinds` it measures instead what one request of each kind costs, over ten connections.
+
 `--profile` shows in which functions the time of tokens and of requests goes.
 
 It must not import anything of `tests`.
@@ -17,6 +19,7 @@ It must not import anything of `tests`.
 
 import argparse
 import json
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -24,8 +27,9 @@ from pathlib import Path
 
 from asking import asked, connected
 from readers import Readers
-from sides import TAGS, Servers, Side, machine, ours, sample, to_others
+from sides import TAGS, Servers, Side, chat, machine, ours, sample, to_others
 
+from ollama_simulator import HttpError, Rule
 from ollama_simulator.net import kernel
 
 SIZES = (10, 100, 1_000, 10_000)
@@ -36,6 +40,20 @@ TOKENS_PER_S = 20_000.0
 """Of all streams together, at most: the cost of one is asked for, not how many there can be."""
 SPARE = 200
 """Descriptors that a process needs for other things."""
+KINDS_AT = 10
+"""Connections on which kinds of requests are asked for."""
+KINDS = {
+    "GET /api/tags": (TAGS, b"]}"),
+    "GET /api/ps": (TAGS.replace(b"tags", b"ps"), b"]}"),
+    "chat of 3 tokens in one piece": (chat(3, stream=False), b"}"),
+    "chat of 3 tokens as a stream": (chat(3), b"0\r\n\r\n"),
+    "chat of 30 tokens as a stream": (chat(30), b"0\r\n\r\n"),
+}
+"""A request of each kind, and with what its answer ends."""
+RARE = tuple(Rule(fault=HttpError(status_code=500, message=""), probability=1e-9) for _ in range(5))
+"""Rules that fit each request, and strike none."""
+WARM_S = 0.1
+"""Seconds for which something is asked before it is measured."""
 SETTLES_S = 1.0
 """Seconds that pass before it is looked at what something costs."""
 
@@ -120,16 +138,65 @@ def idling(size: int, seconds: float, empty: int) -> Told:
         }
 
 
+def kinds(seconds: float, profile: bool) -> dict[str, float]:
+    """CPU time of a request of each kind, in microseconds."""
+    found: dict[str, float] = {}
+    for rules, name in (((), ""), (RARE, ", five rules in vain")):
+        servers = Servers(slots=KINDS_AT, rate=None, rules=rules)
+        with ours(servers) as side, connected(side.ports[0], KINDS_AT) as socks:
+            for what, (request, endings) in KINDS.items():
+                asked_until(socks, request, endings, WARM_S)
+                before = side.tell().cpu
+                count = asked_until(socks, request, endings, seconds)
+                found[what + name] = (side.tell().cpu - before) / count * 1e6
+                if profile:
+                    side.ask("profile")
+                    asked_until(socks, request, endings, seconds)
+                    print(what + name, side.ask("profiled"))
+    return found
+
+
+def asked_until(
+    socks: Sequence[socket.socket], request: bytes, ending: bytes, seconds: float
+) -> int:
+    """Ask on all connections, again and again, for so many seconds. Returns how often."""
+    end, count = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        for sock in socks:
+            sock.sendall(request)
+        for sock in socks:
+            answer = b""
+            while not answer.endswith(ending):
+                data = sock.recv(65536)
+                if not data:
+                    raise RuntimeError(f"an answer ended too soon: {answer!r}")
+                answer += data
+        count += len(socks)
+    return count
+
+
+def tell_kinds(found: dict[str, float]) -> None:
+    """Print what each kind of request costs."""
+    print(f"{'a request':52}  us CPU")
+    for what, cost in found.items():
+        print(f"{what:52}{cost:8.0f}")
+
+
 def main() -> None:
     """Measure, and print a table."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     options.add_argument("--seconds", type=float, default=3.0, help="for which each is measured")
+    options.add_argument("--kinds", action="store_true", help="what each kind of request costs")
     options.add_argument("--profile", action="store_true", help="where the time goes")
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the table there")
     given = options.parse_args()
     kernel.raise_limit()
     to_others()
+    if given.kinds:
+        print(machine())
+        tell_kinds(kinds(given.seconds, given.profile))
+        return
     sizes = possible(given.sizes)
     with ours(Servers(count=0)) as side:
         empty = side.tell().memory

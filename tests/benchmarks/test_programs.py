@@ -85,6 +85,13 @@ def test_costs(tmp_path: Path) -> None:
     assert all(list(costs) == ["10", "20"] for costs in told.values())
     assert told["token, us CPU"]["20"] > 0
     assert told["request, us CPU"]["20"] > 0
+    head, *rows = play("costs.py", "--kinds", "--seconds", "0.1")[1:]
+    costs = {what: float(cost) for what, cost in (re.split(r"\s{2,}", row) for row in rows)}
+    assert head.split() == ["a", "request", "us", "CPU"]
+    assert len(costs) == 10
+    for vain in ("", ", five rules in vain"):
+        at_once, chat = costs[f"GET /api/tags{vain}"], costs[f"chat of 30 tokens as a stream{vain}"]
+        assert 0 < at_once < chat
 
 
 def test_workers() -> None:

@@ -5,9 +5,9 @@ Source: native specification 6.2 and 6.8.
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from ollama_simulator.engine.slots import Interrupted
 from ollama_simulator.model import Abandoned, Origin
 from ollama_simulator.records import See
 from ollama_simulator.script import Load
+
+T = TypeVar("T")
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -91,12 +93,14 @@ class Lease:
         if not await clock.sleep_until(clock.now() + seconds, gone):
             raise Abandoned(500, "context canceled", Origin.RUNNER)
 
-    @asynccontextmanager
-    async def seat(self, visit: Visit, gone: Interrupt, see: See) -> AsyncIterator[Seat]:
+    def seat(self, visit: Visit, gone: Interrupt, see: See) -> "Holding[Seat]":
         """Wait for one of the runner's slots and hold it.
 
         Raises `Abandoned` when the client leaves, and `Refusal` if the runner died meanwhile.
         """
+        return Holding(self._sit(visit, gone, see), _leaves)
+
+    async def _sit(self, visit: Visit, gone: Interrupt, see: See) -> Seat:
         runner, clock = self.runner, self._host.clock
         asked = clock.now()
         if ahead := runner.slots.ahead:
@@ -110,12 +114,40 @@ class Lease:
             raise found_dead(self._host.settings.wire, runner.last_error)
         seat = Seat(self._host, runner, self._name, visit, gone, see)
         see(records.Admitted, model=self._name, waited=clock.now() - asked, slot=seat.slot)
-        try:
-            yield seat
-        finally:
-            seat.leave()
+        return seat
 
     def crash(self, last_error: str = "") -> None:
         """Let the runner die. It stays listed until somebody wants it, or its time is over."""
         self.runner.crashed = True
         self.runner.last_error = last_error
+
+
+def _leaves(seat: Seat, error: BaseException | None) -> None:
+    seat.leave()
+
+
+class Holding(Generic[T]):
+    """Something that is held in an `async with`. It is as `asynccontextmanager`, but no generator,
+    of which the event loop would have to know."""
+
+    __slots__ = ("_begin", "_end", "_held")
+
+    def __init__(
+        self, begin: Coroutine[Any, Any, T], end: Callable[[T, BaseException | None], None]
+    ) -> None:
+        """`begin` gets it; `end` lets go of it, told of what ends the block, if that is raised."""
+        self._begin = begin
+        self._end = end
+        self._held: T
+
+    async def __aenter__(self) -> T:
+        self._held = await self._begin
+        return self._held
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(self._held, error)

@@ -15,14 +15,12 @@ It must not import anything but layer 0 and its own package.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from ollama_simulator import records
 from ollama_simulator.clock import Clock, Handle, Interrupt, finish
 from ollama_simulator.engine.eviction import victim
 from ollama_simulator.engine.host import Host
-from ollama_simulator.engine.lease import Lease, Want
+from ollama_simulator.engine.lease import Holding, Lease, Want
 from ollama_simulator.engine.loader import Loader
 from ollama_simulator.engine.loading import out_of_memory
 from ollama_simulator.engine.memory import Memory, Unloaded
@@ -71,15 +69,15 @@ class Scheduler:
 
     # --- requests -----------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def lease(
-        self, installed: Installed, want: Want, gone: Interrupt, see: See
-    ) -> AsyncIterator[Lease]:
+    def lease(self, installed: Installed, want: Want, gone: Interrupt, see: See) -> Holding[Lease]:
         """Use a runner of a model, loading it if need be.
 
         Raises `Refusal` if the load queue is full or the load fails, and `Abandoned` if the
         client leaves while its load runs. Who leaves before its load began waits for ever.
         """
+        return Holding(self._begin(installed, want, gone, see), self._end)
+
+    async def _begin(self, installed: Installed, want: Want, gone: Interrupt, see: See) -> Lease:
         started = self._clock.now()
         # That a client shut its sending side down right behind its request is heard by then:
         # what came while the request was read is reported in the next turn of the event loop,
@@ -96,16 +94,13 @@ class Scheduler:
             entry = Entry(model, wanted, want.keep_alive, gone)
             runner = await self._queued(entry, want, gone, see)
         runner.called = model
-        try:
-            load_s = self._clock.now() - started
-            yield Lease(runner, model.name, load_s, self.host)
-        except Refusal as refusal:
-            if self._short_of_memory(refusal):
-                self._condemn_all()
-            raise
-        finally:
-            self.memory.release(runner)
-            self._settle()
+        return Lease(runner, model.name, self._clock.now() - started, self.host)
+
+    def _end(self, lease: Lease, error: BaseException | None) -> None:
+        if isinstance(error, Refusal) and self._short_of_memory(error):
+            self._condemn_all()
+        self.memory.release(lease.runner)
+        self._settle()
 
     async def _unlocked(self, model: Model, see: See) -> None:
         """Wait while the old server loads this model: its runner is locked, and in no queue is
