@@ -23,7 +23,7 @@ from ollama_simulator.faults.slow import Slow
 from ollama_simulator.fleet import Fleet
 from ollama_simulator.limits import Limits
 from ollama_simulator.model import Model
-from ollama_simulator.net.connection import PIECE
+from ollama_simulator.net.sink import PIECE
 from ollama_simulator.records import Asked, Finished
 from ollama_simulator.server import SimServer
 from ollama_simulator.settings import PROFILES, Profile, Settings

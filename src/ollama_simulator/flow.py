@@ -44,6 +44,15 @@ EncodeAhead = Callable[[Sequence[str], Sequence[int], Frame], list[bytes] | None
 before the last one), one for each, in their frame; None if it can't ahead."""
 
 
+class Batch(NamedTuple):
+    """Pieces of one chunk each."""
+
+    chunks: Sequence[bytes]
+    """In their frames; there is at least one."""
+    dues: Sequence[float]
+    """When each is due, in seconds of the clock."""
+
+
 class Flow(ABC):
     """What comes next, and next, and so on."""
 
@@ -59,7 +68,7 @@ class Flow(ABC):
 
     @abstractmethod
     def frame(self, frame: Frame) -> None:
-        """What the chunks stand in that are `due`, if not `UNFRAMED`. Told before `arm`."""
+        """What the chunks of batches stand in, if not `UNFRAMED`. Told before anything is taken."""
 
     @abstractmethod
     def arm(self, alarm: Alarm) -> None:
@@ -69,22 +78,21 @@ class Flow(ABC):
     def disarm(self, alarm: Alarm) -> None:
         """Don't call it after all."""
 
-    def due(self) -> Sequence[bytes]:
-        """The chunks of the next pieces that are due, in their frames, if each is one chunk and
-        known ahead. Else none, and pieces are taken one by one. Who writes some of them calls
-        `wrote`."""
-        return ()
+    def batch(self) -> Batch | None:
+        """The next pieces, if they are known ahead and each is one chunk. Who gets them hands each
+        to the kernel when it is due, and then calls `wrote`. None if pieces have to be taken one by
+        one."""
+        return None
 
-    def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
-        """Of the chunks that are `due` the first ones were handed to the kernel, at these moments
-        of the clock, and for the last one it had no room if that `blocked`. Otherwise `arm` for
-        the next piece, unless it is over."""
-        raise AssertionError("only a flow that says what is due is told of it")
+    def wrote(self, times: list[float], *, blocked: bool) -> None:
+        """The first pieces of the batch, or all, were handed to the kernel at these moments of the
+        clock; for the last of these it had no room if that `blocked`."""
+        raise AssertionError("only a flow that has batches is told of them")
 
     @abstractmethod
     def take(self) -> Sequence[bytes]:
         """The chunks of the piece that is due; none of one that nobody is told of."""
 
     @abstractmethod
-    def taken(self, alarm: Alarm) -> None:
-        """They were handed to the kernel: `arm` for the next piece, unless it is over."""
+    def taken(self) -> None:
+        """They were handed to the kernel."""

@@ -20,10 +20,10 @@ from ollama_simulator.answering import whole
 from ollama_simulator.brief import Gist
 from ollama_simulator.clock import Clock
 from ollama_simulator.engine.engine import Engine
-from ollama_simulator.net.connection import PIECE
 from ollama_simulator.net.head import Head
 from ollama_simulator.net.performed import Performed, performed
 from ollama_simulator.net.request import Body, Request
+from ollama_simulator.net.sink import PIECE
 from ollama_simulator.wire import codec as wire
 from ollama_simulator.wire import proxy
 from ollama_simulator.wire.codec import Codec, Wire

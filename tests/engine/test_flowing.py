@@ -63,9 +63,11 @@ class Follower(Alarm):
             # As if what was said could not be written at once.
             self.over.set_result(None)
             return
-        self._flow.taken(self)
+        self._flow.taken()
         if self._flow.over:
             self.over.set_result(None)
+        else:
+            self._flow.arm(self)
 
 
 async def followed(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 
 from ollama_simulator.acts import Body, End, Head, How, Stream
-from ollama_simulator.flow import Encode, EncodeAhead, Flow, Frame
+from ollama_simulator.flow import Batch, Encode, EncodeAhead, Flow, Frame
 from ollama_simulator.net.request import Request
 from ollama_simulator.wheel import Alarm
 from tests.net.loops import on_each_loop
@@ -78,23 +78,23 @@ class Ten(Flow):
         """Its pieces have none."""
 
     def arm(self, alarm: Alarm) -> None:
-        asyncio.get_running_loop().call_soon(alarm)
+        raise AssertionError("what is due is known")
 
     def disarm(self, alarm: Alarm) -> None:
-        """It has called already."""
+        """It was never armed."""
 
-    def due(self) -> list[bytes]:
+    def batch(self) -> Batch:
         self.reset()
-        return [b"x"] * 10
+        return Batch([b"x"] * 10, [0.0] * 10)
 
-    def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
+    def wrote(self, times: list[float], *, blocked: bool) -> None:
         self.told = len(times), blocked
         self.over = True
 
     def take(self) -> list[bytes]:
         raise AssertionError("what is due is known")
 
-    def taken(self, alarm: Alarm) -> None:
+    def taken(self) -> None:
         raise AssertionError("nothing was taken")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from ollama_simulator.clock import VirtualClock
 from ollama_simulator.net.perform import Ended, Performer, reason
 from ollama_simulator.net.request import LARGEST_REMNANT, Request
 from ollama_simulator.net.request import Body as RequestBody
+from ollama_simulator.net.sink import Pen
 from tests.engine.driving import virtual
 from tests.net.peers import DATE, TEXT, head, say
 
@@ -22,6 +22,8 @@ DATED = f"Date: {DATE}"
 
 class Sink:
     """Keeps what is written, write by write."""
+
+    pen: Pen | None = None
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
@@ -35,13 +37,6 @@ class Sink:
         """Keep it."""
         self.writes.append(data)
         return None
-
-    def put_each(
-        self, pieces: Sequence[bytes], now: Callable[[], float]
-    ) -> tuple[list[float], bytes | None]:
-        """Keep each."""
-        self.writes += pieces
-        return [now() for _ in pieces], None
 
 
 class Played:

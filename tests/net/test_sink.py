@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from ollama_simulator.acts import Body, End, Head, Raw, Throttle, Wait
 from ollama_simulator.clock import Clock, VirtualClock
 from ollama_simulator.net.perform import Performer
-from ollama_simulator.net.sink import Throttled
+from ollama_simulator.net.sink import Pen, Throttled
 from tests.engine.driving import virtual
 from tests.net.peers import TEXT, say
 from tests.net.test_perform import Played
@@ -18,6 +17,8 @@ from tests.net.test_perform import Played
 
 class Timed:
     """Keeps what is written, with the time."""
+
+    pen: Pen | None = None
 
     def __init__(self, clock: Clock, *, blocked: float = 0.0) -> None:
         """Each write takes `blocked` seconds, as one to a reader who is slow."""
@@ -32,12 +33,6 @@ class Timed:
 
     def put(self, data: bytes) -> bytes | None:
         """Nobody asks for that."""
-        raise AssertionError("who is held back puts nothing")
-
-    def put_each(
-        self, pieces: Sequence[bytes], now: Callable[[], float]
-    ) -> tuple[list[float], bytes | None]:
-        """Nor for that."""
         raise AssertionError("who is held back puts nothing")
 
 
@@ -155,8 +150,8 @@ def test_a_client_that_only_shuts_its_side_down_is_served() -> None:
 
 
 def test_nothing_is_put_at_once() -> None:
-    """Of several pieces the first one has to wait."""
+    """Nor is there a pen for it."""
     clock = VirtualClock()
     sink = Throttled(Timed(clock), Throttle(1), clock)
     assert sink.put(b"ab") == b"ab"
-    assert sink.put_each([b"ab", b"c"], clock.now) == ([0.0], b"ab")
+    assert sink.pen is None

@@ -11,7 +11,6 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -20,7 +19,7 @@ from ollama_simulator.engine.answer.generation import Run
 from ollama_simulator.engine.answer.output import Output, Piece
 from ollama_simulator.engine.answer.parsers.parsed import Unparsable
 from ollama_simulator.engine.seat import Seat
-from ollama_simulator.flow import UNFRAMED, Encode, EncodeAhead, Flow, Frame
+from ollama_simulator.flow import UNFRAMED, Batch, Encode, EncodeAhead, Flow, Frame
 from ollama_simulator.model import Quiet, Refusal
 from ollama_simulator.wheel import Alarm
 
@@ -158,13 +157,11 @@ class Flowing(Flow):
             return ()
         return () if isinstance(event, Quiet) else self._encode(event)
 
-    def taken(self, alarm: Alarm) -> None:
+    def taken(self) -> None:
         clock = self._clock
         clock.lateness.add(clock.now() - self._last)
         if self._at == len(self._pieces):
             self._look()
-        if not self.over:
-            self.arm(alarm)
 
     def rest(self) -> Iterator[Output]:
         """What comes behind what was said, which is settled. Raises the `Refusal` that the answer
@@ -246,19 +243,17 @@ class Paced(Flowing):
         else:
             self._handle = self._clock.alarm(self._dues[self._at], alarm)
 
-    def due(self) -> Sequence[bytes]:
-        if self._lines is None or not self._audible:
-            return ()
-        at, dues = self._at, self._dues
-        return self._lines[at : bisect_right(dues, self._clock.now(), at + 1)]
+    def batch(self) -> Batch | None:
+        if not self._dues:
+            self._prepare()
+        return Batch(self._lines, self._dues) if self._lines and self._audible else None
 
-    def wrote(self, times: Sequence[float], alarm: Alarm, *, blocked: bool) -> None:
-        self._at += len(times)
-        self._times += times
-        self._blocked = blocked
+    def wrote(self, times: list[float], *, blocked: bool) -> None:
+        self._at = len(times)
+        self._times, self._blocked = times, blocked
         self.said = times[-1]
-        if not blocked:
-            self._on(alarm)
+        if self._at == len(self._pieces) and not blocked:
+            self._look()
 
     def take(self) -> Sequence[bytes]:
         if self._lines is None:
@@ -270,20 +265,14 @@ class Paced(Flowing):
         self._at = at + 1
         return (self._lines[at],) if self._words[at] else ()
 
-    def taken(self, alarm: Alarm) -> None:
+    def taken(self) -> None:
         if self._lines is None:
-            super().taken(alarm)
+            super().taken()
             return
         self._times[-1] = self._clock.now()
         self._blocked = False
-        self._on(alarm)
-
-    def _on(self, alarm: Alarm) -> None:
-        """Go on with the next piece."""
         if self._at == len(self._pieces):
             self._look()
-        if not self.over:
-            self._handle = self._clock.alarm(self._dues[self._at], alarm)
 
 
 def flowing(run: Run, seat: Seat, clock: Clock, outputs: Iterator[Output]) -> Flowing:

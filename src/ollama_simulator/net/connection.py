@@ -19,7 +19,7 @@ It must not import anything but layer 0 and its own package.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from ollama_simulator.acts import How, Idle
@@ -34,14 +34,13 @@ from ollama_simulator.net.patience import Patience
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import BadBody, Request
 from ollama_simulator.net.service import Answering, Held, Quick
+from ollama_simulator.net.sink import PIECE, Pen
 from ollama_simulator.records import Outcome
 
 MOST_PIPELINED = 10_000
 """Requests waiting on one connection above which it is reset."""
 MOST_AHEAD = 4 * 1024 * 1024
 """Bytes that came behind the first of them, above which it is reset, too."""
-PIECE = 16 * 1024
-"""Bytes handed to the transport at a time, so that a freeze stops a large write."""
 LINGER_S = 2.0
 """Seconds that a closing connection waits for its peer."""
 
@@ -72,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._spawn = spawn
         self._transport: asyncio.Transport
+        self._pen: Pen | None = None
         self._task: asyncio.Task[Any] | None = None
         self._parser = Parser(
             number,
@@ -154,6 +154,7 @@ class Connection(asyncio.Protocol):
             self._patience.end()
         blocked = not self._writable.open
         self._writable.set()
+        self._mind_pen()
         if self._held is not None and self._ended_by == "client":
             self._held.leave(self._lost_how)
         if self._current is not None:
@@ -164,9 +165,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable.clear()
+        self._mind_pen()
 
     def resume_writing(self) -> None:
         self._writable.set()
+        self._mind_pen()
 
     # --- called by the listener -------------------------------------------------------------
 
@@ -197,17 +200,20 @@ class Connection(asyncio.Protocol):
     def freeze(self) -> None:
         """Stop reading and writing, as a stopped process does."""
         self._thawed.clear()
+        self._mind_pen()
         self._mind_reading()
 
     def thaw(self) -> None:
         """Go on where `freeze` stopped."""
         self._thawed.set()
+        self._mind_pen()
         self._mind_reading()
 
     def retire(self) -> None:
         """End when the answer in progress is complete; at once if there is none."""
         self._retiring = True
         self._thawed.set()
+        self._mind_pen()
         if self._current is None:
             # What is said already is said to its end.
             held = [each for each in self._requests if not isinstance(each, Request)]
@@ -371,24 +377,18 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         return None if self._writable.open else b""
 
-    def put_each(
-        self, pieces: Sequence[bytes], now: Callable[[], float]
-    ) -> tuple[list[float], bytes | None]:
-        """`put` one piece after another, until one has to wait; as `Sink.put_each`."""
-        if not self._thawed.open:
-            return [now()], pieces[0]
-        times: list[float] = []
-        transport, writable = self._transport, self._writable
-        write, closing = transport.write, transport.is_closing
-        for data in pieces:
-            # A write that fails is not told. asyncio complains of those behind it.
-            if len(data) > PIECE or closing():
-                return [*times, now()], data
-            write(data)
-            times.append(now())
-            if not writable.open:
-                return times, b""
-        return times, None
+    @property
+    def pen(self) -> Pen:
+        """What hands bytes to the kernel at once. Each takes the place of the one before."""
+        pen = self._pen = Pen(self._transport.write, self._transport.is_closing)
+        self._mind_pen()
+        return pen
+
+    def _mind_pen(self) -> None:
+        """Have it open exactly while the kernel takes what is written."""
+        if self._pen is not None:
+            passable = self._thawed.open and self._writable.open
+            self._pen.open = passable and not self._transport.is_closing()
 
     async def _hang_up(self, how: How) -> None:
         await self._thawed.wait()
@@ -414,6 +414,7 @@ class Connection(asyncio.Protocol):
         if how is How.RST:
             kernel.reset_on_close(self._transport.get_extra_info("socket"))
         self._transport.abort()
+        self._mind_pen()
 
     def _say_continue(self) -> None:
         if not self._lost.done() and self._thawed.open:

@@ -71,8 +71,10 @@ class Performer:
 
     def __init__(self, request: Request, sink: Sink, clock: Clock) -> None:
         self.status: int | None = None
-        self.body_bytes = 0
-        self.ticks = 0
+        self._ticks = 0
+        self._bytes = 0
+        self._step: Stepping | None = None
+        """The flow that is performed now."""
         self._request = request
         self._sink = sink
         self._clock = clock
@@ -84,12 +86,22 @@ class Performer:
         self._headless = False
         """Whether there were raw bytes, and no head of ours yet."""
 
+    @property
+    def ticks(self) -> int:
+        """How many units of progress were done."""
+        return self._ticks if self._step is None else self._ticks + self._step.ticks
+
+    @property
+    def body_bytes(self) -> int:
+        """How many bytes of the body were handed to the kernel, or are on their way."""
+        return self._bytes if self._step is None else self._bytes + self._step.body_bytes
+
     async def run(self, reply: Reply, gone: Interrupt) -> Ended:
         """Perform the acts. Raises whatever the reply raises."""
         async for act in reply:
             match act:
                 case Tick():
-                    self.ticks += 1
+                    self._ticks += 1
                 case Stream():
                     await self._stream(act, gone)
                 case Head():
@@ -129,7 +141,7 @@ class Performer:
             if not self._bodiless:
                 out = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
                 await self._sink.write(out)
-                self.body_bytes += len(data)
+                self._bytes += len(data)
             return
         self._held.append(data)
         if body.flush:
@@ -148,13 +160,13 @@ class Performer:
     async def _stream(self, stream: Stream, gone: Interrupt) -> None:
         assert self.status is not None, "a stream before its head"
         assert not self._held, "a stream behind what waits for a flush"
-        step = Stepping(stream, self._sink, self, self._clock.now, chunked=self._chunked)
-        stream.flow.arm(step)
+        step = self._step = Stepping(stream, self._sink, self._clock, chunked=self._chunked)
         try:
+            step.begin()
             await wait_for(step.over, gone)
         finally:
-            step.cancel()
-            stream.flow.disarm(step)
+            step.leave()
+            self._ticks, self._bytes, self._step = self.ticks, self.body_bytes, None
         if step.rest is not None:
             await self._sink.write(step.rest)
 
@@ -175,7 +187,7 @@ class Performer:
         )
         if out := b"".join([head, *framed, last]):
             await self._sink.write(out)
-        self.body_bytes += sum(map(len, chunks))
+        self._bytes += sum(map(len, chunks))
 
     async def _open(self, whole: Sequence[bytes] | None = None) -> bytes:
         """The bytes of the head; `whole` is the body, if all of it is known."""

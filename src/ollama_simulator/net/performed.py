@@ -7,7 +7,7 @@ Rules of this file:
 It must not import anything but layer 0 and its own package.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
@@ -15,6 +15,7 @@ from ollama_simulator.acts import Act
 from ollama_simulator.clock import Clock
 from ollama_simulator.net.perform import Performer
 from ollama_simulator.net.request import Request
+from ollama_simulator.net.sink import Pen
 
 
 class Performed(msgspec.Struct, frozen=True):
@@ -31,6 +32,8 @@ class Performed(msgspec.Struct, frozen=True):
 class _Kept:
     """A sink that keeps what it gets."""
 
+    pen: Pen | None = None
+
     def __init__(self) -> None:
         self.data = b""
 
@@ -40,12 +43,6 @@ class _Kept:
     def put(self, data: bytes) -> bytes | None:
         self.data += data
         return None
-
-    def put_each(
-        self, pieces: Sequence[bytes], now: Callable[[], float]
-    ) -> tuple[list[float], bytes | None]:
-        self.data += b"".join(pieces)
-        return [now()] * len(pieces), None
 
 
 def performed(acts: Sequence[Act], request: Request, clock: Clock) -> Performed:

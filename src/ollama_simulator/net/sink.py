@@ -8,7 +8,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from ollama_simulator.acts import Throttle
@@ -18,8 +18,31 @@ LATE_S = 0.01
 """Seconds by which a timer may be late. Who comes that late has not been idle."""
 
 
+PIECE = 16 * 1024
+"""Bytes that are handed to the kernel at a time, at most: so a server that is frozen stops within a
+large write."""
+
+
+class Pen:
+    """Hands bytes to the kernel at once. It is all that a token touches of its connection."""
+
+    __slots__ = ("closing", "open", "write")
+
+    def __init__(self, write: Callable[[bytes], object], closing: Callable[[], bool]) -> None:
+        self.write = write
+        """Hand over some. May shut the pen: then they are on their way."""
+        self.closing = closing
+        """Whether a write has failed. That is seen here before the connection is told."""
+        self.open = True
+        """Whether the kernel has taken all, and takes more."""
+
+
 class Sink(Protocol):
     """Where bytes go."""
+
+    @property
+    def pen(self) -> Pen | None:
+        """What hands bytes over at once; None if nothing goes at once."""
 
     async def write(self, data: bytes) -> None:
         """Hand bytes to the kernel; returns when it has taken them all, and all before them."""
@@ -28,15 +51,11 @@ class Sink(Protocol):
         """Hand bytes to the kernel at once. None if it has taken them all; else what `write` has
         to wait with: the bytes, or an empty rest if they are on their way."""
 
-    def put_each(
-        self, pieces: Sequence[bytes], now: Callable[[], float]
-    ) -> tuple[list[float], bytes | None]:
-        """`put` one piece after another, until one has to wait. Returns at which moment of `now`
-        each was put, and what has to wait of the last of these."""
-
 
 class Throttled:
     """A sink that takes bytes little by little."""
+
+    pen: Pen | None = None
 
     def __init__(self, sink: Sink, throttle: Throttle, clock: Clock) -> None:
         self._sink = sink
@@ -65,9 +84,3 @@ class Throttled:
     def put(self, data: bytes) -> bytes | None:
         """Nothing goes at once."""
         return data
-
-    def put_each(
-        self, pieces: Sequence[bytes], now: Callable[[], float]
-    ) -> tuple[list[float], bytes | None]:
-        """Nothing goes at once."""
-        return [now()], pieces[0]

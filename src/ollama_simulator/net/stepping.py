@@ -4,12 +4,12 @@ It must not import anything but layer 0 and its own package.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from ollama_simulator.acts import Stream
+from ollama_simulator.clock import Clock, Handle
 from ollama_simulator.flow import Frame
-from ollama_simulator.net.sink import Sink
+from ollama_simulator.net.sink import PIECE, Sink
 from ollama_simulator.wheel import Alarm
 
 KEPT = 4096
@@ -42,74 +42,154 @@ _CHUNKED = Frame(_Sizes(), b"\r\n")
 _LENGTHS = _Lengths()
 
 
-class Counts(Protocol):
-    """Where it is counted what happened."""
-
-    ticks: int
-    body_bytes: int
-
-
 class Stepping(Alarm):
     """A flow that is performed."""
 
-    __slots__ = ("_chunked", "_counts", "_flow", "_now", "_sink", "over", "rest")
+    __slots__ = (
+        "_bytes",
+        "_chunked",
+        "_chunks",
+        "_clock",
+        "_dues",
+        "_ended",
+        "_flow",
+        "_handle",
+        "_now",
+        "_pen",
+        "_sink",
+        "_ticks",
+        "_times",
+        "over",
+        "rest",
+    )
 
-    def __init__(
-        self,
-        stream: Stream,
-        sink: Sink,
-        counts: Counts,
-        now: Callable[[], float],
-        *,
-        chunked: bool,
-    ) -> None:
-        """`now` tells the time of the clock."""
+    def __init__(self, stream: Stream, sink: Sink, clock: Clock, *, chunked: bool) -> None:
         super().__init__()
         self._flow = stream.flow
         self._sink = sink
-        self._counts = counts
-        self._now = now
+        self._pen = sink.pen
+        self._clock = clock
+        self._now = clock.now
         self._chunked = chunked
-        if chunked:
-            self._flow.frame(_CHUNKED)
+        self._ticks = 0
+        self._bytes = 0
+        self._chunks: Sequence[bytes] = ()
+        """The batch in progress; none if pieces are taken one by one."""
+        self._dues: Sequence[float] = ()
+        self._times: list[float] = []
+        """When those of them were written that were."""
+        self._handle: Handle | None = None
+        """The alarm for the next one."""
+        self._ended = False
         self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Has a result when the flow is over, or can't go on without waiting."""
         self.rest: bytes | None = None
         """What has to be waited for, if anything has."""
 
+    @property
+    def ticks(self) -> int:
+        """How many pieces were done."""
+        return self._ticks + len(self._times)
+
+    @property
+    def body_bytes(self) -> int:
+        """How many bytes of the body these were."""
+        sizes = map(len, self._chunks[: len(self._times)])
+        return self._bytes + sum(map(_LENGTHS.__getitem__, sizes) if self._chunked else sizes)
+
+    def begin(self) -> None:
+        """Do the first piece at its moment, and so on."""
+        if self._chunked:
+            self._flow.frame(_CHUNKED)
+        self._go_on()
+
+    def leave(self) -> None:
+        """Do nothing more."""
+        self._ended = True
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.cancel()
+        self._tell(blocked=False)
+        self._flow.disarm(self)
+
     def __call__(self) -> None:
-        over, flow = self.over, self._flow
-        if over.done():
+        if self._ended:
             return
         try:
-            together = flow.due()
-            rest = self._pour(together) if together else self._step()
-            if rest is not None or flow.over:
-                self.rest = rest
-                over.set_result(True)
+            if self._chunks:
+                self._pour()
+            elif not self.over.done():
+                self._step()
         except Exception as error:
-            over.set_exception(error)
+            self._ended = True
+            if not self.over.done():
+                self.over.set_exception(error)
 
-    def _step(self) -> bytes | None:
-        """Do the next piece. Returns what has to wait."""
-        flow, counts = self._flow, self._counts
-        counts.ticks += 1
+    def _go_on(self) -> None:
+        """Have what comes next done at its moment."""
+        if self._flow.over:
+            self._end(None)
+        elif (batch := self._flow.batch()) is None:
+            self._flow.arm(self)
+        else:
+            self._chunks, self._dues = batch
+            self._handle = self._clock.alarm(self._dues[0], self)
+
+    def _pour(self) -> None:
+        """Do what is due of the batch. Here most tokens come by, whose stream nobody has looked at
+        since the last one: so little is touched."""
+        pen, chunks, dues, times = self._pen, self._chunks, self._dues, self._times
+        now, end, at, first = self._now, len(chunks), len(times), len(times)
+        while True:
+            chunk = chunks[at]
+            # A write that fails is not told. asyncio complains of those behind it.
+            if pen is None or not pen.open or len(chunk) > PIECE or (at > first and pen.closing()):
+                if not self.over.done():
+                    times.append(now())
+                    self._end(chunk)
+                return
+            pen.write(chunk)
+            then = now()
+            times.append(then)
+            if not pen.open:
+                self._end(b"")
+                return
+            at += 1
+            if at == end:
+                self._tell(blocked=False)
+                self._go_on()
+                return
+            if dues[at] > then:
+                self._handle = self._clock.alarm(dues[at], self)
+                return
+
+    def _step(self) -> None:
+        """Do the next piece."""
+        flow = self._flow
+        self._ticks += 1
         rest: bytes | None = None
         for chunk in flow.take():
-            counts.body_bytes += len(chunk)
+            self._bytes += len(chunk)
             out = _CHUNKED.before[len(chunk)] + chunk + b"\r\n" if self._chunked else chunk
             rest = self._sink.put(out) if rest is None else rest + out
-        if rest is None:
-            flow.taken(self)
-        return rest
+        if rest is not None:
+            self._end(rest)
+            return
+        flow.taken()
+        self._go_on()
 
-    def _pour(self, chunks: Sequence[bytes]) -> bytes | None:
-        """Do pieces that are due, each of one chunk. Returns what has to wait of the last one that
-        was done."""
-        times, rest = self._sink.put_each(chunks, self._now)
-        counts, done = self._counts, len(times)
-        sizes = map(len, chunks if done == len(chunks) else chunks[:done])
-        counts.ticks += done
-        counts.body_bytes += sum(map(_LENGTHS.__getitem__, sizes) if self._chunked else sizes)
-        self._flow.wrote(times, self, blocked=rest is not None)
-        return rest
+    def _tell(self, *, blocked: bool) -> None:
+        """Tell the flow what was done of the batch."""
+        times = self._times
+        self._ticks, self._bytes = self.ticks, self.body_bytes
+        self._chunks, self._times = (), []
+        if times:
+            self._flow.wrote(times, blocked=blocked)
+
+    def _end(self, rest: bytes | None) -> None:
+        """It is over, or can't go on before the `rest` is written."""
+        self._ended = True
+        self._tell(blocked=True)
+        self.rest = rest
+        if not self.over.done():
+            self.over.set_result(True)
