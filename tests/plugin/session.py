@@ -16,8 +16,11 @@ from ollama_simulator import __version__
 
 REPOSITORY = Path(__file__).parent.parent.parent
 SOURCE = REPOSITORY / "src"
-OPTIONS = "-p no:locust -p no:cacheprovider"
-"""Of the environment that all our tests share: a plugin that its users don't have, and no files."""
+STRANGERS = ("locust", "schemathesis", "hypothesispytest", "faker")
+"""Plugins of the environment that all our tests share, which users don't have. To load them takes
+longer than all else in a session."""
+OPTIONS = " ".join(f"-p no:{name}" for name in (*STRANGERS, "cacheprovider"))
+"""Without them, and without files."""
 
 
 @dataclass
