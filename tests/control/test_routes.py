@@ -33,7 +33,16 @@ async def test_an_unknown_method() -> None:
             assert set(answer.headers["allow"].split(", ")) == own | {"OPTIONS"}
             assert answer.json()["type"].endswith("/WrongMethod")
             assert answer.json()["instance"] == place
-            assert (await api.client.options(place)).status_code == 204
+            told = await api.client.options(place)
+            assert (told.status_code, told.headers["allow"]) == (204, answer.headers["allow"])
+
+
+@on_each_loop
+async def test_slashes_more_or_less() -> None:
+    """Neither at the end nor in a row they make another path."""
+    async with controlled() as api:
+        for path in ("/servers/s1", "/servers/s1/", "/servers//s1"):
+            assert (await api("GET", path))[1]["name"] == "s1"
 
 
 @on_each_loop
@@ -42,6 +51,8 @@ async def test_a_body_that_is_too_large() -> None:
         body = b" " * 10_000_001
         told = await api.problem(413, "TooLarge", "POST", "/servers/all/rules", body)
         assert "10 MB" in told["detail"]
+        words = {"error": "POST /reset: the body is larger than 10 MB"}
+        assert await api("POST", "/reset", body) == (413, words)
 
 
 BAD_QUERIES = [

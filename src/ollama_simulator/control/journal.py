@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from starlette.responses import StreamingResponse
 
 from ollama_simulator.control.events import events
 from ollama_simulator.control.operation import Call, Example, Table
 from ollama_simulator.control.problems import Culprit, Problem
 from ollama_simulator.control.views import SCHEMA
+from ollama_simulator.control.web import Stream
 from ollama_simulator.journal import Filter
 from ollama_simulator.mistakes import instead
 from ollama_simulator.records import Record
@@ -122,7 +122,7 @@ async def get_journal(call: Call) -> JournalPage:
     problems=("BadQuery",),
     examples=(Example(query={"since": "0", "kind": "Struck,Finished"}),),
 )
-async def follow_journal(call: Call) -> StreamingResponse:
+async def follow_journal(call: Call) -> Stream:
     """What happens, as Server-Sent Events.
 
     Each record is an event: its `id` is the record's index, its name the kind, its data the
@@ -138,8 +138,8 @@ async def follow_journal(call: Call) -> StreamingResponse:
     # An index from another run: nothing of this one is behind it.
     since = 0 if since > journal.total else since
     stream = events(call.pulse, query.filter(call.fleet.names), since)
-    headers = {"cache-control": "no-store"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    media = "text/event-stream; charset=utf-8"
+    return Stream(stream, {"cache-control": "no-store", "content-type": media})
 
 
 def _words(text: str) -> list[str]:

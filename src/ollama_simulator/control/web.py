@@ -13,7 +13,8 @@ Rules of this file:
 It must not import the servers' insides.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -53,6 +54,40 @@ class Asked(Request):
 
 def _too_large() -> HTTPException:
     return HTTPException(413, "the body is larger than 10 MB")
+
+
+class Stream(Response):
+    """An answer in pieces, until there are no more or its client leaves.
+
+    Starlette's own stands on a library that is imported when the first of them is sent. That would
+    hold all servers up.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+        self.status_code = 200
+        self._pieces = pieces
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        async with asyncio.TaskGroup() as group:
+            each = (group.create_task(self._sent(send)), group.create_task(_gone(receive)))
+            await asyncio.wait(each, return_when=asyncio.FIRST_COMPLETED)
+            for task in each:
+                task.cancel()
+
+    async def _sent(self, send: Send) -> None:
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+        async for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass  # the rest of its body
 
 
 class Handler(msgspec.Struct, frozen=True):
