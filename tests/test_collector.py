@@ -14,6 +14,7 @@ from ollama_simulator.faults.http_error import HttpError
 from ollama_simulator.faults.rule import Rule
 from ollama_simulator.fleet import Fleet
 from tests.acceptance.program import environment
+from tests.net.peers import settle
 from tests.test_server import FAST, Server, post
 
 
@@ -41,7 +42,8 @@ def test_what_is_imported_is_never_looked_at() -> None:
 
 
 def test_a_request_leaves_no_circle() -> None:
-    """What it made is gone with it, so that the collector needn't look for it."""
+    """What it made is gone with it, so that the collector needn't look for it; so is what a
+    connection had, whoever ends it."""
 
     async def main() -> None:
         async with Fleet() as fleet:
@@ -60,6 +62,11 @@ def test_a_request_leaves_no_circle() -> None:
                     await peer.until(b"0\r\n\r\n")
                     await peer.send(b"GET /api/tags HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     assert (await peer.answer())[0] == 500
+                    async with await server.connect() as other:
+                        last = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                        await other.send(last if number % 2 else b"")
+                        await (other.rest() if number % 2 else settle())
+                await settle()
                 gc.set_debug(gc.DEBUG_SAVEALL)
                 gc.collect()
 

@@ -3,10 +3,10 @@
 What is imported stays as long as the program runs. To look for garbage in it takes a quarter of the
 time of a start, and later, again and again, moments in which every stream stands still.
 
-What a request made is gone when it is over: nothing of it refers to itself in a circle. So what is
-there at any time is in use, and to look through it is in vain; only connections that ended leave a
-little. Python itself looks at every 700th thing that is kept, a sixth of the time of a server that
-is asked much.
+What a request made is gone when it is over, and what a connection had: nothing of it refers to
+itself in a circle. So what is there at any time is in use, and to look through it is in vain.
+Python itself looks at every 700th thing that is kept, a sixth of the time of a server that is asked
+much.
 
 It must not import anything of this package.
 """

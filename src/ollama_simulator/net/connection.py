@@ -73,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._pen: Pen | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._served = False
+        """Whether the task is over."""
         self._parser = Parser(
             number,
             arrived=self._begun,
@@ -162,6 +164,7 @@ class Connection(asyncio.Protocol):
                 self._current.leave(self._lost_how, in_write=blocked)
             if self._task is not None:
                 self._task.cancel()
+        self._let_go()
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -196,6 +199,8 @@ class Connection(asyncio.Protocol):
             if self._held is not None:
                 self._held.finish("cancelled" if self._aborted else "left")
             self._owner.disconnected(self, by, how)
+            self._task, self._served = None, True
+            self._let_go()
 
     def freeze(self) -> None:
         """Stop reading and writing, as a stopped process does."""
@@ -228,6 +233,13 @@ class Connection(asyncio.Protocol):
             self._leave(how)
 
     # --- the rest is private ----------------------------------------------------------------
+
+    def _let_go(self) -> None:
+        """Forget what knows the connection when all is over, so that it is gone with it. What a
+        client leaves behind would live long before the collector of garbage found it."""
+        if self._served and self._lost.done():
+            del self._parser
+            self._patience = None
 
     def _parse(self, data: bytes | None) -> None:
         """Read requests from bytes, or from the end of them. Bad ones are refused in turn."""
