@@ -123,6 +123,7 @@ def test_float64_round_trips(x: float) -> None:
 def test_rfc3339(ns: int, expected: str) -> None:
     """Up to nine digits, without zeros at the end, none at all on the full second."""
     assert gojson.rfc3339(ns) == expected
+    assert gojson.instants([ns, ns]) == [expected.encode()] * 2
 
 
 def test_nanoseconds() -> None:

@@ -16,6 +16,7 @@ import functools
 import math
 import re
 import struct
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -78,6 +79,22 @@ def rfc3339(ns: int, zone: str = "UTC") -> str:
         return _second(seconds + shift) + suffix
     digits = f"{fraction:09}".rstrip("0")
     return f"{_second(seconds + shift)}.{digits}{suffix}"
+
+
+def instants(times: Iterable[int]) -> list[bytes]:
+    """What `rfc3339` makes of each of many times, in UTC."""
+    made: list[bytes] = []
+    last: int | None = None
+    begin = b""
+    for ns in times:
+        seconds, fraction = divmod(ns, SECOND_NS)
+        if seconds != last:
+            last, begin = seconds, _second(seconds).encode()
+        if fraction:
+            made.append((b"%b.%09d" % (begin, fraction)).rstrip(b"0") + b"Z")
+        else:
+            made.append(begin + b"Z")
+    return made
 
 
 def _offset(seconds: int, zone: str) -> tuple[int, str]:

@@ -112,8 +112,8 @@ class TextLine:
 
     def __init__(self, model: str, before: str, behind: str) -> None:
         """What stands before and behind the text, as JSON."""
-        self._begin = f'{{"model":{_quoted(model)},"created_at":"'
-        self._before = f'",{before}'
+        self._begin = f'{{"model":{_quoted(model)},"created_at":"'.encode()
+        self._before = f'",{before}'.encode()
         self._behind = behind
 
     def line(self, text: str, ns: int) -> bytes:
@@ -129,15 +129,16 @@ class TextLine:
             more = len(begin) - len(behind)
             begins = {size: before[size + more] + begin for size in set(map(len, ends))}
             return [begins[len(end)] + end for end in ends]
-        lines: list[bytes] = []
-        for ns, end in zip(times, ends, strict=True):
-            begin = self._at(ns)
-            lines.append(before[len(begin) + len(end) - len(behind)] + begin + end)
-        return lines
+        start, middle, join = self._begin, self._before, b"".join
+        more = len(start) + len(middle) - len(behind)
+        return [
+            join((before[len(time) + len(end) + more], start, time, middle, end))
+            for time, end in zip(gojson.instants(times), ends, strict=True)
+        ]
 
     def _at(self, ns: int) -> bytes:
         """How a line begins at a time of day."""
-        return f"{self._begin}{gojson.rfc3339(ns)}{self._before}".encode()
+        return b"%b%b%b" % (self._begin, gojson.rfc3339(ns).encode(), self._before)
 
 
 class _Ends(dict[str, bytes]):
