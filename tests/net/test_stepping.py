@@ -107,19 +107,31 @@ class Sink:
         return None if self.blunt else Shutting(self)
 
 
+class Failing:
+    """A transport of which a write may fail."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes) -> None:
+        """Keep it."""
+        self._sink.writes.append(data)
+
+    def is_closing(self) -> bool:
+        """Whether the next write is the one that can't be done, and isn't kept."""
+        sink = self._sink
+        sink.shut = sink.shut or (len(sink.writes) == sink.shut_at and not sink.keeps)
+        return sink.shut
+
+
 class Shutting(Pen):
     """A pen that is open as long as a sink is."""
 
     __slots__ = ("_sink",)
 
     def __init__(self, sink: Sink) -> None:
-        super().__init__(sink.writes.append, self._failed)
+        super().__init__(Failing(sink))
         self._sink = sink
-
-    def _failed(self) -> bool:
-        sink = self._sink
-        sink.shut = sink.shut or (len(sink.writes) == sink.shut_at and not sink.keeps)
-        return sink.shut
 
     @property
     def open(self) -> bool:

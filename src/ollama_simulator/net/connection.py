@@ -392,7 +392,7 @@ class Connection(asyncio.Protocol):
     @property
     def pen(self) -> Pen:
         """What hands bytes to the kernel at once. Each takes the place of the one before."""
-        pen = self._pen = Pen(self._transport.write, self._transport.is_closing)
+        pen = self._pen = Pen(self._transport)
         self._mind_pen()
         return pen
 

@@ -8,7 +8,6 @@ It must not import anything but layer 0 and its own package.
 """
 
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 from ollama_simulator.acts import Throttle
@@ -23,16 +22,23 @@ PIECE = 16 * 1024
 large write."""
 
 
+class Transport(Protocol):
+    """What a pen needs of it."""
+
+    def write(self, data: bytes) -> object:
+        """Hand bytes to the kernel. May shut the pen: then they are on their way."""
+
+    def is_closing(self) -> bool:
+        """Whether a write has failed. That is seen here before the connection is told."""
+
+
 class Pen:
     """Hands bytes to the kernel at once. It is all that a token touches of its connection."""
 
-    __slots__ = ("closing", "open", "write")
+    __slots__ = ("open", "transport")
 
-    def __init__(self, write: Callable[[bytes], object], closing: Callable[[], bool]) -> None:
-        self.write = write
-        """Hand over some. May shut the pen: then they are on their way."""
-        self.closing = closing
-        """Whether a write has failed. That is seen here before the connection is told."""
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
         self.open = True
         """Whether the kernel has taken all, and takes more."""
 

@@ -4,6 +4,7 @@ It must not import anything but layer 0 and its own package.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from ollama_simulator.acts import Stream
@@ -139,29 +140,37 @@ class Stepping(Alarm):
         """Do what is due of the batch. Here most tokens come by, whose stream nobody has looked at
         since the last one: so little is touched."""
         pen, chunks, dues, times = self._pen, self._chunks, self._dues, self._times
-        now, end, at, first = self._now, len(chunks), len(times), len(times)
+        at = len(times)
+        if pen is None or not pen.open:
+            self._wait(chunks[at])
+            return
+        transport, now, until = pen.transport, self._now, at + 1
         while True:
-            chunk = chunks[at]
-            # A write that fails is not told. asyncio complains of those behind it.
-            if pen is None or not pen.open or len(chunk) > PIECE or (at > first and pen.closing()):
-                if not self.over.done():
-                    times.append(now())
-                    self._end(chunk)
-                return
-            pen.write(chunk)
-            then = now()
-            times.append(then)
-            if not pen.open:
-                self._end(b"")
-                return
-            at += 1
-            if at == end:
+            for chunk in chunks[at:until]:
+                # A write that fails is not told. asyncio complains of those behind it.
+                if len(chunk) > PIECE or transport.is_closing():
+                    self._wait(chunk)
+                    return
+                transport.write(chunk)
+                times.append(now())
+                if not pen.open:
+                    self._end(b"")
+                    return
+            at = until
+            if at == len(chunks):
                 self._tell(blocked=False)
                 self._go_on()
                 return
-            if dues[at] > then:
+            if dues[at] > times[-1]:
                 self._handle = self._clock.alarm(dues[at], self)
                 return
+            until = bisect_right(dues, times[-1], at)
+
+    def _wait(self, chunk: bytes) -> None:
+        """Have a chunk written that can't be written at once."""
+        if not self.over.done():
+            self._times.append(self._now())
+            self._end(chunk)
 
     def _step(self) -> None:
         """Do the next piece."""
