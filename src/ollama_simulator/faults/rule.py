@@ -76,10 +76,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return (
             (self.path == "*" or fnmatchcase(target.partition("?")[0], self.path))
             and (self.method == "*" or fnmatchcase(method, self.method))
-            and all(
-                any(fnmatchcase(value, glob) for value in headers.get(name.lower(), []))
-                for name, glob in self.header.items()
-            )
+            and (not self.header or self._in(headers))
+        )
+
+    def _in(self, headers: Mapping[str, list[str]]) -> bool:
+        return all(
+            any(fnmatchcase(value, glob) for value in headers.get(name.lower(), []))
+            for name, glob in self.header.items()
         )
 
     @property
