@@ -167,6 +167,8 @@ def test_a_worker_hands_over_what_was_recorded(limit: int, steps: Sequence[int])
     assert lost == both.plain.dropped
     assert unpacked(entries, gists) == both.plain.records
     assert outbox.take() == (0, [])
+    both.add(0)
+    assert outbox.records == both.plain.records[-3:]
 
 
 def test_what_is_handed_over_is_small() -> None:

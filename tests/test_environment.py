@@ -24,6 +24,7 @@ from ollama_simulator.settings import Settings
         ("OLLAMA_KEEP_ALIVE", "30", {"keep_alive": 30.0}),
         ("OLLAMA_KEEP_ALIVE", "-1", {"keep_alive": math.inf}),
         ("OLLAMA_KEEP_ALIVE", "soon", {}),
+        ("OLLAMA_KEEP_ALIVE", "\u00b2", {}),
         ("OLLAMA_LOAD_TIMEOUT", "2s", {"load_timeout": 2.0}),
         ("OLLAMA_LOAD_TIMEOUT", "-1", {"load_timeout": 0.0}),
         ("OLLAMA_HOST", "0.0.0.0", {"bind": "0.0.0.0"}),

@@ -25,6 +25,7 @@ from ollama_simulator.limits import Limits
 from ollama_simulator.model import Model
 from ollama_simulator.net.sink import PIECE
 from ollama_simulator.records import Asked, Finished
+from ollama_simulator.rules import MOST_KEPT
 from ollama_simulator.server import SimServer
 from ollama_simulator.settings import PROFILES, Profile, Settings
 from ollama_simulator.wire.routes import ROUTES
@@ -236,6 +237,62 @@ async def test_one_that_is_struck_holds_no_other_up() -> None:
 
 
 @on_each_loop
+async def test_rules_that_come_and_go_are_asked_on_a_connection_that_stays() -> None:
+    """What is kept of a head is kept of these rules alone, and of few heads."""
+    fault = HttpError(status_code=503, message="no")
+    async with looking() as here:
+
+        async def status(path: str = "/api/tags") -> bytes:
+            await here.ask(head(path=path))
+            return (await here.ask(head(path=path))).split()[1]
+
+        await here.fleet.inject("all", Rule(fault=fault, path="/nope"))
+        assert await status() == b"200"
+        number = await here.fleet.inject("all", Rule(fault=fault, path="/api/tags"))
+        assert await status() == b"503"
+        assert await status("/api/version") == b"200"
+        await here.fleet.heal("all", number)
+        assert await status() == b"200"
+        for number in range(3 * MOST_KEPT):
+            assert await status(f"/api/version?{number}") == b"200"
+        assert len(here.server._rules._fitting) <= MOST_KEPT + 1
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@on_each_loop
+async def test_a_rule_that_is_not_in_force_strikes_nobody(outer: bool) -> None:
+    """By itself or inside another one; nor does it count those that fit."""
+    late = Rule(fault=HttpError(status_code=501, message="no"), since=1000.0)
+    over = Rule(fault=HttpError(status_code=502, message="no"), until=1e-9)
+    async with looking() as here:
+        if outer:
+            await here.fleet.inject("all", Rule(fault=Slow(tokens_per_sec=100.0, num_tokens=1)))
+        for rule in (late, over):
+            await here.fleet.inject("all", rule)
+        for _ in range(3):
+            assert b" 200 " in await here.ask(head())
+        matched = [each.counts.matched for each in here.server.rules]
+        assert matched == [3] * outer + [0, 0]
+
+
+@on_each_loop
+async def test_nothing_is_kept_of_one_that_was_struck_and_never_answered() -> None:
+    """As when its connection is reset before its task is woken."""
+    async with looking() as here:
+        await here.ask(head())
+        await here.fleet.inject("all", Rule(fault=HttpError(status_code=500, message="no")))
+        server = here.server
+        number = here.fleet.journal.where(records.Opened)[-1].connection
+        asked = next(each for each in server.listener._connections if each.number == number)
+        asked.data_received(head())
+        assert list(server._decided) == [number]
+        asked.retire()
+        asked.abort()
+        assert await here.fleet.journal.wait_for(records.Closed, 5)
+        assert server._decided == {}
+
+
+@on_each_loop
 async def test_what_a_rule_has_to_read() -> None:
     """Whoever wants to know more than a head is asked in the ordinary way."""
     async with looking() as here:
@@ -245,6 +302,7 @@ async def test_what_a_rule_has_to_read() -> None:
             await here.ask(head())
             with here.at_once(0):
                 assert b" 200 " in await here.ask(head())
+            assert [each.counts.matched for each in here.server.rules] == [0]
             await here.fleet.heal("all", number)
             with here.at_once(1):
                 await here.ask(head())
@@ -334,6 +392,7 @@ async def test_an_answer_that_the_kernel_does_not_take(end: str, pieces: int) ->
     async with looking() as here:
         here.fleet.install(None, long)
         journal = here.fleet.journal
+        await here.ask(asks)
         with here.at_once(0 if pieces == 2 else 1):
             await here.ask(asks, pieces=pieces)
         assert here.server.active == 0

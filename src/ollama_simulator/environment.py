@@ -82,7 +82,7 @@ def _truth(text: str) -> bool | None:
 
 def _seconds(text: str) -> float | None:
     """A duration, or whole seconds."""
-    if text.removeprefix("-").isdigit():
+    if text.isascii() and text.removeprefix("-").isdigit():
         return duration.from_number(float(text))
     try:
         return duration.from_text(text)

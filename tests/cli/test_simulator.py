@@ -247,6 +247,7 @@ def test_what_is_doubtful_in_a_file_is_told(
         ("--servers 54036", "--servers: there can be 1 to 54035, and not 54036"),
         ("--servers 2 --server-ports 0", "--servers: --server-ports says how many there are"),
         ("--servers 2 --control-port 11502", "--servers: 11502 is the control port, too"),
+        (f"--server-ports {'9' * 5000}", f"--server-ports: '{'9' * 40}' is no port; it must be "),
         ("--server-ports 7 --control-port 7", "--server-ports: 7 is the control port, too"),
         ("--servers 101 --helpers", "--helpers: 11601, the port of the helper of 11501, is a "),
         ("--server-ports 65500 --helpers", "--helpers: there is no port 65600 for the helper of "),

@@ -199,6 +199,8 @@ async def test_a_stream_goes_on_where_it_ended() -> None:
             ("2", [3, 4]),
             ("4", []),
             ("99", [0, 1, 2, 3, 4]),
+            ("9" * 18, [0, 1, 2, 3, 4]),
+            ("9" * 5000, [1, 2, 3, 4]),
             ("x", [1, 2, 3, 4]),
         ]:
             async with streamed(api, "?since=1", **{"Last-Event-ID": last}) as take:

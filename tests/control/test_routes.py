@@ -64,6 +64,7 @@ BAD_QUERIES = [
     ("since=1&since=2", "since", "twice"),
     ("kind=Finish", "kind", "Finished"),
     ("exchange=seven", "exchange", "number"),
+    (f"exchange={'9' * 5000}", "exchange", "number"),
 ]
 
 

@@ -183,6 +183,30 @@ def test_who_leaves_a_flow_leaves_what_was_said(settings: Settings) -> None:
     assert sum(token != " " for token in machine.cache) > said // 2 or settings is TINY
 
 
+@pytest.mark.parametrize(("blocked", "counted"), [(False, 3), (True, 2)])
+def test_how_late_a_token_was_is_known_when_the_kernel_has_it(blocked: bool, counted: int) -> None:
+    """Not of the last one, for which it had no room: that waits on."""
+
+    async def main(clock: VirtualClock) -> int:
+        machine = Machine(clock)
+        events = machine.engine.run(
+            chat("hello", limit=90), Pace(), Interrupt(), machine.see, flows=True
+        )
+        await anext(events)
+        flow = await anext(events)
+        assert isinstance(flow, Flow)
+        flow.begin(encode, encode_ahead)
+        batch = flow.batch()
+        assert batch is not None
+        before = clock.lateness.count
+        flow.wrote([due + 0.01 for due in batch.dues[:3]], blocked=blocked)
+        await anext(events)
+        await events.aclose()
+        return clock.lateness.count - before
+
+    assert virtual(main) == counted
+
+
 class Late(VirtualClock):
     """A clock whose alarms ring late, by up to 40 ms."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ollama_simulator.flow import UNFRAMED, Frame
 from ollama_simulator.golang import gojson
-from ollama_simulator.wire.ollama_lines import KEPT, ChatLine, GenerateLine, Said, TextLine
+from ollama_simulator.wire.ollama_lines import KEPT, ChatLine, GenerateLine, Said, TextLine, _ends
 
 CHAT = ('"message":{"role":"assistant","content":', '},"done":false}')
 GENERATE = ('"response":', ',"done":false}')
@@ -63,3 +63,6 @@ def test_texts_are_forgotten_when_there_are_many() -> None:
     text_line = TextLine("m", *CHAT)
     for number in [*range(KEPT + 5), 3]:
         assert f'"content":"{number}"' in text_line.line(str(number), 10**18).decode()
+        (line,) = text_line.lines([str(number)], [10**18], UNFRAMED)
+        assert f'"content":"{number}"' in line.decode()
+    assert len(_ends(CHAT[1], b"")) <= KEPT

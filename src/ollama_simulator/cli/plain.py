@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+MOST_DIGITS = 18
+"""More of them are no plain number."""
 BOUNDS = ("min", "max", "parser")
 """What an option may want of its value beside the type."""
 
@@ -66,7 +68,7 @@ def _plain(kind: Any, value: Any, bounded: bool) -> Any:
         return value  # a default, or a word
     if bounded or not isinstance(value, str):
         return None
-    digits = value.isascii() and value.isdigit()
+    digits = len(value) <= MOST_DIGITS and value.isascii() and value.isdigit()
     if (kind is int or kind is float) and digits:
         return kind(value)
     if kind is Path and os.access(value, os.R_OK):

@@ -18,6 +18,10 @@ from ollama_simulator.terminal import wrong
 if TYPE_CHECKING:
     from ollama_simulator.fleet_file import FleetFile
 
+MOST_DIGITS = 18
+"""More of them are no plain number."""
+LONGEST_SHOWN = 40
+"""Characters of a word that is wrong, as it is shown."""
 SERVER_PORTS = (11501, 11502, 11503)
 
 
@@ -62,9 +66,11 @@ def ports(words: str) -> list[int]:
     """The ports in a list."""
     ports = []
     for word in words.split(","):
-        if not (word.isascii() and word.strip().isdigit() and int(word) <= 65535):
-            wrong(f"--server-ports: {word.strip()!r} is no port; it must be 0 to 65535")
-        ports.append(int(word))
+        digits = word.strip()
+        plain = len(digits) <= MOST_DIGITS and digits.isascii() and digits.isdigit()
+        if not plain or int(digits) > 65535:
+            wrong(f"--server-ports: {digits[:LONGEST_SHOWN]!r} is no port; it must be 0 to 65535")
+        ports.append(int(digits))
     for port in ports:
         if port and ports.count(port) > 1:
             wrong(f"--server-ports: {port} stands twice")

@@ -8,6 +8,8 @@ Rules of this file:
 3. `Set behaviour` replaces what the server did before, at once, for requests to come.
 
 Source: the seed's document, section "Control API", and its unwritten details.
+
+It must not import the servers' insides.
 """
 
 from typing import Annotated, Any

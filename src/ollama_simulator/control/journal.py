@@ -19,6 +19,8 @@ from ollama_simulator.records import Record
 
 operation = Table("Journal")
 KINDS = {kind.__name__: kind for kind in Record.__subclasses__()}
+MOST_DIGITS = 18
+"""More of them are no number of anything here."""
 MOST = 10_000
 """Records in one answer."""
 Index = Annotated[int, msgspec.Meta(ge=0)]
@@ -44,7 +46,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 words = f"there is no server {server!r}; {instead(server, servers)}"
                 raise _bad("server", words)
         for exchange in _words(self.exchange):
-            if not (exchange.isascii() and exchange.isdigit()):
+            if not _number(exchange):
                 raise _bad("exchange", f"{exchange!r} is not the number of a request")
         return Filter(
             kinds=frozenset(_words(self.kind)) or None,
@@ -133,7 +135,7 @@ async def follow_journal(call: Call) -> Stream:
     query, journal = call.query(StreamQuery), call.fleet.journal
     since = journal.total if query.since is None else query.since
     last = call.headers.get("last-event-id", "")
-    if last.isascii() and last.isdigit():
+    if _number(last):
         since = int(last) + 1
     # An index from another run: nothing of this one is behind it.
     since = 0 if since > journal.total else since
@@ -148,3 +150,8 @@ def _words(text: str) -> list[str]:
 
 def _bad(parameter: str, words: str) -> Problem:
     return Problem("BadQuery", f"{parameter}: {words}", (Culprit(words, parameter=parameter),))
+
+
+def _number(words: str) -> bool:
+    """Whether it can be the number of something."""
+    return len(words) <= MOST_DIGITS and words.isascii() and words.isdigit()

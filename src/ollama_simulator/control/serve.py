@@ -6,6 +6,8 @@ Rules of this file:
    import of the package.
 2. It takes no signal: the program that serves decides when to end.
 3. Who may use the API, or a helper, is looked at before anything else (`control.guard`).
+
+It must not import the servers' insides.
 """
 
 import asyncio

@@ -43,7 +43,7 @@ class Asked(Request):
         so, and `ClientDisconnect` if it doesn't come."""
         told = self.headers.get("content-length", "")
         found = bytearray()
-        if told.isdigit() and int(told) > LARGEST_BODY:
+        if told.isascii() and told.isdigit() and int(told[:18]) > LARGEST_BODY:
             raise _too_large()
         async for piece in self.stream():
             found += piece

@@ -132,7 +132,8 @@ class Head(
     def length(self) -> int | None:
         """What `Content-Length` declares; None if it is not there, or no number."""
         words = self.header("content-length") or ""
-        return int(words) if words.isascii() and words.isdigit() else None
+        plain = len(words) <= 18 and words.isascii() and words.isdigit()
+        return int(words) if plain else None
 
     def header(self, name: str) -> str | None:
         """The first header of this (lower-case) name, or None."""
