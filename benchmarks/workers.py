@@ -2,11 +2,12 @@
 
     python benchmarks/workers.py
 
-starts `ollama_simulator` with all servers in one process, and with `--workers 2`, and asks the two
-in turn for `GET /api/version`, over the same number of connections to each server. It prints how
-many requests were answered in a second, and in a second of CPU time of the processes that have
-servers; and beside that the CPU time of the process that controls the workers and merges their
-journals.
+starts `ollama_simulator` with all servers in one process, with `--workers 2`, and twice with half
+of the servers each, which know nothing of each other; and asks the three in turn for `GET
+/api/version`, over the same number of connections to each server. It prints how many requests were
+answered in a second, and in a second of CPU time of the processes that have servers; and beside
+that the CPU time of the process that controls the workers and merges their journals. What the
+processes apart come to is the part of it that is nobody's but the machine's.
 
 It must not import anything of `tests`.
 """
@@ -86,6 +87,11 @@ class Turn(msgspec.Struct, frozen=True):
     controlling: float
     """CPU time of the one that controls them."""
 
+    @property
+    def per_cpu(self) -> float:
+        """Requests in a second of CPU time of those that have servers."""
+        return self.requests / self.serving
+
 
 def cpu(processes: Sequence[psutil.Process]) -> float:
     """The CPU time that they have taken together, in seconds."""
@@ -93,20 +99,23 @@ def cpu(processes: Sequence[psutil.Process]) -> float:
     return float(sum(each.user + each.system for each in times))
 
 
-def turn(program: Program, connections: int, size: int, seconds: float) -> Turn:
+def turn(programs: Sequence[Program], connections: int, size: int, seconds: float) -> Turn:
     """Ask all servers for a while."""
-    controls = [program.controls] if program.controls else []
-    before = cpu(program.serves), cpu(controls)
+    controls = [each.controls for each in programs if each.controls]
+    serves = [process for each in programs for process in each.serves]
+    before = cpu(serves), cpu(controls)
     with contextlib.ExitStack() as stack:
         socks = [
             sock
+            for program in programs
             for port in program.ports
             for sock in stack.enter_context(connected(port, connections))
         ]
         requests, took = asked(socks, VERSION, size, seconds)
         # What was recorded is part of what it costs.
-        program.ask("/fleet")
-    return Turn(requests, took, cpu(program.serves) - before[0], cpu(controls) - before[1])
+        for program in programs:
+            program.ask("/fleet")
+    return Turn(requests, took, cpu(serves) - before[0], cpu(controls) - before[1])
 
 
 def total(turns: Sequence[Turn]) -> Turn:
@@ -132,24 +141,24 @@ def size_of(port: int) -> int:
 def rows(workers: int, taken: Sequence[Sequence[Turn]]) -> Iterator[str]:
     """The table."""
     yield f"{'':12} {'requests/s':>11} {'per CPU-s':>11} {'us CPU each':>12} {'control, us':>12}"
-    names = ("one process", f"{workers} workers")
+    names = ("one process", f"{workers} workers", f"{workers} apart")
     for name, turns in zip(names, taken, strict=True):
         whole = total(turns)
         yield (
             f"{name:12} {whole.requests / whole.seconds:11,.0f} "
-            f"{whole.requests / whole.serving:11,.0f} "
+            f"{whole.per_cpu:11,.0f} "
             f"{whole.serving / whole.requests * 1e6:12.1f} "
             f"{whole.controlling / whole.requests * 1e6:12.1f}"
         )
-    one, several = map(total, taken)
-    ratio = (several.requests / several.serving) / (one.requests / one.serving)
-    each = [
-        (b.requests / b.serving) / (a.requests / a.serving) for a, b in zip(*taken, strict=True)
-    ]
-    yield (
-        f"requests per CPU-second of the workers: {ratio:.2f} of one process's, to reach "
-        f"{TO_REACH} (of {len(each)} slices: {min(each):.2f} to {max(each):.2f})"
-    )
+    alone, *others = taken
+    for name, turns in zip(("workers", "apart"), others, strict=True):
+        each = [b.per_cpu / a.per_cpu for a, b in zip(alone, turns, strict=True)]
+        yield (
+            f"requests per CPU-second, {name}: "
+            f"{total(turns).per_cpu / total(alone).per_cpu:.2f} of one process's "
+            f"(of {len(each)} slices: {min(each):.2f} to {max(each):.2f})"
+        )
+    yield f"to reach: {TO_REACH} with workers"
 
 
 def main() -> None:
@@ -161,15 +170,23 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20.0, help="for each program, in all")
     options.add_argument("--slices", type=int, default=10, help="that each is asked in")
     given = options.parse_args()
-    with Program(1, given.servers) as one, Program(given.workers, given.servers) as several:
+    count, share = given.workers, given.servers // given.workers
+    if share * count != given.servers:
+        options.error(f"{given.servers} servers can't be shared evenly by {count}")
+    with contextlib.ExitStack() as stack:
+        one, several, *apart = (
+            stack.enter_context(Program(*each))
+            for each in ((1, given.servers), (count, given.servers), *[(1, share)] * count)
+        )
+        sides = ([one], [several], apart)
         size = size_of(one.ports[0])
         seconds = given.seconds / given.slices
-        taken: list[list[Turn]] = [[], []]
-        for program in (one, several):
-            turn(program, given.connections, size, seconds)  # warm up
+        taken: list[list[Turn]] = [[], [], []]
+        for programs in sides:
+            turn(programs, given.connections, size, seconds)  # warm up
         for _ in range(given.slices):
-            for program, turns in zip((one, several), taken, strict=True):
-                turns.append(turn(program, given.connections, size, seconds))
+            for programs, turns in zip(sides, taken, strict=True):
+                turns.append(turn(programs, given.connections, size, seconds))
         print(machine())
         print(
             f"GET /api/version of {given.servers} servers, {given.connections} connections to "

@@ -99,13 +99,14 @@ def test_workers() -> None:
     arguments = ("--servers", "2", "--connections", "3", "--seconds", "0.6", "--slices", "2")
     lines = play("workers.py", *arguments)
     assert lines[2].split()[0] == "requests/s"
-    rows = [re.split(r"\s{2,}", line) for line in lines[3:5]]
-    assert [row[0] for row in rows] == ["one process", "2 workers"]
-    one, several = ([float(word.replace(",", "")) for word in row[1:]] for row in rows)
-    assert min(*one[:3], *several) > 0 == one[3]
-    found = re.fullmatch(rf"requests per CPU-second .*: ({NUMBER}) of one .*", lines[5])
-    assert found is not None
-    assert float(found[1]) > 0
+    rows = [re.split(r"\s{2,}", line) for line in lines[3:6]]
+    assert [row[0] for row in rows] == ["one process", "2 workers", "2 apart"]
+    one, several, apart = ([float(word.replace(",", "")) for word in row[1:]] for row in rows)
+    assert min(*one[:3], *several, *apart[:3]) > 0 == one[3] == apart[3]
+    for name, line in zip(("workers", "apart"), lines[6:8], strict=True):
+        found = re.fullmatch(rf"requests per CPU-second, {name}: ({NUMBER}) of one .*", line)
+        assert found is not None
+        assert float(found[1]) > 0
 
 
 def test_a_soak() -> None:

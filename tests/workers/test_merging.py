@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ollama_simulator import records
 from ollama_simulator.acts import Door, How
+from ollama_simulator.brief import Brief, Gist
 from ollama_simulator.journal import Journal
 from ollama_simulator.workers.merging import Merger
 from ollama_simulator.workers.messages import Reached
@@ -39,6 +44,54 @@ def test_in_the_order_of_time() -> None:
     assert [record.t for record in journal.records] == [1, 2, 3, 3.75, 4]
 
 
+def brief(t: float, ended: float, exchange: int) -> Brief:
+    """A request that was over at once, on the server s1."""
+    return Brief(t, exchange, 2, 3, Gist(b"", "s1", "GET", "/", (), "", None, 200, 1, 5), ended)
+
+
+def test_a_brief_stays_one_where_nothing_falls_into_it() -> None:
+    """And it is counted like its records."""
+    journal = Journal()
+    merger = Merger(journal, 2)
+    merger.told[0].take([brief(1, 1.25, 7), brief(2, 2.25, 9), moved(3, "s1")], 4.0)
+    merger.told[1].take([moved(1.5, "s2"), moved(2.25, "s2")], 4.0)
+    merger.merge(4.0)
+    assert [type(each) for each in journal._records].count(Brief) == 6
+    assert [each.t for each in journal.records] == [1, 1, 1.25, 1.5, 2, 2, 2.25, 2.25, 3]
+    assert (merger.highest, merger.reached) == (9, {"s1": Reached(2, 3)})
+    assert journal.requests == {"s1": 2}
+
+
+@given(st.data())
+def test_the_end_of_a_brief_stands_where_it_belongs(data: st.DataObject) -> None:
+    """Whatever other workers record meanwhile, and however far the records are merged."""
+    journal, plain = Journal(), Journal()
+    merger = Merger(journal, 3)
+    every: list[tuple[float, int, records.Record]] = []
+    for told in merger.told:
+        moments = sorted(data.draw(st.lists(st.integers(1, 400), max_size=30, unique=True)))
+        found: list[Any] = []
+        for t, following in zip(moments, [*moments, 500][1:], strict=True):
+            ended = data.draw(st.integers(t, following))
+            entry = brief(t, ended, t) if data.draw(st.booleans()) else moved(t, "s2")
+            found.append(entry)
+            each = entry.records() if isinstance(entry, Brief) else (entry,)
+            every += [(record.t, len(every) + number, record) for number, record in enumerate(each)]
+        told.take(found, 500.0)
+    for upto in sorted(data.draw(st.lists(st.integers(1, 500), max_size=5))):
+        merger.merge(upto)
+        assert len(journal.records) == sum(t <= upto for t, _, _ in every)
+    merger.merge(500)
+    for _, _, record in every:
+        plain.add(record)
+    times = [record.t for record in journal.records]
+    assert times == sorted(record.t for record in plain.records)
+    key = msgspec.json.encode
+    assert sorted(map(key, journal.records)) == sorted(map(key, plain.records))
+    assert journal.requests == plain.requests
+    assert merger.told[0].asked == {}
+
+
 def test_of_one_moment() -> None:
     """Those of a worker stay together, the first worker's first: the same in each run."""
     journal = Journal()
@@ -57,6 +110,10 @@ def test_one_that_tells_of_the_past() -> None:
     merger.told[1].take([moved(3, "s2")], 6.0)
     merger.merge(6.0)
     assert [record.server for record in journal.records] == ["s2", "s1", "s3"]
+    merger.told[0].take([brief(7, 9, 1), moved(8, "s3")], 10.0)
+    merger.told[1].take([], 10.0)
+    merger.merge(10.0)
+    assert [record.t for record in journal.records[3:]] == [7, 7, 9, 8], "nor does it enter a brief"
 
 
 def test_a_lost_worker() -> None:

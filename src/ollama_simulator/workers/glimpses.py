@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. Who reads what was packed has the records that were to be told, in their order.
+1. Who reads what was packed has the records and briefs that were to be told, in their order.
 
 It must not import the control API's routes.
 """
@@ -53,13 +53,11 @@ def packed(found: Sequence[Any]) -> tuple[list[Record | Glimpse], list[Gist]]:
     return entries, [msgspec.structs.replace(gist, data=b"", times=0) for gist in gists]
 
 
-def unpacked(entries: Iterable[Record | Glimpse], gists: Sequence[Gist]) -> list[Record]:
+def unpacked(entries: Iterable[Record | Glimpse], gists: Sequence[Gist]) -> list[Record | Brief]:
     """What was packed."""
-    found: list[Record] = []
-    for each in entries:
-        if isinstance(each, Glimpse):
-            numbers = each.exchange, each.connection, each.ordinal
-            found += Brief(each.t, *numbers, gists[each.gist], each.ended).records()
-        else:
-            found.append(each)
-    return found
+    return [
+        Brief(each.t, each.exchange, each.connection, each.ordinal, gists[each.gist], each.ended)
+        if isinstance(each, Glimpse)
+        else each
+        for each in entries
+    ]

@@ -6,22 +6,27 @@ Rules of this file:
    processes, so times can be compared.
 2. The records of one worker stay in their order: one that tells of an earlier moment counts as
    recorded when it was.
-3. What was open when a worker was lost is closed here, so that every `Asked` has its `Finished`.
+3. A brief stays one, unless another worker recorded something within it.
+4. What was open when a worker was lost is closed here, so that every `Asked` has its `Finished`.
 
 It must not import the fleet or anything above.
 """
 
 import heapq
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
+from typing import Any
 
 from ollama_simulator import records
 from ollama_simulator.acts import Door, How
+from ollama_simulator.brief import Brief
 from ollama_simulator.journal import Journal
 from ollama_simulator.records import Record
 from ollama_simulator.workers.messages import Reached
 
+Entry = Record | Brief
 NOTHING = Reached(0, 0)
 
 
@@ -29,8 +34,8 @@ class Told:
     """What one worker told."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[float, Record]] = []
-        """Records that may not be added yet, each with the moment at which it was recorded."""
+        self.waiting: list[tuple[float, Entry]] = []
+        """What may not be added yet, each with the moment at which it was recorded."""
         self.upto = 0.0
         """Everything before this moment is told."""
         self.asked: dict[int | None, str] = {}
@@ -38,13 +43,26 @@ class Told:
         self.opened: dict[tuple[str, int], None] = {}
         """Connections."""
 
-    def take(self, found: Iterable[Record], upto: float) -> None:
+    def take(self, found: Iterable[Entry], upto: float) -> None:
         """Take what was recorded until a moment."""
         last = self.upto
-        for record in found:
-            last = max(last, record.t)
-            self.waiting.append((last, record))
+        for entry in found:
+            last = max(last, entry.t)
+            self.waiting.append((last, entry))
+            if type(entry) is Brief:
+                last = max(last, entry.ended)
         self.upto = max(last, upto)
+
+    def ready(self, upto: float) -> list[tuple[float, Entry]]:
+        """Give away what was recorded until a moment."""
+        count = _until(self.waiting, upto)
+        found = self.waiting[:count]
+        del self.waiting[:count]
+        if found and type(brief := found[-1][1]) is Brief and brief.ended > upto:
+            *begun, finished = brief.records()
+            found[-1:] = [(found[-1][0], record) for record in begun]
+            self.waiting.insert(0, (brief.ended, finished))
+        return found
 
 
 class Merger:
@@ -67,20 +85,23 @@ class Merger:
         self.frontier = max(self.frontier, upto)
         ready = []
         for told in self.told:
-            count = _until(told.waiting, upto)
-            ready.append(told.waiting[:count])
-            del told.waiting[:count]
-            for _, record in ready[-1]:
-                self._note(told, record)
+            ready.append(told.ready(upto))
+            for _, entry in ready[-1]:
+                self._note(told, entry)
         # Of one moment, the first worker's come first.
-        for _, record in heapq.merge(*ready, key=itemgetter(0)):
-            if isinstance(record, records.Hindered | records.Eased):
-                self._journal.warn(record)
+        for entry in _ordered(list(heapq.merge(*ready, key=itemgetter(0)))):
+            if type(entry) is Brief:
+                self._journal.add_brief(entry)
+            elif isinstance(entry, records.Hindered | records.Eased):
+                self._journal.warn(entry)
             else:
-                self._journal.add(record)
+                self._journal.add(entry)
 
-    def _note(self, told: Told, record: Record) -> None:
-        match record:
+    def _note(self, told: Told, entry: Entry) -> None:
+        match entry:
+            case Brief(exchange=number, connection=connection, ordinal=ordinal, gist=gist):
+                self.highest = max(self.highest, number)
+                self._counts(gist.server, connection, ordinal)
             case records.Asked(
                 exchange=number, server=server, connection=connection, ordinal=ordinal
             ):
@@ -139,7 +160,24 @@ class Merger:
             yield records.ModelUnloaded(t=now, server=name, model=model, why="restarted")
 
 
-def _until(waiting: list[tuple[float, Record]], upto: float) -> int:
+def _ordered(merged: Sequence[tuple[float, Entry]]) -> Iterator[Any]:
+    """The same, with the end of each brief where it belongs."""
+    ends: list[tuple[float, int, Record]] = []
+    """Of briefs that others fall into, the earliest first."""
+    for place, (moment, entry) in enumerate(merged):
+        while ends and ends[0][0] <= moment:
+            yield heapq.heappop(ends)[-1]
+        following = merged[place + 1][0] if place + 1 < len(merged) else math.inf
+        if type(entry) is Brief and (ends or following < entry.ended):
+            *begun, finished = entry.records()
+            yield from begun
+            heapq.heappush(ends, (entry.ended, place, finished))
+        else:
+            yield entry
+    yield from (record for _, _, record in sorted(ends))
+
+
+def _until(waiting: Sequence[tuple[float, Entry]], upto: float) -> int:
     """How many of them are not later than a moment."""
     for count, (moment, _) in enumerate(waiting):
         if moment > upto:
