@@ -27,7 +27,7 @@ from pathlib import Path
 
 from asking import asked, connected
 from readers import Readers
-from sides import TAGS, Servers, Side, chat, machine, ours, sample, to_others
+from sides import TAGS, Servers, Side, answer, chat, machine, ours, sample, to_others
 
 from ollama_simulator import HttpError, Rule
 from ollama_simulator.net import kernel
@@ -165,12 +165,7 @@ def asked_until(
         for sock in socks:
             sock.sendall(request)
         for sock in socks:
-            answer = b""
-            while not answer.endswith(ending):
-                data = sock.recv(65536)
-                if not data:
-                    raise RuntimeError(f"an answer ended too soon: {answer!r}")
-                answer += data
+            answer(sock, ending)
         count += len(socks)
     return count
 

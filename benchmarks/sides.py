@@ -231,13 +231,18 @@ def sample(port: int) -> Bytes:
 def _answer_to(port: int, request: bytes, ending: bytes) -> bytes:
     with socket.create_connection((HOST, port), timeout=PATIENCE_S) as sock:
         sock.sendall(request)
-        answer = b""
-        while not answer.endswith(ending):
-            data = sock.recv(65536)
-            if not data:
-                raise RuntimeError(f"an answer ended too soon: {answer!r}")
-            answer += data
-    return answer
+        return answer(sock, ending)
+
+
+def answer(sock: socket.socket, ending: bytes) -> bytes:
+    """What comes on a connection, up to an ending. Raises `RuntimeError` if it ends before."""
+    found = b""
+    while not found.endswith(ending):
+        data = sock.recv(65536)
+        if not data:
+            raise RuntimeError(f"an answer ended too soon: {found!r}")
+        found += data
+    return found
 
 
 def machine() -> str:
