@@ -7,6 +7,7 @@ import msgspec
 from ollama_simulator.control.api import OPERATIONS
 from tests.control.api import controlled
 from tests.net.loops import on_each_loop
+from tests.net.peers import Peer
 
 PATHS = sorted({operation.path for operation in OPERATIONS})
 
@@ -53,6 +54,16 @@ async def test_a_body_that_is_too_large() -> None:
         assert "10 MB" in told["detail"]
         words = {"error": "POST /reset: the body is larger than 10 MB"}
         assert await api("POST", "/reset", body) == (413, words)
+
+
+@on_each_loop
+async def test_a_body_that_does_not_say_how_large_it_is() -> None:
+    """It is read until it is too large, and no further."""
+    head = b"POST /reset HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    piece = b"f4240\r\n" + b" " * 1_000_000 + b"\r\n"
+    async with controlled() as api, await Peer.connect(api.port) as peer:
+        await peer.send(head + 11 * piece)
+        assert (await peer.until(b"larger than 10 MB")).startswith(b"HTTP/1.1 413 ")
 
 
 BAD_QUERIES = [
